@@ -1,0 +1,121 @@
+# laneloop — `make demo` runs the whole loop, `make test` the tests; both install what is missing first.
+# Sources by wildcard, objects under build/<mode>, ISA flags by file suffix, pkg-config the only probing.
+# SAN=address,undefined (gcc) or SAN=thread (clang, libomp, Archer) gives a sanitizer build of its own.
+MODE := $(or $(SAN),release)
+O    := build/$(MODE)
+ARCH := $(shell uname -m)
+ifeq ($(SAN),thread)
+CC   := clang
+else
+CC   := gcc
+endif
+PKGS := libcurl msgpack libpng libcjson expat cairo zlib
+WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes
+OPT  := -O2
+CFLAGS := -std=c11 -D_GNU_SOURCE $(OPT) -g -fopenmp -pthread -ffp-contract=off $(WARN) -I. \
+          $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+LDLIBS  = $(shell pkg-config --libs $(PKGS)) -lm
+ifeq ($(ARCH),x86_64)
+ISA_avx2       := -mavx2 -mfma -mf16c
+ISA_avx2vnni   := -mavx2 -mfma -mf16c -mavxvnni
+ISA_avx512     := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c -mprefer-vector-width=512
+ISA_avx512vnni := $(ISA_avx512) -mavx512vnni
+ISA_avx512bf16 := $(ISA_avx512) -mavx512bf16
+endif
+SRC  := $(sort $(wildcard base/*.c sim/*/*.c dataset/*.c model/*.c model/*/*.c quant/*.c quant/*/*.c eval/*.c))
+LIB  := $O/liblaneloop.a
+CLI  := $(sort $(wildcard cli/*.c))
+TEST := $(patsubst %.c,$O/%,$(sort $(wildcard tests/*/test_*.c)))
+TOOL := $(patsubst %.c,$O/%,$(sort $(wildcard tools/*.c)))
+BENCH:= $(patsubst %.c,$O/%,$(sort $(wildcard tests/bench/*.c)))
+FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(sort $(wildcard tests/fuzz/*.c)))
+TESTLIB := $(patsubst %.c,$O/%.o,$(sort $(wildcard tests/support/*.c)))
+C_FILES := $(wildcard base/*.[ch] sim/*/*.[ch] dataset/*.[ch] model/*.[ch] model/*/*.[ch] quant/*.[ch] quant/*/*.[ch] eval/*.[ch] cli/*.[ch] tests/*/*.[ch] tools/*.[ch])
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 20
+
+all: $O/laneloop $(TOOL)               ## build the command-line tool
+
+help:                                  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' Makefile | expand -t 12
+
+deps:                                  ## install missing Debian packages
+	@tools/deps.sh
+
+demo: deps                             ## the whole loop on the embedded simulator, report in runs/demo
+	@$(MAKE) --no-print-directory all
+	@tools/demo.sh
+
+demo-tiny: deps                        ## the same path in about a minute (what CI runs)
+	@$(MAKE) --no-print-directory all
+	@tools/demo.sh tiny
+
+test: deps                             ## all tests; SAN=... builds them with sanitizers
+	@$(MAKE) --no-print-directory run-tests
+
+run-tests: all $(TEST)
+	@LANELOOP=$O/laneloop tests/run.sh $(TEST) $(if $(SAN),,$(wildcard tests/*/test_*.sh))
+
+interop: deps                          ## CARLA's official Python client against our server (needs PyPI)
+	@$(MAKE) --no-print-directory all
+	@LANELOOP=$O/laneloop tests/interop/run.sh
+
+bench: all $(BENCH)                    ## kernels and frames per second, as ratios of this machine's limits
+	@for b in $(BENCH); do $$b || exit 1; done
+	@$O/laneloop bench kernels && $O/laneloop bench serve
+
+fuzz: $(FUZZ)                          ## every fuzz target for FUZZ_SECONDS each
+	@for f in $(FUZZ); do echo "fuzz: $$f"; mkdir -p build/corpus/$$(basename $$f); \
+	  $$f -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -rss_limit_mb=2048 -verbosity=0 build/corpus/$$(basename $$f) $$(ls -d tests/golden/corpus/$$(basename $$f) 2>/dev/null) || exit 1; done
+
+format:                                ## reformat every C file in place
+	@clang-format -i $(C_FILES)
+
+format-check:
+	@clang-format --dry-run -Werror $(C_FILES)
+
+lint:                                  ## static analysis (cppcheck)
+	@cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability -j2 \
+	  --suppress=missingInclude --suppress=preprocessorErrorDirective -I. -D__x86_64__=1 -DUINTPTR_MAX=18446744073709551615UL $(SRC) $(CLI) $(wildcard tools/*.c)
+
+install: all                           ## program, library, headers and pkg-config file under PREFIX
+	@PREFIX="$(DESTDIR)$(PREFIX)" MODE=$(MODE) tools/install.sh
+
+clean:                                 ## remove everything that was built
+	rm -rf build
+
+$O/laneloop: $(patsubst %.c,$O/%.o,$(CLI)) $(LIB)
+	@$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+	@echo "built $@"
+$(LIB): $(SRC:%.c=$O/%.o)
+	@rm -f $@ && ar crs $@ $^
+$O/tests/bench/%: $O/tests/bench/%.o $(LIB)
+	@$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+$O/tests/%: $O/tests/%.o $(TESTLIB) $(LIB)
+	@$(CC) $(CFLAGS) $^ $(LDLIBS) -lcmocka -o $@
+$O/tools/%: $O/tools/%.o $(LIB)
+	@$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+$O/%_avx2.o:       CFLAGS += $(ISA_avx2)
+$O/%_avx2vnni.o:   CFLAGS += $(ISA_avx2vnni)
+$O/%_avx512.o:     CFLAGS += $(ISA_avx512)
+$O/%_avx512vnni.o: CFLAGS += $(ISA_avx512vnni)
+$O/%_avx512bf16.o: CFLAGS += $(ISA_avx512bf16)
+$O/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "cc $<"; $(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+
+# Fuzz targets compile the whole library with clang's fuzzer and sanitizers.
+build/fuzz/%: tests/fuzz/%.c $(patsubst %.c,build/fuzzlib/%.o,$(SRC))
+	@mkdir -p $(@D); clang $(FUZZ_CFLAGS) -fsanitize=fuzzer $^ $(LDLIBS) -o $@
+FUZZ_CFLAGS = -std=c11 -D_GNU_SOURCE -O1 -g -fopenmp -pthread -ffp-contract=off -I. -fsanitize=address,undefined -fno-sanitize-recover=all $(shell pkg-config --cflags $(PKGS))
+build/fuzzlib/%_avx2.o:       FUZZ_CFLAGS += $(ISA_avx2)
+build/fuzzlib/%_avx2vnni.o:   FUZZ_CFLAGS += $(ISA_avx2vnni)
+build/fuzzlib/%_avx512.o:     FUZZ_CFLAGS += $(ISA_avx512)
+build/fuzzlib/%_avx512vnni.o: FUZZ_CFLAGS += $(ISA_avx512vnni)
+build/fuzzlib/%_avx512bf16.o: FUZZ_CFLAGS += $(ISA_avx512bf16)
+build/fuzzlib/%.o: %.c
+	@mkdir -p $(@D); clang $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
+
+-include $(SRC:%.c=$O/%.d) $(CLI:%.c=$O/%.d) $(TEST:%=%.d) $(TOOL:%=%.d) $(BENCH:%=%.d) $(TESTLIB:%.o=%.d) $(SRC:%.c=build/fuzzlib/%.d)
+.PHONY: all help deps demo demo-tiny test run-tests interop bench fuzz format format-check lint install clean
+.SECONDARY:

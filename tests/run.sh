@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Run test programs (cmocka, printing TAP) and test scripts (printing TAP themselves); the last line is the verdict:
+#   N passed, N failed, N skipped
+# A program that ends without a verdict of its own (a crash) counts as one failure.
+set -u
+passed=0 failed=0 skipped=0
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+for t in "$@"; do
+    start=$(date +%s)
+    CMOCKA_MESSAGE_OUTPUT=TAP timeout "${TEST_TIMEOUT:-600}" "$t" >"$out" 2>&1
+    status=$?
+    ok=$(grep -c '^ok' "$out")
+    bad=$(grep -c '^not ok' "$out")
+    skip=$(grep -ciE '^ok.*# *SKIP' "$out")
+    if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then
+        bad=1
+        echo "FAILED $t: exit status $status without a failing test" >>"$out"
+    fi
+    if [ "$ok" -eq 0 ] && [ "$bad" -eq 0 ]; then
+        bad=1
+        echo "FAILED $t: ran no test" >>"$out"
+    fi
+    passed=$((passed + ok - skip)) failed=$((failed + bad)) skipped=$((skipped + skip))
+    printf '%-44s %3d passed %3d failed %3d skipped  %3d s\n' "$(basename "$(dirname "$t")")/$(basename "$t")" $((ok - skip)) "$bad" "$skip" $(($(date +%s) - start))
+    if [ "$bad" -gt 0 ]; then
+        cat "$out"
+    elif [ "$skip" -gt 0 ]; then
+        grep -iE '^(# *)?skip' "$out"
+    fi
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ] && [ $((passed + skipped)) -gt 0 ]
