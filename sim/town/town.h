@@ -1,0 +1,334 @@
+/* sim/town/town.h — the embedded simulator: a world that ticks, and a server that speaks CARLA's protocol for it.
+ *
+ * A world owns actors on one map. Usual order inside a process:
+ *
+ *     town_map *map = town_map_load(path, &err);             road network, scenery, spawn points; shared by worlds
+ *     town_world *w = town_world_create(map, &options, &err);
+ *     uint32_t car  = town_spawn(w, &description, pose, 0, TOWN_RIGID, &err);
+ *     town_vehicle_control_set(w, car, control);
+ *     town_tick(w, 0.05, sink);                              controls -> physics -> frame counter -> sensors
+ *
+ * and for everyone else `town_server_create` puts the same world behind two sockets.
+ *
+ * Frame: CARLA's (left-handed, x forward, y right, z up; metres, degrees; see base/geom.h). Actors are named by CARLA's
+ * 32-bit id, which an episode never reuses: 0 is no actor, and an id kept past its actor's end is refused.
+ * Nothing is global; a world belongs to one thread at a time. The same map, options and calls give the same bytes. */
+#ifndef TOWN_TOWN_H
+#define TOWN_TOWN_H
+#include "base/error.h"
+#include "base/geom.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include <stdint.h>
+
+/* ---------------------------------------------------------------- blueprints */
+
+typedef enum town_attribute_type { /* version-free; the wire's numbers differ between CARLA versions */
+                                   TOWN_BOOL,
+                                   TOWN_INT,
+                                   TOWN_FLOAT,
+                                   TOWN_STRING,
+                                   TOWN_COLOR
+} town_attribute_type;
+
+typedef enum town_kind {
+    TOWN_VEHICLE,
+    TOWN_WALKER,
+    TOWN_PROP,
+    TOWN_SENSOR,
+    TOWN_CONTROLLER, /* controller.ai.walker: driven by the client, nothing to simulate */
+    TOWN_SPECTATOR,
+    TOWN_TRAFFIC_LIGHT
+} town_kind;
+
+typedef enum town_sensor_kind {
+    TOWN_SENSOR_NONE,
+    TOWN_CAMERA_RGB,
+    TOWN_CAMERA_DEPTH,
+    TOWN_CAMERA_SEMANTIC,
+    TOWN_CAMERA_INSTANCE,
+    TOWN_COLLISION,
+    TOWN_GNSS,
+    TOWN_IMU,
+    TOWN_LANE_INVASION /* computed by the client; the server only hands out a stream */
+} town_sensor_kind;
+
+/* An attribute as a blueprint offers it. Values are strings, as on the wire ("800", "90.0", "true", "255,0,0"). */
+typedef struct town_attribute_offer {
+    const char *id;
+    town_attribute_type type;
+    const char *value;              /* default */
+    const char *const *recommended; /* NULL-terminated, NULL for read-only attributes */
+    bool is_modifiable, restrict_to_recommended;
+    int since; /* first CARLA version that has it: 13 .. 16 */
+} town_attribute_offer;
+
+typedef struct town_blueprint town_blueprint;
+/* uid: 1-based position in the table, the same in every version. NULL: no such uid. */
+const town_blueprint *town_blueprint_at(uint32_t uid);
+const town_blueprint *town_blueprint_find(const char *id);
+uint32_t town_blueprint_count(void);
+const char *town_blueprint_id(const town_blueprint *b);
+town_kind town_blueprint_kind(const town_blueprint *b);
+/* First CARLA version that lists it: 13 .. 16. */
+int town_blueprint_since(const town_blueprint *b);
+#define TOWN_ATTRIBUTES_MAX 64
+/* Fill offers[TOWN_ATTRIBUTES_MAX] for one version (13 .. 16): first the modifiable ones, then the read-only ones, role_name
+ * first. Returns the count. Pointers live as long as the program. */
+int town_blueprint_attributes(const town_blueprint *b, int version, town_attribute_offer *offers);
+
+/* ---------------------------------------------------------------- maps */
+
+typedef struct town_map town_map;
+/* path: an OpenDRIVE file. The map's name is the file name without directory and ".xodr". */
+town_map *town_map_load(const char *path, base_error *err);
+void town_map_destroy(town_map *m);
+const char *town_map_name(const town_map *m);
+const char *town_map_xodr(const town_map *m, size_t *bytes);
+/* Borrowed from the map. Points stand 0.5 m above the lane centre, in order of road, section, lane and s. */
+const base_pose *town_map_spawn_points(const town_map *m, int *count);
+
+/* ---------------------------------------------------------------- world */
+
+typedef struct town_settings { /* CARLA's EpisodeSettings as far as a headless server can obey them; the rest is echoed */
+    bool synchronous_mode, no_rendering_mode;
+    bool has_fixed_delta;
+    double fixed_delta_s;
+    bool substepping;
+    double max_substep_delta_s;
+    int max_substeps;
+    float max_culling_distance;
+    bool deterministic_ragdolls;
+    float tile_stream_distance, actor_active_distance;
+    bool spectator_as_ego;
+} town_settings;
+town_settings town_settings_default(void);
+
+typedef struct town_weather { /* CARLA's WeatherParameters, same order and units */
+    float cloudiness, precipitation, precipitation_deposits, wind_intensity, sun_azimuth_deg, sun_altitude_deg, fog_density,
+        fog_distance_m, fog_falloff, wetness, scattering_intensity, mie_scattering_scale, rayleigh_scattering_scale, dust_storm;
+} town_weather;
+
+typedef struct town_options {
+    int version;         /* CARLA 0.9.<version>: 13 .. 16; decides tags and attributes; default 16 */
+    uint64_t seed;       /* scenery colours, sensor noise, episode id; default 1 */
+    base_pool *pool;     /* renders; NULL: the calling thread; borrowed */
+    const base_log *log; /* may be NULL; borrowed */
+} town_options;
+town_options town_options_default(void);
+
+typedef struct town_world town_world;
+/* The map is borrowed and must outlive the world. map NULL: an endless flat plane at z = 0 without roads (physics tests). */
+town_world *town_world_create(const town_map *map, const town_options *o, base_error *err);
+void town_world_destroy(town_world *w);
+
+uint64_t town_episode_id(const town_world *w);
+uint64_t town_frame(const town_world *w);   /* of the last tick */
+double town_elapsed_s(const town_world *w); /* simulation clock of the last tick */
+double town_delta_s(const town_world *w);   /* step of the last tick */
+town_settings town_settings_get(const town_world *w);
+/* Refuses non-finite values, fixed_delta outside 0 .. 10 s, max_substeps outside 1 .. 1000. */
+bool town_settings_set(town_world *w, const town_settings *s, base_error *err);
+town_weather town_weather_get(const town_world *w);
+void town_weather_set(town_world *w, const town_weather *weather);
+/* New episode on the same or another map: every actor but the spectator goes, frames count on, ids start after the old ones. */
+bool town_episode_restart(town_world *w, const town_map *map, bool reset_settings, base_error *err);
+
+/* ---------------------------------------------------------------- actors */
+
+typedef struct town_attribute {
+    const char *id;
+    town_attribute_type type;
+    const char *value;
+} town_attribute;
+typedef struct town_description { /* what a client sends to spawn */
+    uint32_t uid;                 /* of the blueprint; 0: look id up */
+    const char *id;
+    const town_attribute *attributes; /* missing ones take the blueprint's default */
+    int attribute_count;
+} town_description;
+typedef enum town_attachment { TOWN_RIGID, TOWN_SPRING_ARM, TOWN_SPRING_ARM_GHOST } town_attachment;
+
+typedef struct town_box {
+    base_vec3 center, extent;
+} town_box; /* half sizes, in the actor's frame */
+
+typedef struct town_vehicle_control {
+    float throttle, steer, brake; /* 0..1, -1..1 (positive right), 0..1 */
+    bool hand_brake, reverse, manual_gear_shift;
+    int gear;
+} town_vehicle_control;
+typedef struct town_walker_control {
+    base_vec3 direction;
+    double speed_mps;
+    bool jump;
+} town_walker_control;
+
+/* An actor as others may read it. Pointers are borrowed until the actor is destroyed; the struct is filled by a copy. */
+typedef struct town_actor_view {
+    uint32_t id, parent_id;
+    town_kind kind;
+    town_sensor_kind sensor;
+    uint32_t stream_id;              /* sensors: >= 2, else 0 */
+    const town_blueprint *blueprint; /* NULL for spectator and traffic lights */
+    const char *type_id;             /* "vehicle.tesla.model3", "spectator", ... */
+    const town_attribute *attributes;
+    int attribute_count;
+    town_box box;
+    uint8_t tag;                                                     /* semantic tag in this version's numbers; 0 = none */
+    base_pose pose;                                                  /* world */
+    base_vec3 velocity_mps, angular_velocity_dps, acceleration_mps2; /* world */
+    town_vehicle_control control;                                    /* vehicles: what acts; gear is the one engaged */
+    town_walker_control walker;                                      /* walkers */
+    float speed_limit_kmh;
+    int light_state;     /* vehicles: state of the light they stand at; lights: their own (0 red 1 yellow 2 green 3 off) */
+    uint32_t light_id;   /* vehicles: the traffic light whose box they are in, 0 none */
+    const char *sign_id; /* traffic lights: OpenDRIVE signal id, else NULL */
+    float green_s, yellow_s, red_s, light_elapsed_s; /* traffic lights */
+    bool light_frozen;
+    uint32_t pole_index;
+    uint32_t vehicle_lights; /* CARLA's VehicleLightState bits */
+} town_actor_view;
+
+/* 0 and an error text that is CARLA's own on failure (collision at the spawn position, bad description, missing parent). */
+uint32_t town_spawn(town_world *w, const town_description *d, base_pose pose, uint32_t parent, town_attachment attachment,
+                    base_error *err);
+bool town_destroy(town_world *w, uint32_t id); /* children of a destroyed actor stay where they are, as CARLA's do */
+bool town_actor_get(const town_world *w, uint32_t id, town_actor_view *view);
+int town_actor_count(const town_world *w);
+uint32_t town_actor_id_at(const town_world *w, int index); /* in order of id; index < count */
+uint32_t town_spectator(const town_world *w);
+uint32_t town_sensor_of_stream(const town_world *w, uint32_t stream_id); /* 0: no sensor has it */
+
+/* All of these return false for an id that is not there or is of the wrong kind. They act in the next tick. */
+bool town_vehicle_control_set(town_world *w, uint32_t id, town_vehicle_control c); /* clamped; NaN counts as 0 */
+bool town_walker_control_set(town_world *w, uint32_t id, town_walker_control c);
+bool town_pose_set(town_world *w, uint32_t id, base_pose pose);
+bool town_velocity_set(town_world *w, uint32_t id, base_vec3 velocity_mps);
+bool town_angular_velocity_set(town_world *w, uint32_t id, base_vec3 dps);
+bool town_constant_velocity_set(town_world *w, uint32_t id, bool enable, base_vec3 local_mps);
+bool town_impulse_add(town_world *w, uint32_t id, base_vec3 newton_s);
+bool town_force_add(town_world *w, uint32_t id, base_vec3 newton); /* acts during the next tick */
+bool town_angular_impulse_add(town_world *w, uint32_t id, base_vec3 impulse);
+bool town_simulate_physics_set(town_world *w, uint32_t id, bool enable);
+bool town_gravity_set(town_world *w, uint32_t id, bool enable);
+bool town_collisions_set(town_world *w, uint32_t id, bool enable);
+bool town_vehicle_lights_set(town_world *w, uint32_t id, uint32_t bits);
+bool town_light_state_set(town_world *w, uint32_t id, int state);
+bool town_light_times_set(town_world *w, uint32_t id, float green_s, float yellow_s, float red_s); /* negative: keep */
+void town_lights_freeze(town_world *w, bool frozen);
+void town_lights_reset(town_world *w);
+
+/* ---------------------------------------------------------------- vehicle physics */
+
+#define TOWN_CURVE_MAX 16
+#define TOWN_GEARS_MAX 8
+typedef struct town_curve_point {
+    float x, y;
+} town_curve_point;
+typedef struct town_wheel {
+    float tire_friction, damping_rate, max_steer_deg, radius_cm, max_brake_torque_nm, max_handbrake_torque_nm,
+        lat_stiff_max_load, lat_stiff_value, long_stiff_value;
+    base_vec3 position_m; /* actor frame */
+} town_wheel;
+typedef struct town_gear {
+    float ratio, down_ratio, up_ratio;
+} town_gear;
+/* CARLA's VehiclePhysicsControl. The model obeys torque_curve, max_rpm, use_gear_autobox, final_ratio, gears, mass, drag_coefficient,
+ * steering_curve and of the wheels friction, steering angle, radius, torques and positions; the others are kept and echoed. */
+typedef struct town_physics {
+    town_curve_point torque_curve[TOWN_CURVE_MAX]; /* rpm -> N m */
+    int torque_points;
+    float max_rpm, moi, damping_full_throttle, damping_zero_throttle_engaged, damping_zero_throttle_disengaged;
+    bool use_gear_autobox;
+    float gear_switch_s, clutch_strength, final_ratio;
+    town_gear gears[TOWN_GEARS_MAX];
+    int gear_count;
+    float mass_kg, drag_coefficient;
+    base_vec3 center_of_mass_m;
+    town_curve_point steering_curve[TOWN_CURVE_MAX]; /* km/h -> share of max_steer_deg */
+    int steering_points;
+    town_wheel wheels[4]; /* front left, front right, rear left, rear right; two-wheelers: 0 and 2 */
+    int wheel_count;
+    bool use_sweep_wheel_collision;
+} town_physics;
+bool town_physics_get(const town_world *w, uint32_t id, town_physics *p);
+bool town_physics_set(town_world *w, uint32_t id, const town_physics *p,
+                      base_error *err); /* refuses nonsense (mass <= 0, ...) */
+
+/* ---------------------------------------------------------------- ticking and sensors */
+
+/* One measurement. Pointers are borrowed until the callback returns. */
+typedef struct town_measurement {
+    uint32_t sensor_id, stream_id;
+    town_sensor_kind kind;
+    uint64_t frame;
+    double time_s;
+    base_pose pose; /* of the sensor in the world at this frame */
+    /* cameras: [height_px][width_px][4] u8 B,G,R,A as CARLA encodes the kind, row 0 on top */
+    int width_px, height_px;
+    float fov_deg;
+    const uint8_t *bgra;
+    /* collision: other_id 0 is scenery, described by other_type ("static.building") */
+    uint32_t actor_id, other_id;
+    const char *other_type;
+    uint8_t other_tag;
+    base_vec3 normal_impulse_ns;
+    /* imu: sensor frame, m/s^2 with gravity's reaction, rad/s; gnss: degrees, degrees, metres */
+    base_vec3 accelerometer, gyroscope;
+    double compass_rad, latitude_deg, longitude_deg, altitude_m;
+} town_measurement;
+
+typedef struct town_sink {
+    bool (*wants)(void *user, uint32_t stream_id); /* NULL: every sensor measures; else only those somebody listens to */
+    void (*tick)(void *user);                      /* physics of the frame are done, before any sensor; may be NULL */
+    void (*measurement)(void *user, const town_measurement *m);
+    void *user;
+} town_sink;
+
+/* One step of dt_s (0 < dt_s <= 10): controls act, physics runs in substeps, the frame counter advances, sensors measure. */
+bool town_tick(town_world *w, double dt_s, town_sink sink, base_error *err);
+
+/* Solid things along a ray or under a point, for project_point and cast_ray. Returns the number of hits written, nearest first. */
+typedef struct town_hit {
+    base_vec3 point;
+    uint8_t tag;
+} town_hit;
+int town_cast_ray(const town_world *w, base_vec3 from, base_vec3 to, town_hit *hits, int max_hits);
+
+/* ---------------------------------------------------------------- server */
+
+typedef struct town_server_options {
+    const char *map;       /* NAME or path of an OpenDRIVE file */
+    const char *maps_dir;  /* where NAMEs are looked up; NULL: found beside the program, see town_maps_find */
+    const char *bind;      /* IPv4 address; default "127.0.0.1" */
+    int port;              /* RPC port; stream port is the next one; 0: a free adjacent pair; default 2000 */
+    int version;           /* 13 .. 16, default 16 */
+    uint64_t seed;         /* default 1 */
+    int threads;           /* for rendering; 0: one per core; default 0 */
+    double async_period_s; /* asynchronous mode without fixed_delta: wall time between ticks; default 1/30 */
+    double stall_s;        /* synchronous mode: how long a tick waits for a reader; default 10 */
+    const base_log *log;   /* borrowed */
+} town_server_options;
+town_server_options town_server_options_default(void);
+
+typedef struct town_server town_server;
+town_server *town_server_create(const town_server_options *o, base_error *err);
+void town_server_destroy(town_server *s);
+int town_server_rpc_port(const town_server *s);
+int town_server_stream_port(const town_server *s);
+/* Serve until stop() is true; it is asked at least every 50 ms. extra_fd >= 0: also return when that descriptor reaches end of file. */
+bool town_server_run(town_server *s, bool (*stop)(void), int extra_fd, base_error *err);
+
+typedef struct town_server_stats {
+    uint64_t ticks, requests, request_errors, frames_sent, frames_dropped, sessions_stalled, bytes_sent;
+    int rpc_connections, stream_sessions;
+} town_server_stats;
+town_server_stats town_server_stats_get(const town_server *s);
+
+/* The folder with the bundled maps: LANELOOP_MAPS, configs/maps of a build tree, ../share/laneloop/maps of an installation. On
+ * failure the text lists every place that was tried. */
+bool town_maps_find(char *dir, size_t bytes, base_error *err);
+/* NAME or path -> path of the file; on failure the text says where was looked and which names exist. */
+bool town_map_path(const char *maps_dir, const char *name, char *path, size_t bytes, base_error *err);
+#endif
