@@ -8,16 +8,16 @@
 
 typedef struct base_arena {
     unsigned char *memory; /* 64-byte aligned */
-    size_t         capacity_bytes;
-    size_t         used_bytes;
-    size_t         peak_bytes; /* highest used_bytes ever */
+    size_t capacity_bytes;
+    size_t used_bytes;
+    size_t peak_bytes; /* highest used_bytes ever */
 } base_arena;
 
-bool   base_arena_create(base_arena *a, size_t bytes, base_error *err);
-void   base_arena_destroy(base_arena *a); /* {0} is accepted */
-void  *base_arena_take(base_arena *a, size_t bytes);
+bool base_arena_create(base_arena *a, size_t bytes, base_error *err);
+void base_arena_destroy(base_arena *a); /* {0} is accepted */
+void *base_arena_take(base_arena *a, size_t bytes);
 size_t base_arena_mark(const base_arena *a);
-void   base_arena_release(base_arena *a, size_t mark);
+void base_arena_release(base_arena *a, size_t mark);
 
 /* Bytes that `bytes` really cost in an arena (rounded up to 64). */
 size_t base_arena_round(size_t bytes);

@@ -5,9 +5,9 @@
 
 typedef struct base_buffer {
     unsigned char *data; /* NULL while capacity is 0 */
-    size_t         bytes, capacity_bytes;
-    size_t         max_bytes; /* 0 = no bound */
-    bool           failed;    /* an append was refused (bound or memory); later appends do nothing */
+    size_t bytes, capacity_bytes;
+    size_t max_bytes; /* 0 = no bound */
+    bool failed;      /* an append was refused (bound or memory); later appends do nothing */
 } base_buffer;
 
 /* All appends return false and set `failed` when the bound or memory is exceeded; check once at the end. */

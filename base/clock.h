@@ -3,5 +3,5 @@
 #define BASE_CLOCK_H
 /* Seconds of a monotonic clock with an arbitrary origin. */
 double base_clock_s(void);
-void   base_sleep_s(double seconds);
+void base_sleep_s(double seconds);
 #endif

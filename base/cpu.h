@@ -9,7 +9,7 @@
 
 enum {
     CPU_SSE2 = 1u << 0,
-    CPU_AVX2 = 1u << 1, /* with FMA and F16C: no CPU of interest has one without the others */
+    CPU_AVX2 = 1u << 1,   /* with FMA and F16C: no CPU of interest has one without the others */
     CPU_AVX512 = 1u << 2, /* F, BW, DQ, VL together (Skylake-X and later, Zen 4 and later) */
     CPU_AVX512_VNNI = 1u << 3,
     CPU_AVX_VNNI = 1u << 4,
@@ -22,7 +22,10 @@ enum {
 uint32_t base_cpu_detect(void);
 
 /* Levels, each a set of bits: scalar, sse2, avx2, avx2vnni, avx512, avx512vnni, avx512bf16, neon, neondot. */
-typedef struct base_cpu_level { const char *name; uint32_t bits; } base_cpu_level;
+typedef struct base_cpu_level {
+    const char *name;
+    uint32_t bits;
+} base_cpu_level;
 const base_cpu_level *base_cpu_levels(size_t *count); /* every known level, lowest first */
 
 /* Bits to use. level_name NULL: take LANELOOP_ISA from the environment; unset or "auto": everything detected.

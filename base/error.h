@@ -10,21 +10,21 @@
 
 typedef enum base_code {
     BASE_OK = 0,
-    BASE_ARGUMENT, /* the caller's value is out of range or inconsistent */
-    BASE_FORMAT,   /* bytes from a file or a peer are not what the format says */
-    BASE_IO,       /* the operating system refused: open, read, write, rename, ... */
-    BASE_NETWORK,  /* connection refused, reset or closed */
-    BASE_TIMEOUT,  /* a peer did not answer in time */
-    BASE_REMOTE,   /* a peer answered with an error */
-    BASE_VERSION,  /* a peer or a file speaks a version that this build does not */
-    BASE_MEMORY,   /* an allocation failed or would pass its bound */
+    BASE_ARGUMENT,    /* the caller's value is out of range or inconsistent */
+    BASE_FORMAT,      /* bytes from a file or a peer are not what the format says */
+    BASE_IO,          /* the operating system refused: open, read, write, rename, ... */
+    BASE_NETWORK,     /* connection refused, reset or closed */
+    BASE_TIMEOUT,     /* a peer did not answer in time */
+    BASE_REMOTE,      /* a peer answered with an error */
+    BASE_VERSION,     /* a peer or a file speaks a version that this build does not */
+    BASE_MEMORY,      /* an allocation failed or would pass its bound */
     BASE_UNSUPPORTED, /* asked for something that this build or machine does not have */
     BASE_INTERRUPTED  /* the user asked to stop */
 } base_code;
 
 typedef struct base_error {
     base_code code;
-    char      text[1024];
+    char text[1024];
 } base_error;
 
 /* Fill err (when not NULL) and return false, so that `return base_fail(...)` reads well. Always false. */

@@ -9,12 +9,11 @@ typedef enum base_log_level { BASE_LOG_DEBUG, BASE_LOG_INFO, BASE_LOG_WARNING } 
 
 typedef struct base_log {
     void (*write)(void *user, base_log_level level, const char *line);
-    void          *user;
+    void *user;
     base_log_level least; /* lines below this level are dropped before formatting */
 } base_log;
 
-void base_log_write(const base_log *log, base_log_level level, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+void base_log_write(const base_log *log, base_log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* A log that writes "laneloop: warning: text" lines to stderr. */
 base_log base_log_stderr(base_log_level least);

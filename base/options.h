@@ -32,17 +32,18 @@ typedef struct base_option_custom {
 } base_option_custom;
 
 struct base_option {
-    const char      *key;
+    const char *key;
     base_option_type type;
-    size_t           offset;
-    size_t           size;       /* STRING: bytes of the field; OBJECT: entries of `table` */
-    double           lo, hi;     /* INT, FLOAT, DOUBLE: inclusive range */
-    const char *const        *names;  /* ENUM */
-    const base_option        *table;  /* OBJECT */
+    size_t offset;
+    size_t size;                      /* STRING: bytes of the field; OBJECT: entries of `table` */
+    double lo, hi;                    /* INT, FLOAT, DOUBLE: inclusive range */
+    const char *const *names;         /* ENUM */
+    const base_option *table;         /* OBJECT */
     const base_option_custom *custom; /* CUSTOM */
-    const char               *help;   /* one phrase with the unit */
+    const char *help;                 /* one phrase with the unit */
 };
 
-bool   base_options_read(void *options, const base_option *table, size_t count, const base_json *j, const cJSON *object, base_error *err);
+bool base_options_read(void *options, const base_option *table, size_t count, const base_json *j, const cJSON *object,
+                       base_error *err);
 cJSON *base_options_print(const void *options, const base_option *table, size_t count); /* NULL: out of memory */
 #endif

@@ -13,8 +13,8 @@ typedef void (*base_pool_item)(void *user, int item, int worker); /* worker: 0 .
 
 /* threads >= 1 counts the caller; 0 = one per core that this process may use. */
 base_pool *base_pool_create(int threads, base_error *err);
-void       base_pool_destroy(base_pool *p);
-int        base_pool_threads(const base_pool *p);
+void base_pool_destroy(base_pool *p);
+int base_pool_threads(const base_pool *p);
 /* Returns when every item has run. p may be NULL: items run in the caller. */
 void base_pool_run(base_pool *p, int count, base_pool_item item, void *user);
 

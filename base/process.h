@@ -6,9 +6,9 @@
 #include <sys/types.h>
 
 typedef struct base_process {
-    pid_t pid;      /* 0: none */
-    int   ready_fd; /* read end: what the child writes to its descriptor `ready` */
-    int   alive_fd; /* write end: closes with us, the child sees end of file on its standard input */
+    pid_t pid;    /* 0: none */
+    int ready_fd; /* read end: what the child writes to its descriptor `ready` */
+    int alive_fd; /* write end: closes with us, the child sees end of file on its standard input */
 } base_process;
 
 /* argv[0] is a path or a name on PATH; argv ends with NULL. In the child, descriptor 3 is the ready pipe and standard input the

@@ -7,11 +7,11 @@
 #include <stdio.h>
 
 typedef struct base_progress {
-    FILE       *out;        /* NULL: print nothing */
-    bool        terminal;
-    const char *what;       /* "collect", borrowed */
-    uint64_t    total;
-    double      started_s, printed_s;
+    FILE *out; /* NULL: print nothing */
+    bool terminal;
+    const char *what; /* "collect", borrowed */
+    uint64_t total;
+    double started_s, printed_s;
 } base_progress;
 
 base_progress base_progress_start(FILE *out, const char *what, uint64_t total);

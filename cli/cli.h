@@ -11,11 +11,11 @@
 #include <cjson/cJSON.h>
 
 typedef struct cli_flag {
-    const char  *name;    /* "--out" */
-    const char  *metavar; /* "DIR"; NULL: a switch without a value */
-    const char  *help;
-    const char **value;   /* set to the argument (flags with metavar) */
-    bool        *set;     /* set to true when the flag was given; may be NULL when value is not */
+    const char *name;    /* "--out" */
+    const char *metavar; /* "DIR"; NULL: a switch without a value */
+    const char *help;
+    const char **value; /* set to the argument (flags with metavar) */
+    bool *set;          /* set to true when the flag was given; may be NULL when value is not */
 } cli_flag;
 
 typedef struct cli_command {
@@ -50,7 +50,7 @@ bool cli_config_write(const char *path, const void *options, const base_option *
 /* Where a command finds its simulator: --host/--port given: connect there; no --host: start `laneloop serve` as a child. */
 typedef struct cli_simulator {
     char host[256];
-    int  port;             /* RPC port */
+    int port;                   /* RPC port */
     struct base_process *child; /* NULL when an outside server is used */
 } cli_simulator;
 /* map, seed: for the embedded server only. host NULL = embedded. */

@@ -20,8 +20,10 @@ static const struct {
 
 static void print_help(FILE *out)
 {
-    fprintf(out, "laneloop %s — closes the loop between the CARLA simulator and a segmentation network on a plain CPU\n\n"
-                 "usage: laneloop COMMAND [ARGUMENTS]     laneloop COMMAND --help\n\n", LANELOOP_VERSION);
+    fprintf(out,
+            "laneloop %s — closes the loop between the CARLA simulator and a segmentation network on a plain CPU\n\n"
+            "usage: laneloop COMMAND [ARGUMENTS]     laneloop COMMAND --help\n\n",
+            LANELOOP_VERSION);
     for (size_t i = 0; commands[i].name; i++)
         fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
 }
