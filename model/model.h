@@ -1,0 +1,88 @@
+/* model/model.h — a trained network as a thing on disk and in memory: what it is, what its classes mean, its weights.
+ *
+ * A model directory (a checkpoint of `laneloop train` is one) holds
+ *     model.safetensors   F32 weights, PyTorch names and order; load_state_dict(strict=True) takes them
+ *     state.json          {"format": 1, "model": {...this header's description...}, "training": {...}}
+ *
+ *     model *m = model_load("runs/demo/model", err);
+ *     model_predictor *p = model_predictor_create(m, 128, 256, 0, err);
+ *     model_predictor_mask(p, rgb, mask);                     per frame: no allocation
+ *     model_predictor_destroy(p);  model_destroy(m);
+ *
+ * Input everywhere: RGB bytes [H][W][3], row 0 on top; the network sees x/127.5 - 1. */
+#ifndef MODEL_MODEL_H
+#define MODEL_MODEL_H
+#include "model/graph.h"
+#include "model/nets/unet.h"
+#include "model/parameters.h"
+#include "model/plan.h"
+#include <cjson/cJSON.h>
+#include <stdint.h>
+
+#define MODEL_MAX_CLASSES    64
+#define MODEL_MAX_CLASS_TAGS 32
+#define MODEL_FORMAT         1
+
+/* One class of the output mask: its name and the semantic tags (by name) that it stands for. A class without tags takes
+ * every tag that no other class names. */
+typedef struct model_class {
+    char name[32];
+    int tag_count;
+    char tags[MODEL_MAX_CLASS_TAGS][32];
+} model_class;
+
+typedef struct model_description {
+    model_unet_options net;
+    int image_h, image_w; /* trained size; other sizes run too */
+    int class_count;      /* values of the mask: 0..class_count-1 */
+    model_class classes[MODEL_MAX_CLASSES];
+    /* net.outputs == 1: two classes, the mask is 1 where logit >= 0. Else net.outputs == class_count, the mask is the argmax,
+     * the lowest class on ties. */
+} model_description;
+
+typedef struct model {
+    model_description about;
+    model_graph graph; /* for image_h x image_w, as trained: convolution, BatchNorm, ReLU are nodes of their own */
+    model_parameters weights;
+} model;
+
+/* A model with zero weights (fill with model_parameters_initialise). */
+model *model_create(const model_description *d, base_error *err);
+model *model_load(const char *dir, base_error *err);
+void model_destroy(model *m); /* NULL is accepted */
+bool model_description_check(const model_description *d, base_error *err);
+/* Index of the class of that name, -1 when absent. */
+int model_class_index(const model_description *d, const char *name);
+
+/* The description as JSON (the "model" member of state.json) and back. */
+cJSON *model_description_print(const model_description *d);
+bool model_description_parse(model_description *d, const char *path, const cJSON *object, base_error *err);
+
+/* Write model.safetensors and state.json into a directory that exists. training: the "training" member, NULL for none (borrowed). */
+bool model_write(const model *m, const char *dir, int64_t steps, const cJSON *training, base_error *err);
+/* The graph of this model for another image size. */
+bool model_graph_for(const model_description *d, int h, int w, model_graph *g, base_error *err);
+
+/* BatchNorm folded into the convolution before it, ReLU into the convolution: a new graph (for h x w) of INPUT, REFLECT_PAD, CONV2D with
+ * bias and relu flag, CONV_TRANSPOSE2D, MAXPOOL, CROP, CONCAT only, and its weights. The caller destroys both.
+ *     w' = w gamma/sqrt(var + eps),  b' = beta + (b - mean) gamma/sqrt(var + eps)       computed in double */
+bool model_fold(const model *m, int h, int w, model_graph *graph, model_parameters *weights, base_error *err);
+
+/* ---- inference ---- */
+typedef struct model_predictor model_predictor;
+
+/* For images of h x w (any size; the net pads inside). BatchNorm is folded, memory is taken once; the model is not needed
+ * afterwards. threads 0 = one per core. */
+model_predictor *model_predictor_create(const model *m, int h, int w, int threads, base_error *err);
+void model_predictor_destroy(model_predictor *p); /* NULL is accepted */
+/* mask [H][W]: class per pixel. */
+void model_predictor_mask(model_predictor *p, const uint8_t *rgb, uint8_t *mask);
+/* logits [H][W][outputs], packed. */
+void model_predictor_logits(model_predictor *p, const uint8_t *rgb, float *logits);
+int model_predictor_outputs(const model_predictor *p);
+size_t model_predictor_bytes(const model_predictor *p);
+
+/* Shared pieces: the same preprocessing and decision everywhere. */
+void model_normalise(const uint8_t *rgb, size_t pixels, int channels, float *dst, int pitch); /* x/127.5 - 1 */
+void model_decide(const float *logits, int pitch, int outputs, size_t pixels, uint8_t *mask);
+#endif

@@ -1,0 +1,59 @@
+/* model/plan.h — memory and execution of a graph: one arena, taken once; running it allocates nothing.
+ *
+ *     model_plan *p = model_plan_create(&graph, &(model_plan_options){ .batch = 8, .training = true, .threads = 0 }, err);
+ *     fill model_plan_input(p), model_plan_forward(p, &weights, MODEL_BATCH_STATISTICS);
+ *     fill model_plan_grad_output(p) from model_plan_output(p), model_plan_backward(p, &weights, &gradients);
+ *
+ * The planner walks the forward and (for training) the backward steps, notes the first and last step that touches each tensor and
+ * gives tensors whose lives do not overlap the same bytes. Inputs of a concat live inside its buffer as channel slices.
+ * Results do not depend on the thread count: every sum has an order given by shapes. */
+#ifndef MODEL_PLAN_H
+#define MODEL_PLAN_H
+#include "model/parameters.h"
+
+typedef struct model_plan model_plan;
+
+typedef struct model_plan_options {
+    int batch;       /* images per run, >= 1 */
+    bool training;   /* keep what backward needs */
+    int threads;     /* OpenMP threads; 0 = one per core */
+    const char *isa; /* level name (base/cpu.h); NULL = LANELOOP_ISA or the best of this CPU */
+} model_plan_options;
+
+/* The graph is borrowed for the plan's life and must not change. */
+model_plan *model_plan_create(const model_graph *g, const model_plan_options *o, base_error *err);
+void model_plan_destroy(model_plan *p); /* NULL is accepted */
+
+/* A tensor inside a plan: element (n, y, x, c) at ((n*h + y)*w + x)*pitch + c. Borrowed from the plan; valid until the next run. */
+typedef struct model_view {
+    float *data;
+    int n, h, w, c;
+    int pitch; /* floats from pixel to pixel, >= c */
+} model_view;
+
+model_view model_plan_input(model_plan *p);       /* [batch][H][W][C], to be filled before forward */
+model_view model_plan_output(model_plan *p);      /* logits after forward */
+model_view model_plan_grad_output(model_plan *p); /* training: dL/dlogits, to be filled before backward */
+
+typedef enum model_mode {
+    MODEL_RUNNING_STATISTICS, /* inference: BatchNorm uses the stored mean and variance */
+    MODEL_BATCH_STATISTICS    /* training: BatchNorm uses the batch's, and updates the stored ones in `weights` */
+} model_mode;
+
+/* Convolution weights are packed for the kernels on the first run and again after model_plan_weights_changed. */
+void model_plan_forward(model_plan *p, model_parameters *weights, model_mode mode);
+/* The same with stored statistics and constant weights. */
+void model_plan_infer(model_plan *p, const model_parameters *weights);
+void model_plan_weights_changed(model_plan *p);
+/* After model_plan_forward with batch statistics: gradients of all trainable parameters, overwriting `gradients`. */
+void model_plan_backward(model_plan *p, const model_parameters *weights, model_parameters *gradients);
+
+/* Calibration: like model_plan_infer, and after each node calls observe with its output (a view that is valid during the call). */
+typedef void (*model_observe)(void *user, const model_graph *g, int node, const model_view *out);
+void model_plan_observe(model_plan *p, const model_parameters *weights, model_observe observe, void *user);
+
+size_t model_plan_bytes(const model_plan *p);    /* the arena: activations, gradients, scratch, packed weights */
+const char *model_plan_isa(const model_plan *p); /* level of the kernels in use */
+/* Seconds per node of the runs so far (forward, backward), for profiles; arrays of graph->node_count. Either may be NULL. */
+void model_plan_times(const model_plan *p, const double **forward_s, const double **backward_s);
+#endif
