@@ -1,0 +1,34 @@
+#include "quant/kernels/kernels.h"
+#include "quant/kernels/levels.h"
+
+int quant_conv_out(const quant_conv *c, int size, int window)
+{
+    if (c->transposed)
+        return 2 * size;
+    int room = size + 2 * c->padding - c->dilation * (window - 1) - 1;
+    return room < 0 ? 0 : room / c->stride + 1;
+}
+
+static const quant_kernels *const levels[] = {
+    &quant_kernels_ref,
+#if 0
+    &quant_kernels_avx2,
+    &quant_kernels_avx2vnni,
+    &quant_kernels_avx512vnni,
+#endif
+};
+
+const quant_kernels *const *quant_kernels_all(size_t *count)
+{
+    *count = sizeof levels / sizeof levels[0];
+    return levels;
+}
+
+const quant_kernels *quant_kernels_select(uint32_t cpu_bits)
+{
+    const quant_kernels *best = levels[0];
+    for (size_t i = 1; i < sizeof levels / sizeof levels[0]; i++)
+        if ((levels[i]->needs & ~cpu_bits) == 0)
+            best = levels[i];
+    return best;
+}
