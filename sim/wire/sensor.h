@@ -1,0 +1,172 @@
+/* sim/wire/sensor.h — the streaming port: joining a stream, frames, the 48-byte header and the payloads behind it.
+ *
+ *     client, once:     u32 stream id
+ *     server, per tick: u32 bytes, then as many: header (48 bytes) + payload
+ *
+ * All numbers little-endian, records packed. Which sensor a message comes from is a number that changed between releases. */
+#ifndef SIM_WIRE_SENSOR_H
+#define SIM_WIRE_SENSOR_H
+#include "sim/wire/types.h"
+
+typedef enum wire_sensor { /* our numbers */
+                           WIRE_SENSOR_COLLISION,
+                           WIRE_SENSOR_DEPTH,
+                           WIRE_SENSOR_NORMALS,
+                           WIRE_SENSOR_DVS,
+                           WIRE_SENSOR_GNSS,
+                           WIRE_SENSOR_IMU,
+                           WIRE_SENSOR_LANE_INVASION,
+                           WIRE_SENSOR_OBSTACLE,
+                           WIRE_SENSOR_OPTICAL_FLOW,
+                           WIRE_SENSOR_RADAR,
+                           WIRE_SENSOR_SEMANTIC_LIDAR,
+                           WIRE_SENSOR_LIDAR,
+                           WIRE_SENSOR_RSS,
+                           WIRE_SENSOR_RGB,
+                           WIRE_SENSOR_SEMANTIC,
+                           WIRE_SENSOR_INSTANCE,
+                           WIRE_SENSOR_SNAPSHOT,
+                           WIRE_SENSOR_GBUFFER_U8,
+                           WIRE_SENSOR_GBUFFER_F32,
+                           WIRE_SENSOR_V2X,
+                           WIRE_SENSOR_V2X_CUSTOM,
+                           WIRE_SENSOR_COUNT
+} wire_sensor;
+/* Number on the wire, -1 when the release does not have the sensor. */
+int wire_sensor_index(wire_sensor s, wire_version version);
+/* WIRE_SENSOR_COUNT when no sensor of the release has that number. */
+wire_sensor wire_sensor_from_index(uint64_t index, wire_version version);
+/* "sensor.camera.rgb"; NULL where there is no blueprint (snapshot, g-buffers). */
+const char *wire_sensor_blueprint(wire_sensor s);
+wire_sensor wire_sensor_from_blueprint(const char *id); /* WIRE_SENSOR_COUNT: not a sensor's id */
+/* Pixel bytes of the image sensors (rgb, depth, semantic, instance, normals: 4; flow: 8), 0 for others. */
+int wire_sensor_pixel_bytes(wire_sensor s);
+
+/* --- frames --------------------------------------------------------------------------------------------------------------- */
+#define WIRE_STREAM_SNAPSHOT 1u /* the stream id of the world snapshot */
+#define WIRE_JOIN_BYTES      4
+void wire_join_write(uint8_t dst[WIRE_JOIN_BYTES], uint32_t stream_id);
+uint32_t wire_join_read(const uint8_t src[WIRE_JOIN_BYTES]);
+
+#define WIRE_FRAME_PREFIX_BYTES 4
+#define WIRE_FRAME_MAX_BYTES    ((size_t)256 << 20) /* 8K float images are 133 MB */
+/* Write the length in front of what was appended since `start` = out->bytes before wire_frame_begin. */
+size_t wire_frame_begin(base_buffer *out);
+bool wire_frame_end(base_buffer *out, size_t start);
+/* Look at the front of `data`: true and *payload_bytes set when the prefix is there; *payload_bytes is then what follows it. Lengths of 0
+ * or above max_bytes are errors; with fewer than four bytes *payload_bytes is 0 and true is returned. */
+bool wire_frame_look(const uint8_t *data, size_t bytes, size_t max_bytes, size_t *payload_bytes, base_error *err);
+
+/* --- header --------------------------------------------------------------------------------------------------------------- */
+typedef struct wire_header {
+    uint64_t sensor_type; /* number on the wire */
+    uint64_t frame;
+    double timestamp;         /* simulation seconds of the episode */
+    wire_transform transform; /* of the sensor in the world */
+} wire_header;
+#define WIRE_HEADER_BYTES 48
+bool wire_header_append(base_buffer *out, wire_sensor s, uint64_t frame, double timestamp, wire_transform t,
+                        wire_version version, base_error *err);
+bool wire_header_read(wire_header *h, const uint8_t *message, size_t bytes, base_error *err);
+
+/* --- world snapshot ------------------------------------------------------------------------------------------------------- */
+typedef struct wire_snapshot {
+    uint64_t episode_id;
+    double platform_timestamp; /* wall clock of the server */
+    float delta_seconds;
+    int32_t map_origin[3];
+    uint32_t simulation_state; /* bits below */
+} wire_snapshot;
+#define WIRE_STATE_MAP_CHANGE   1u
+#define WIRE_STATE_LIGHT_UPDATE 2u
+#define WIRE_SNAPSHOT_BYTES     36
+#define WIRE_ACTOR_STATE_BYTES  119
+#define WIRE_ACTOR_UNION_BYTES  54
+
+typedef struct wire_actor_state {
+    wire_actor_id id;
+    uint8_t life; /* wire_actor_life */
+    wire_transform transform;
+    wire_vector3 velocity;              /* m/s, world */
+    wire_vector3 angular_velocity;      /* deg/s, world */
+    wire_vector3 acceleration;          /* m/s2, world */
+    char state[WIRE_ACTOR_UNION_BYTES]; /* packed, by kind of actor: see below; zero for sensors and the spectator */
+} wire_actor_state;
+
+typedef struct wire_vehicle_state {
+    wire_vehicle_control control; /* as the server applied it */
+    float speed_limit;            /* km/h */
+    uint8_t traffic_light_state;  /* wire_light_color */
+    bool has_traffic_light;
+    wire_actor_id traffic_light_id;
+    uint8_t failure_state; /* since 0.9.14 */
+} wire_vehicle_state;
+typedef struct wire_light_state { /* of a traffic light */
+    char sign_id[32];             /* OpenDRIVE signal id; unterminated when 32 characters long */
+    float green_time, yellow_time, red_time, elapsed_time;
+    uint32_t pole_index;
+    bool time_is_frozen;
+    uint8_t state; /* wire_light_color */
+} wire_light_state;
+typedef struct wire_sign_state {
+    char sign_id[32];
+} wire_sign_state;
+
+/* Which of the three applies is known from the actor's blueprint id, not from the bytes. */
+void wire_vehicle_state_write(wire_actor_state *a, const wire_vehicle_state *s, wire_version version);
+void wire_vehicle_state_read(wire_vehicle_state *s, const wire_actor_state *a, wire_version version);
+void wire_light_state_write(wire_actor_state *a, const wire_light_state *s);
+void wire_light_state_read(wire_light_state *s, const wire_actor_state *a);
+void wire_sign_state_write(wire_actor_state *a, const wire_sign_state *s);
+void wire_sign_state_read(wire_sign_state *s, const wire_actor_state *a);
+void wire_walker_state_write(wire_actor_state *a, const wire_walker_control *s);
+void wire_walker_state_read(wire_walker_control *s, const wire_actor_state *a);
+
+/* Header, snapshot and actors as one message (without the frame prefix). */
+bool wire_snapshot_append(base_buffer *out, uint64_t frame, double timestamp, const wire_snapshot *s,
+                          const wire_actor_state *actors, size_t count, wire_version version, base_error *err);
+/* *count actors follow, to be read one by one. Both are errors: a message too short, a torn last record. */
+bool wire_snapshot_read(wire_header *h, wire_snapshot *s, size_t *count, const uint8_t *message, size_t bytes,
+                        wire_version version, base_error *err);
+void wire_snapshot_actor(wire_actor_state *a, const uint8_t *message, size_t i); /* i < *count */
+
+/* --- images --------------------------------------------------------------------------------------------------------------- */
+typedef struct wire_image {
+    uint32_t width, height;
+    float fov; /* horizontal, degrees */
+} wire_image;
+#define WIRE_IMAGE_BYTES 12 /* pixels begin at offset 60 of the message */
+/* Header and image header; the caller appends width*height*pixel_bytes of pixels, rows packed, top row first, B G R A. */
+bool wire_image_append(base_buffer *out, wire_sensor s, uint64_t frame, double timestamp, wire_transform t,
+                       const wire_image *image, wire_version version, base_error *err);
+/* *pixels points into the message; its size was checked against width and height. */
+bool wire_image_read(wire_header *h, wire_image *image, const uint8_t **pixels, const uint8_t *message, size_t bytes,
+                     wire_version version, base_error *err);
+/* Depth in metres of one depth pixel (planar, along the camera's x), and back; 1000 m is the far plane. */
+float wire_depth_decode(const uint8_t bgra[4]);
+void wire_depth_encode(uint8_t bgra[4], float metres);
+
+/* --- small sensors: one msgpack object behind the header ------------------------------------------------------------------ */
+typedef struct wire_collision {
+    wire_actor self, other;
+    wire_vector3 normal_impulse;
+} wire_collision; /* N s */
+typedef struct wire_obstacle {
+    wire_actor self, other;
+    float distance;
+} wire_obstacle;
+typedef struct wire_imu {
+    wire_vector3 accelerometer; /* m/s2, sensor frame, with the reaction to gravity on z */
+    wire_vector3 gyroscope;     /* rad/s, sensor frame */
+    float compass;              /* rad, 0 = north = -y, clockwise */
+} wire_imu;
+extern const wire_type wire_type_collision, wire_type_obstacle, wire_type_imu; /* GNSS: wire_type_geo_location */
+
+bool wire_object_append(base_buffer *out, wire_sensor s, uint64_t frame, double timestamp, wire_transform t,
+                        const wire_type *type, const void *value, wire_version version, base_error *err);
+bool wire_object_read(wire_header *h, const wire_type *type, void *value, const uint8_t *message, size_t bytes,
+                      wire_version version, wire_memory *m, base_error *err);
+
+extern const wire_type wire_type_header, wire_type_snapshot, wire_type_actor_state, wire_type_vehicle_state,
+    wire_type_light_state, wire_type_sign_state, wire_type_image;
+#endif
