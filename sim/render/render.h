@@ -1,0 +1,89 @@
+/* sim/render/render.h — a software rasteriser: scene, light and camera in; colour, tags, ids and depth out.
+ *
+ * Usual order: render_create once per scene, render_frame for each camera and frame, render_destroy.
+ *
+ * How: triangles are set up in double, binned to 64 x 64 tiles, and each tile keeps only 1/depth and a triangle number per
+ * sample; what is visible is then shaded once per triangle and pixel (docs/renderer.md). Colour may be anti-aliased with four
+ * coverage samples; tags, ids and depth are always those of the pixel's centre.
+ *
+ * Same scene and same arguments give the same bytes, whatever was drawn before and however many threads the pool has. Tags,
+ * ids and depth are the same bytes on every instruction set too. Nothing here knows CARLA's protocol.
+ *
+ * Camera model: pinhole, x forward, y right, z up; f = width / (2 tan(fov/2)); the surface point (x, y, z) of the camera's
+ * frame is at column width/2 + f y/x, row height/2 - f z/x; pixel (i, j) samples (i + 0.5, j + 0.5). Depth is x, in metres. */
+#ifndef SIM_RENDER_RENDER_H
+#define SIM_RENDER_RENDER_H
+#include "base/pool.h"
+#include "sim/scene/scene.h"
+
+typedef struct render_options {
+    bool shadows;         /* shadows of the sun; default true */
+    float shadow_range_m; /* how far from the camera shadows are drawn, 20..400; default 160 */
+    uint32_t cpu_bits;    /* base_cpu_select's result; chooses the build of the inner loops */
+    uint64_t seed;        /* of clouds and surface grain; default 1 */
+} render_options;
+
+render_options render_options_default(void); /* cpu_bits = what LANELOOP_ISA allows, or everything detected */
+
+/* Light and air. Colours are linear; one unit of radiance is a white surface in full noon sun. */
+typedef struct render_environment {
+    float sun_direction[3];              /* unit vector towards the sun */
+    float sun_rgb[3];                    /* light of the sun on a surface that faces it; 0 at night */
+    float zenith_rgb[3], horizon_rgb[3]; /* sky colours, also the sky's light on surfaces and the colour of fog */
+    float ground_rgb[3];                 /* light from below: the sunlit ground's */
+    float cloud_cover;                   /* 0 = clear, 1 = closed */
+    float cloud_rgb[3];                  /* bright side of a cloud */
+    float cloud_offset_m[2];             /* wind: where the clouds have drifted */
+    float fog_density_per_m;             /* extinction at the ground; 0 = none */
+    float fog_start_m;                   /* no fog nearer than this */
+    float wetness;                       /* 0..1: dark, shiny surfaces; puddles towards 1 */
+    float exposure;                      /* factor before the tone curve */
+} render_environment;
+
+/* CARLA's weather, field by field (0..100 unless said); render_environment_from_weather makes light of it. */
+typedef struct render_weather {
+    float cloudiness, precipitation, precipitation_deposits, wind_intensity;
+    float sun_azimuth_deg,
+        sun_altitude_deg; /* azimuth from +x towards +y; negative fields of CARLA's "Default" keep these values */
+    float fog_density, fog_distance_m, fog_falloff, wetness;
+} render_weather;
+
+render_weather render_weather_default(void); /* CARLA's ClearNoon: 5, 0, 0, 10, azimuth 0, altitude 45, fog 2 from 0.75 m */
+render_environment render_environment_from_weather(const render_weather *w, double time_s);
+
+typedef struct render_view {
+    base_pose pose;     /* of the camera in the world */
+    int width, height;  /* 1..4096 */
+    double fov_deg;     /* horizontal, 1..170 */
+    double near_m;      /* nothing nearer is drawn; 0 = 0.1 */
+    bool antialias;     /* colour from four coverage samples */
+    uint32_t hidden_id; /* instances with this id are left out (a camera in its own car); 0 = none */
+} render_view;
+
+/* What to write; NULL leaves it out. Rows are packed, row 0 on top. */
+typedef struct render_output {
+    uint8_t *bgra; /* [height][width][4], alpha 255 */
+    uint8_t *tag;  /* [height][width]; sky is SCENE_TAG_SKY */
+    uint32_t *id;  /* [height][width]; instance id, 0 = none */
+    float *depth;  /* [height][width]; metres along the camera's x axis, +INFINITY in the sky */
+} render_output;
+
+/* Time spent in the parts of the last frame, in seconds, and what it drew. */
+typedef struct render_stats {
+    double geometry_s, shadow_s, tiles_s;
+    uint32_t triangles_in, triangles_set_up; /* of chunks in view; after culling */
+    uint32_t shadow_tiles_drawn;             /* 0 when all were still there from earlier frames */
+    const char *kernel;                      /* "scalar", "avx2", "avx512" */
+} render_stats;
+
+typedef struct render render;
+
+/* scene must be finished and outlive the renderer, as must pool (NULL: the caller's thread only). A renderer serves one
+ * frame at a time; several renderers may share a scene, and share a pool if they take turns. */
+render *render_create(const scene *s, base_pool *pool, const render_options *o, base_error *err);
+void render_destroy(render *r);
+
+bool render_frame(render *r, const render_view *view, const render_environment *environment, const scene_instance *instances,
+                  int instance_count, const render_output *out, base_error *err);
+render_stats render_last_stats(const render *r);
+#endif

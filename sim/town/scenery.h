@@ -1,0 +1,45 @@
+/* sim/town/scenery.h — the scene around a road map: what the embedded simulator's cameras see and its cars run into.
+ *
+ * Usual order: town_scenery_build once per map, render_create on its scene, and for each frame a list of scene_instance
+ * values filled by town_scenery_vehicle, _walker and _lights; town_scenery_destroy at the end.
+ *
+ * Roads are cut, not painted over: a mark is its own strip of the road's surface (tag RoadLine), flush with it. Lanes keep
+ * their types (driving, shoulder, sidewalk behind a kerb, grass); junctions are filled; the ground follows the roads' height and
+ * leaves them free; buildings, trees, lamps and fences keep off them. Everything follows from map and seed.
+ *
+ * Not modelled: interiors, bridges as such (the ground rises to the road), parked cars. */
+#ifndef SIM_TOWN_SCENERY_H
+#define SIM_TOWN_SCENERY_H
+#include "sim/road/road.h"
+#include "sim/scene/scene.h"
+
+typedef struct town_scenery town_scenery;
+
+/* map NULL: an endless plain at z = 0 (2 km across). The map must outlive the scenery. */
+town_scenery *town_scenery_build(const road_map *map, uint64_t seed, base_error *err);
+void town_scenery_destroy(town_scenery *t);
+const scene *town_scenery_scene(const town_scenery *t); /* borrowed until destroy; finished */
+
+#define TOWN_SCENERY_PARTS 5 /* instances of one vehicle at most: body and wheels */
+
+typedef struct town_scenery_car { /* what a vehicle looks like in one frame */
+    const char *blueprint;        /* "vehicle.lincoln.mkz_2020": chooses the body; unknown ids go by their size */
+    base_vec3 extent;             /* half sizes of its box; the body is scaled to fill it */
+    double wheel_radius_m;        /* 0: a usual one for the size */
+    double wheelbase_m;           /* distance of the axles; 0: a usual one */
+    base_pose pose;               /* of the actor: on the ground, below the middle of the box */
+    double steer_deg;             /* front wheels, right positive */
+    double roll_deg;              /* how far the wheels have turned, forward positive */
+    float tint[3];                /* linear reflectance of the paint */
+    uint32_t id;                  /* instance id of all its parts */
+} town_scenery_car;
+
+/* Writes parts[TOWN_SCENERY_PARTS], returns how many. */
+int town_scenery_vehicle(const town_scenery *t, const town_scenery_car *car, scene_instance *parts);
+/* A walker of half height extent_z, standing at pose (ground level); phase: steps taken, 1.0 = one stride. One instance. */
+int town_scenery_walker(const town_scenery *t, const base_pose *pose, double extent_z, double phase, const float tint[3],
+                        uint32_t id, scene_instance *part);
+/* Lit lamp of one of the map's traffic lights; state: 0 red, 1 yellow, 2 green, others dark. Poles and heads are part of the
+ * scene. Returns 0 or 1 instance. signal: index into the map's signals. */
+int town_scenery_light(const town_scenery *t, int signal, int state, uint32_t id, scene_instance *part);
+#endif
