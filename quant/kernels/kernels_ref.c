@@ -10,6 +10,13 @@ static uint8_t requantise(const quant_conv *c, int o, int32_t acc)
     return (uint8_t)((int32_t)rintf(f) + c->zero_point);
 }
 
+/* The byte of channel i at row y, column x of the padded source. */
+static int32_t tap(const quant_conv *c, const quant_view *src, int y, int x, int i)
+{
+    bool inside = y >= 0 && y < src->height && x >= 0 && x < src->width;
+    return inside ? quant_view_at(src, y, x)[i] : c->src_zero_point;
+}
+
 static int32_t conv_sum(const quant_conv *c, const quant_view *src, int y, int x, int o)
 {
     int32_t acc = c->bias[o];
