@@ -5,13 +5,14 @@
  *     state.json          {"format": 1, "model": {...this header's description...}, "training": {...}}
  *
  *     model *m = model_load("runs/demo/model", err);
- *     model_predictor *p = model_predictor_create(m, 128, 256, 0, err);
+ *     model_predictor *p = model_predictor_create(m, NULL, err);
  *     model_predictor_mask(p, rgb, mask);                     per frame: no allocation
  *     model_predictor_destroy(p);  model_destroy(m);
  *
  * Input everywhere: RGB bytes [H][W][3], row 0 on top; the network sees x/127.5 - 1. */
 #ifndef MODEL_MODEL_H
 #define MODEL_MODEL_H
+#include "dataset/classes.h"
 #include "model/graph.h"
 #include "model/nets/unet.h"
 #include "model/parameters.h"
@@ -19,24 +20,13 @@
 #include <cjson/cJSON.h>
 #include <stdint.h>
 
-#define MODEL_MAX_CLASSES    64
-#define MODEL_MAX_CLASS_TAGS 32
-#define MODEL_FORMAT         1
-
-/* One class of the output mask: its name and the semantic tags (by name) that it stands for. A class without tags takes
- * every tag that no other class names. */
-typedef struct model_class {
-    char name[32];
-    int tag_count;
-    char tags[MODEL_MAX_CLASS_TAGS][32];
-} model_class;
+#define MODEL_FORMAT 1
 
 typedef struct model_description {
     model_unet_options net;
-    int image_h, image_w; /* trained size; other sizes run too */
-    int class_count;      /* values of the mask: 0..class_count-1 */
-    model_class classes[MODEL_MAX_CLASSES];
-    /* net.outputs == 1: two classes, the mask is 1 where logit >= 0. Else net.outputs == class_count, the mask is the argmax,
+    int image_h, image_w;    /* trained size; other sizes run too */
+    dataset_classes classes; /* values of the mask: 0 .. classes.count-1, with the names of the semantic tags each stands for */
+    /* net.outputs == 1: two classes, the mask is 1 where logit >= 0. Else net.outputs == classes.count, the mask is the argmax,
      * the lowest class on ties. */
 } model_description;
 
@@ -71,14 +61,21 @@ bool model_fold(const model *m, int h, int w, model_graph *graph, model_paramete
 /* ---- inference ---- */
 typedef struct model_predictor model_predictor;
 
-/* For images of h x w (any size; the net pads inside). BatchNorm is folded, memory is taken once; the model is not needed
- * afterwards. threads 0 = one per core. */
-model_predictor *model_predictor_create(const model *m, int h, int w, int threads, base_error *err);
+typedef struct model_predictor_options {
+    int h, w;        /* image size, any (the net pads inside); 0 = as trained */
+    int threads;     /* OpenMP threads; 0 = one per core */
+    const char *isa; /* level name (base/cpu.h); NULL = LANELOOP_ISA or the best of this CPU */
+} model_predictor_options;
+
+/* o NULL: the defaults, all 0. BatchNorm is folded, memory is taken once; the model is not needed afterwards. One thread at a time
+ * may use a predictor. */
+model_predictor *model_predictor_create(const model *m, const model_predictor_options *o, base_error *err);
 void model_predictor_destroy(model_predictor *p); /* NULL is accepted */
 /* mask [H][W]: class per pixel. */
 void model_predictor_mask(model_predictor *p, const uint8_t *rgb, uint8_t *mask);
 /* logits [H][W][outputs], packed. */
 void model_predictor_logits(model_predictor *p, const uint8_t *rgb, float *logits);
+const char *model_predictor_isa(const model_predictor *p); /* level of the kernels in use */
 int model_predictor_outputs(const model_predictor *p);
 size_t model_predictor_bytes(const model_predictor *p);
 

@@ -6,25 +6,26 @@
  * Weight decay touches convolution weights only, not biases and BatchNorm parameters. */
 #ifndef MODEL_OPTIMIZER_H
 #define MODEL_OPTIMIZER_H
+#include "model/kernels/kernels.h"
 #include "model/parameters.h"
 
-typedef struct model_adam_options {
+typedef struct model_optimizer_options {
     double beta1, beta2, eps; /* default 0.9, 0.999, 1e-8 */
     double weight_decay;      /* >= 0; default 0 */
     bool decoupled;           /* AdamW; default false */
-} model_adam_options;
+} model_optimizer_options;
 
-typedef struct model_adam {
-    model_adam_options options;
+typedef struct model_optimizer {
+    model_optimizer_options options;
     model_parameters m, v;
     int64_t t; /* steps done */
-} model_adam;
+} model_optimizer;
 
-model_adam_options model_adam_options_default(void);
-bool model_adam_create(model_adam *a, const model_graph *g, const model_adam_options *o, base_error *err);
-void model_adam_destroy(model_adam *a); /* {0} is accepted */
-void model_adam_step(model_adam *a, const model_graph *g, model_parameters *weights, const model_parameters *gradients,
-                     double lr, int threads);
+model_optimizer_options model_optimizer_options_default(void);
+bool model_optimizer_create(model_optimizer *o, const model_graph *g, const model_optimizer_options *options, base_error *err);
+void model_optimizer_destroy(model_optimizer *o); /* {0} is accepted */
+void model_optimizer_step(model_optimizer *o, const model_graph *g, model_parameters *weights,
+                          const model_parameters *gradients, double lr, const model_cpu *cpu);
 
 typedef enum model_schedule_kind {
     MODEL_SCHEDULE_CONSTANT,

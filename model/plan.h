@@ -2,7 +2,7 @@
  *
  *     model_plan *p = model_plan_create(&graph, &(model_plan_options){ .batch = 8, .training = true, .threads = 0 }, err);
  *     fill model_plan_input(p), model_plan_forward(p, &weights, MODEL_BATCH_STATISTICS);
- *     fill model_plan_grad_output(p) from model_plan_output(p), model_plan_backward(p, &weights, &gradients);
+ *     fill model_plan_grad_output(p) from model_plan_output(p), model_plan_backward(p, &gradients);
  *
  * The planner walks the forward and (for training) the backward steps, notes the first and last step that touches each tensor and
  * gives tensors whose lives do not overlap the same bytes. Inputs of a concat live inside its buffer as channel slices.
@@ -46,7 +46,7 @@ void model_plan_forward(model_plan *p, model_parameters *weights, model_mode mod
 void model_plan_infer(model_plan *p, const model_parameters *weights);
 void model_plan_weights_changed(model_plan *p);
 /* After model_plan_forward with batch statistics: gradients of all trainable parameters, overwriting `gradients`. */
-void model_plan_backward(model_plan *p, const model_parameters *weights, model_parameters *gradients);
+void model_plan_backward(model_plan *p, model_parameters *gradients);
 
 /* Calibration: like model_plan_infer, and after each node calls observe with its output (a view that is valid during the call). */
 typedef void (*model_observe)(void *user, const model_graph *g, int node, const model_view *out);
