@@ -37,23 +37,23 @@ void model_sigmoid(const model_cpu *cpu, const model_pixels *s, const float *a, 
  *     dst        = grad_scale * w[label] * (p - onehot(label)); 0 where ignored. dst NULL: no gradient
  *     (grad_scale = 1/weight_sum gives the mean loss; when weights are needed first, model_label_weight_sum)
  * scratch: model_cross_entropy_scratch_bytes. */
-typedef struct model_loss {
+typedef struct model_cross_entropy_sums {
     double loss_sum, weight_sum;
-} model_loss;
+} model_cross_entropy_sums;
 size_t model_cross_entropy_scratch_bytes(const model_pixels *s);
 double model_label_weight_sum(const uint8_t *labels, size_t pixels, const float *class_weights, int classes);
-model_loss model_cross_entropy(const model_cpu *cpu, const model_pixels *s, const float *a, const uint8_t *labels,
-                               const float *class_weights, float grad_scale, float *dst, void *scratch);
+model_cross_entropy_sums model_cross_entropy(const model_cpu *cpu, const model_pixels *s, const float *a, const uint8_t *labels,
+                                             const float *class_weights, float grad_scale, float *dst, void *scratch);
 
 /* One Adam step over `count` values (Kingma and Ba, 2015; weight decay decoupled as in AdamW when decoupled, else added to the
  * gradient as in PyTorch's Adam). step counts from 1.
  *     m = beta1*m + (1-beta1)*g;  v = beta2*v + (1-beta2)*g*g
  *     w -= lr * (m/(1-beta1^step)) / (sqrt(v/(1-beta2^step)) + epsilon) */
-typedef struct model_adam {
+typedef struct model_adam_terms {
     float lr, beta1, beta2, epsilon, weight_decay;
     bool decoupled;
     long step;
-} model_adam;
-void model_adam_update(const model_cpu *cpu, const model_adam *o, size_t count, const float *grad, float *m, float *v,
+} model_adam_terms;
+void model_adam_update(const model_cpu *cpu, const model_adam_terms *o, size_t count, const float *grad, float *m, float *v,
                        float *weights);
 #endif

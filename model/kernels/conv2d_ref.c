@@ -1,0 +1,64 @@
+/* model/kernels/conv2d_ref.c — the definition of conv2d.h as naive loops in double; never tuned. */
+#include "model/kernels/conv2d.h"
+#include <string.h>
+
+/* Calls body with the indices of one product: src element (n, iy, ix, c), weight (o, c, u, v), dst element (n, y, x, o). */
+#define FOR_EACH_PRODUCT(s, oh, ow, body)                                                                                      \
+    for (int n = 0; n < (s)->n; n++)                                                                                           \
+        for (int y = 0; y < (oh); y++)                                                                                         \
+            for (int x = 0; x < (ow); x++)                                                                                     \
+                for (int u = 0; u < (s)->kh; u++) {                                                                            \
+                    int iy = y * (s)->stride_h + u * (s)->dilation_h - (s)->padding_h;                                         \
+                    if (iy < 0 || iy >= (s)->ih)                                                                               \
+                        continue;                                                                                              \
+                    for (int v = 0; v < (s)->kw; v++) {                                                                        \
+                        int ix = x * (s)->stride_w + v * (s)->dilation_w - (s)->padding_w;                                     \
+                        if (ix < 0 || ix >= (s)->iw)                                                                           \
+                            continue;                                                                                          \
+                        size_t src_pixel = ((size_t)n * (s)->ih + iy) * (s)->iw + ix;                                          \
+                        size_t dst_pixel = ((size_t)n * (oh) + y) * (ow) + x;                                                  \
+                        for (int o = 0; o < (s)->oc; o++)                                                                      \
+                            for (int c = 0; c < (s)->ic; c++) {                                                                \
+                                size_t weight = (((size_t)o * (s)->ic + c) * (s)->kh + u) * (s)->kw + v;                       \
+                                body                                                                                           \
+                            }                                                                                                  \
+                    }                                                                                                          \
+                }
+
+void model_conv2d_forward_ref(const model_conv2d *s, const float *src, const float *weights, const float *bias, bool relu,
+                              double *dst)
+{
+    int oh = model_conv2d_oh(s), ow = model_conv2d_ow(s);
+    size_t pixels = (size_t)s->n * oh * ow;
+    for (size_t i = 0; i < pixels * s->oc; i++)
+        dst[i] = bias ? bias[i % s->oc] : 0;
+    FOR_EACH_PRODUCT(s, oh, ow, { dst[dst_pixel * s->oc + o] += (double)weights[weight] * src[src_pixel * s->src_pitch + c]; })
+    if (relu)
+        for (size_t i = 0; i < pixels * s->oc; i++)
+            dst[i] = dst[i] > 0 ? dst[i] : 0;
+}
+
+void model_conv2d_backward_data_ref(const model_conv2d *s, const float *grad_dst, const float *weights, double *grad_src)
+{
+    int oh = model_conv2d_oh(s), ow = model_conv2d_ow(s);
+    memset(grad_src, 0, (size_t)s->n * s->ih * s->iw * s->ic * sizeof *grad_src);
+    FOR_EACH_PRODUCT(s, oh, ow,
+                     { grad_src[src_pixel * s->ic + c] += (double)weights[weight] * grad_dst[dst_pixel * s->dst_pitch + o]; })
+}
+
+void model_conv2d_backward_weights_ref(const model_conv2d *s, const float *src, const float *grad_dst, double *grad_weights,
+                                       double *grad_bias)
+{
+    int oh = model_conv2d_oh(s), ow = model_conv2d_ow(s);
+    memset(grad_weights, 0, (size_t)s->oc * s->ic * s->kh * s->kw * sizeof *grad_weights);
+    FOR_EACH_PRODUCT(s, oh, ow, {
+        grad_weights[weight] += (double)src[src_pixel * s->src_pitch + c] * grad_dst[dst_pixel * s->dst_pitch + o];
+    })
+    if (!grad_bias)
+        return;
+    for (int o = 0; o < s->oc; o++)
+        grad_bias[o] = 0;
+    for (size_t p = 0; p < (size_t)s->n * oh * ow; p++)
+        for (int o = 0; o < s->oc; o++)
+            grad_bias[o] += grad_dst[p * s->dst_pitch + o];
+}

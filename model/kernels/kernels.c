@@ -1,0 +1,38 @@
+/* model/kernels/kernels.c — the only dispatch: one row per instruction set, best last. */
+#include "model/kernels/kernels.h"
+#include "base/clock.h"
+#include "base/cpu.h"
+#include "model/kernels/rows.h"
+
+static const model_kernels rows[] = {
+    { "scalar", 0, 1, &model_loops_scalar, model_peak_scalar },
+#if defined(__x86_64__)
+    { "avx2", CPU_AVX2, 8, &model_loops_avx2, model_peak_avx2 },
+    { "avx512", CPU_AVX2 | CPU_AVX512, 16, &model_loops_avx512, model_peak_avx512 },
+#endif
+};
+enum { ROWS = sizeof rows / sizeof *rows };
+
+const model_kernels *model_kernels_select(uint32_t cpu_bits)
+{
+    const model_kernels *best = rows;
+    for (int i = 1; i < ROWS; i++)
+        if ((rows[i].needs & ~cpu_bits) == 0)
+            best = &rows[i];
+    return best;
+}
+
+const model_kernels *model_kernels_row(size_t index) { return index < ROWS ? &rows[index] : NULL; }
+const char *model_kernels_name(const model_kernels *k) { return k->name; }
+uint32_t model_kernels_needs(const model_kernels *k) { return k->needs; }
+int model_kernels_lanes(const model_kernels *k) { return k->lanes; }
+
+double model_kernels_peak_flops(const model_cpu *cpu, double seconds)
+{
+    double flops = 0, start = base_clock_s();
+#pragma omp parallel num_threads(cpu->threads) reduction(+ : flops)
+    do
+        flops += cpu->kernels->peak(20000);
+    while (base_clock_s() - start < seconds);
+    return flops / (base_clock_s() - start);
+}

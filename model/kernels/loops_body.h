@@ -1,0 +1,380 @@
+/* model/kernels/loops_body.h — the source of model_loops, compiled once per instruction set: define LOOPS to the table's name
+ * and include this file. Plain C with `omp simd`: these loops are bound by memory, and written this way every level rounds alike
+ * (sums aside, they are the same bits for every level).
+ *
+ * Few channels would leave vectors half empty, so a dense tensor (pitch == channels) is looked at as wider pixels: `repeat`
+ * neighbours become one of repeat*channels values, and per-channel operands are repeated (WIDE floats at most). */
+#include "model/kernels/rows.h"
+#include <math.h>
+#include <string.h>
+
+#define WIDE 128
+
+typedef struct grid {
+    size_t rows; /* wide pixels, a shorter last one included */
+    size_t repeat;
+    int width, last_width; /* floats of a row, of the last row */
+} grid;
+
+static grid grid_make(size_t pixels, int channels, bool dense)
+{
+    int repeat = dense && channels <= WIDE / 2 ? WIDE / channels : 1;
+    grid g = { (pixels + (size_t)repeat - 1) / (size_t)repeat, (size_t)repeat, repeat * channels, 0 };
+    g.last_width = (int)(pixels - (g.rows - 1) * g.repeat) * channels;
+    return g;
+}
+
+/* Floats of row r, which starts at pixel r*repeat. */
+static inline int grid_width(const grid *g, size_t r) { return r + 1 < g->rows ? g->width : g->last_width; }
+
+static const float *widen(const float *values, int channels, int width, float wide[WIDE])
+{
+    if (width == channels)
+        return values;
+    for (int i = 0; i < width; i++)
+        wide[i] = values[i % channels];
+    return wide;
+}
+
+/* sums[c] = wide[c] + wide[c + channels] + ..., in that order. */
+static void fold(const float *wide, int channels, int width, float *sums)
+{
+    for (int c = 0; c < channels; c++) {
+        float sum = 0;
+        for (int i = c; i < width; i += channels)
+            sum += wide[i];
+        sums[c] = sum;
+    }
+}
+
+static void loop_relu(size_t pixels, int channels, const float *a, int a_pitch, float *dst, int dst_pitch)
+{
+    bool dense = a_pitch == channels && dst_pitch == channels;
+    grid g = grid_make(pixels, channels, dense);
+    for (size_t r = 0; r < g.rows; r++) {
+        int width = grid_width(&g, r);
+        size_t pixel = r * g.repeat;
+        const float *x = a + pixel * (size_t)a_pitch;
+        float *y = dst + pixel * (size_t)dst_pitch;
+#pragma omp simd
+        for (int i = 0; i < width; i++)
+            y[i] = x[i] > 0 ? x[i] : 0;
+    }
+}
+
+static void loop_relu_backward(size_t pixels, int channels, const float *a, int a_pitch, const float *b, int b_pitch,
+                               float *dst, int dst_pitch)
+{
+    bool dense = a_pitch == channels && b_pitch == channels && dst_pitch == channels;
+    grid g = grid_make(pixels, channels, dense);
+    for (size_t r = 0; r < g.rows; r++) {
+        int width = grid_width(&g, r);
+        size_t pixel = r * g.repeat;
+        const float *x = a + pixel * (size_t)a_pitch, *gy = b + pixel * (size_t)b_pitch;
+        float *gx = dst + pixel * (size_t)dst_pitch;
+#pragma omp simd
+        for (int i = 0; i < width; i++)
+            gx[i] = x[i] > 0 ? gy[i] : 0;
+    }
+}
+
+static void loop_add(size_t pixels, int channels, const float *a, int a_pitch, const float *b, int b_pitch, float *dst,
+                     int dst_pitch)
+{
+    bool dense = a_pitch == channels && b_pitch == channels && dst_pitch == channels;
+    grid g = grid_make(pixels, channels, dense);
+    for (size_t r = 0; r < g.rows; r++) {
+        int width = grid_width(&g, r);
+        size_t pixel = r * g.repeat;
+        const float *x = a + pixel * (size_t)a_pitch, *y = b + pixel * (size_t)b_pitch;
+        float *z = dst + pixel * (size_t)dst_pitch;
+#pragma omp simd
+        for (int i = 0; i < width; i++)
+            z[i] = x[i] + y[i];
+    }
+}
+
+/* Sums of channels that do not fit WIDE go straight to the caller's array; narrow ones through a wide copy. */
+static void loop_sum(size_t pixels, int channels, const float *a, int a_pitch, float *sums)
+{
+    grid g = grid_make(pixels, channels, a_pitch == channels);
+    float wide[WIDE];
+    float *s = g.repeat > 1 ? wide : sums;
+    memset(s, 0, (size_t)g.width * sizeof *s);
+    for (size_t r = 0; r < g.rows; r++) {
+        int width = grid_width(&g, r);
+        size_t pixel = r * g.repeat;
+        const float *x = a + pixel * (size_t)a_pitch;
+#pragma omp simd
+        for (int i = 0; i < width; i++)
+            s[i] += x[i];
+    }
+    if (g.repeat > 1)
+        fold(wide, channels, g.width, sums);
+}
+
+static void loop_moments(size_t pixels, int channels, const float *a, int a_pitch, float *sums, float *squares)
+{
+    grid g = grid_make(pixels, channels, a_pitch == channels);
+    float wide_mean[WIDE], wide[WIDE];
+    loop_sum(pixels, channels, a, a_pitch, sums);
+    for (int c = 0; c < channels; c++)
+        squares[c] = sums[c] / (float)pixels; /* the mean, for now */
+    float *q = squares;
+    if (g.repeat == 1) { /* the mean has to leave squares before sums go there: one channel block after another */
+        for (int first = 0; first < channels; first += WIDE) {
+            int n = channels - first < WIDE ? channels - first : WIDE;
+            memcpy(wide_mean, squares + first, (size_t)n * sizeof *wide_mean);
+            memset(wide, 0, sizeof wide);
+            for (size_t p = 0; p < pixels; p++) {
+                const float *x = a + p * (size_t)a_pitch + first;
+#pragma omp simd
+                for (int i = 0; i < n; i++)
+                    wide[i] += (x[i] - wide_mean[i]) * (x[i] - wide_mean[i]);
+            }
+            memcpy(squares + first, wide, (size_t)n * sizeof *wide);
+        }
+        return;
+    }
+    widen(squares, channels, g.width, wide_mean);
+    q = wide;
+    memset(q, 0, sizeof wide);
+    for (size_t r = 0; r < g.rows; r++) {
+        int width = grid_width(&g, r);
+        size_t pixel = r * g.repeat;
+        const float *x = a + pixel * (size_t)a_pitch;
+#pragma omp simd
+        for (int i = 0; i < width; i++)
+            q[i] += (x[i] - wide_mean[i]) * (x[i] - wide_mean[i]);
+    }
+    fold(wide, channels, g.width, squares);
+}
+
+static void loop_affine(size_t pixels, int channels, bool relu, const float *a, int a_pitch, const float *scale,
+                        const float *shift, float *dst, int dst_pitch)
+{
+    bool dense = a_pitch == channels && dst_pitch == channels;
+    grid g = grid_make(pixels, channels, dense);
+    float wide_scale[WIDE], wide_shift[WIDE];
+    scale = widen(scale, channels, g.width, wide_scale);
+    shift = widen(shift, channels, g.width, wide_shift);
+    float least = relu ? 0 : -INFINITY;
+    for (size_t r = 0; r < g.rows; r++) {
+        int width = grid_width(&g, r);
+        size_t pixel = r * g.repeat;
+        const float *x = a + pixel * (size_t)a_pitch;
+        float *y = dst + pixel * (size_t)dst_pitch;
+#pragma omp simd
+        for (int i = 0; i < width; i++) {
+            float v = x[i] * scale[i] + shift[i];
+            y[i] = v > least ? v : least;
+        }
+    }
+}
+
+static void loop_batchnorm_sums(size_t pixels, int channels, bool relu, const float *a, int a_pitch, const float *grad,
+                                int grad_pitch, const float *scale, const float *shift, const float *mean, float *sums,
+                                float *products)
+{
+    bool dense = a_pitch == channels && grad_pitch == channels;
+    grid g = grid_make(pixels, channels, dense);
+    float wide_scale[WIDE], wide_shift[WIDE], wide_mean[WIDE], wide_sums[WIDE], wide_products[WIDE];
+    scale = widen(scale, channels, g.width, wide_scale);
+    shift = widen(shift, channels, g.width, wide_shift);
+    mean = widen(mean, channels, g.width, wide_mean);
+    float *s = g.repeat > 1 ? wide_sums : sums, *p = g.repeat > 1 ? wide_products : products;
+    memset(s, 0, (size_t)g.width * sizeof *s);
+    memset(p, 0, (size_t)g.width * sizeof *p);
+    float least = relu ? 0 : -INFINITY;
+    for (size_t r = 0; r < g.rows; r++) {
+        int width = grid_width(&g, r);
+        size_t pixel = r * g.repeat;
+        const float *x = a + pixel * (size_t)a_pitch, *gy = grad + pixel * (size_t)grad_pitch;
+#pragma omp simd
+        for (int i = 0; i < width; i++) {
+            float v = x[i] * scale[i] + shift[i];
+            float m = v > least ? gy[i] : 0;
+            s[i] += m;
+            p[i] += m * (x[i] - mean[i]);
+        }
+    }
+    if (g.repeat > 1) {
+        fold(wide_sums, channels, g.width, sums);
+        fold(wide_products, channels, g.width, products);
+    }
+}
+
+static void loop_batchnorm_gradient(size_t pixels, int channels, bool relu, const float *a, int a_pitch, const float *grad,
+                                    int grad_pitch, const float *scale, const float *shift, const float *mean,
+                                    const float *offset, const float *slope, float *dst, int dst_pitch)
+{
+    bool dense = a_pitch == channels && grad_pitch == channels && dst_pitch == channels;
+    grid g = grid_make(pixels, channels, dense);
+    float wide[5][WIDE];
+    scale = widen(scale, channels, g.width, wide[0]);
+    shift = widen(shift, channels, g.width, wide[1]);
+    mean = widen(mean, channels, g.width, wide[2]);
+    offset = widen(offset, channels, g.width, wide[3]);
+    slope = widen(slope, channels, g.width, wide[4]);
+    float least = relu ? 0 : -INFINITY;
+    for (size_t r = 0; r < g.rows; r++) {
+        int width = grid_width(&g, r);
+        size_t pixel = r * g.repeat;
+        const float *x = a + pixel * (size_t)a_pitch, *gy = grad + pixel * (size_t)grad_pitch;
+        float *gx = dst + pixel * (size_t)dst_pitch;
+#pragma omp simd
+        for (int i = 0; i < width; i++) {
+            float v = x[i] * scale[i] + shift[i];
+            float m = v > least ? gy[i] : 0;
+            gx[i] = scale[i] * (m - offset[i] - (x[i] - mean[i]) * slope[i]);
+        }
+    }
+}
+
+/* exp for x <= 88: 2^n * e^r with |r| <= ln2/2 and the Taylor polynomial of degree 7 (relative error below 2^-23); 0 below -87. */
+static inline float exp_lane(float x)
+{
+    float clamped = x > -87.0f ? x : -87.0f;
+    float n = clamped * 1.44269504f + 12582912.0f; /* adding 1.5*2^23 rounds to an integer in the low bits */
+    int32_t bits;
+    memcpy(&bits, &n, sizeof bits);
+    n -= 12582912.0f;
+    float r = clamped - n * 0.693359375f + n * 2.12194440e-4f;
+    float e = 1.98412698e-4f;
+    e = e * r + 1.38888889e-3f;
+    e = e * r + 8.33333333e-3f;
+    e = e * r + 4.16666667e-2f;
+    e = e * r + 1.66666667e-1f;
+    e = e * r + 0.5f;
+    e = e * r + 1.0f;
+    e = e * r + 1.0f;
+    int32_t power = (int32_t)((uint32_t)(bits + 127) << 23);
+    float scale;
+    memcpy(&scale, &power, sizeof scale);
+    return x > -87.0f ? e * scale : 0.0f;
+}
+
+/* BLOCK pixels at a time with the classes as rows, so that vectors run over pixels: there are often only 2 or 3 classes. */
+static void loop_softmax(size_t pixels, int channels, const float *a, int a_pitch, float *dst, int dst_pitch)
+{
+    enum { BLOCK = 32, MOST = 256 };
+    float z[MOST * BLOCK];
+    for (size_t first = 0; first < pixels; first += BLOCK) {
+        int n = pixels - first < BLOCK ? (int)(pixels - first) : BLOCK;
+        float most[BLOCK], sum[BLOCK];
+        for (int i = 0; i < n; i++)
+            for (int c = 0; c < channels; c++)
+                z[c * BLOCK + i] = a[(first + (size_t)i) * (size_t)a_pitch + (size_t)c];
+        for (int c = 0; c < channels; c++)
+            for (int i = n; i < BLOCK; i++)
+                z[c * BLOCK + i] = 0;
+        memcpy(most, z, sizeof most);
+        for (int c = 1; c < channels; c++) {
+#pragma omp simd
+            for (int i = 0; i < BLOCK; i++)
+                most[i] = z[c * BLOCK + i] > most[i] ? z[c * BLOCK + i] : most[i];
+        }
+        memset(sum, 0, sizeof sum);
+        for (int c = 0; c < channels; c++) {
+#pragma omp simd
+            for (int i = 0; i < BLOCK; i++) {
+                z[c * BLOCK + i] = exp_lane(z[c * BLOCK + i] - most[i]);
+                sum[i] += z[c * BLOCK + i];
+            }
+        }
+        for (int c = 0; c < channels; c++) {
+#pragma omp simd
+            for (int i = 0; i < BLOCK; i++)
+                z[c * BLOCK + i] /= sum[i];
+        }
+        for (int i = 0; i < n; i++)
+            for (int c = 0; c < channels; c++)
+                dst[(first + (size_t)i) * (size_t)dst_pitch + (size_t)c] = z[c * BLOCK + i];
+    }
+}
+
+static void loop_sigmoid(size_t pixels, int channels, const float *a, int a_pitch, float *dst, int dst_pitch)
+{
+    bool dense = a_pitch == channels && dst_pitch == channels;
+    grid g = grid_make(pixels, channels, dense);
+    for (size_t r = 0; r < g.rows; r++) {
+        int width = grid_width(&g, r);
+        size_t pixel = r * g.repeat;
+        const float *x = a + pixel * (size_t)a_pitch;
+        float *y = dst + pixel * (size_t)dst_pitch;
+#pragma omp simd
+        for (int i = 0; i < width; i++) { /* e^-|x| never overflows */
+            float e = exp_lane(x[i] > 0 ? -x[i] : x[i]);
+            y[i] = (x[i] > 0 ? 1.0f : e) / (1.0f + e);
+        }
+    }
+}
+
+static void loop_adam(size_t count, const float k[MODEL_ADAM_FACTORS], const float *grad, float *m, float *v, float *weights)
+{
+#pragma omp simd
+    for (size_t i = 0; i < count; i++) {
+        float w = weights[i];
+        float g = grad[i] + k[7] * w;
+        m[i] = k[0] * m[i] + k[1] * g;
+        v[i] = k[2] * v[i] + k[3] * g * g;
+        weights[i] = w * k[8] - k[4] * m[i] / (sqrtf(v[i]) * k[5] + k[6]);
+    }
+}
+
+static void loop_pool(int width, int channels, const float *top, const float *bottom, int src_pitch, float *dst, int dst_pitch)
+{
+    for (int x = 0; x < width; x++) {
+        const float *p = top + (size_t)(2 * x) * (size_t)src_pitch, *q = p + src_pitch;
+        const float *r = bottom + (size_t)(2 * x) * (size_t)src_pitch, *s = r + src_pitch;
+        float *d = dst + (size_t)x * (size_t)dst_pitch;
+#pragma omp simd
+        for (int c = 0; c < channels; c++) {
+            float t = q[c] > p[c] ? q[c] : p[c], b = s[c] > r[c] ? s[c] : r[c];
+            d[c] = b > t ? b : t;
+        }
+    }
+}
+
+static void loop_pool_backward(int width, int channels, bool accumulate, const float *top, const float *bottom, int src_pitch,
+                               const float *grad, int dst_pitch, float *grad_top, float *grad_bottom)
+{
+    float keep = accumulate ? 1.0f : 0.0f;
+    for (int x = 0; x < width; x++) {
+        size_t at = (size_t)(2 * x) * (size_t)src_pitch;
+        const float *p = top + at, *q = p + src_pitch, *r = bottom + at, *s = r + src_pitch;
+        float *gp = grad_top + at, *gq = gp + src_pitch, *gr = grad_bottom + at, *gs = gr + src_pitch;
+        const float *g = grad + (size_t)x * (size_t)dst_pitch;
+        if (keep == 0.0f) { /* what is there may be anything, NaN included: clear instead of multiplying */
+            memset(gp, 0, (size_t)channels * sizeof *gp);
+            memset(gq, 0, (size_t)channels * sizeof *gq);
+            memset(gr, 0, (size_t)channels * sizeof *gr);
+            memset(gs, 0, (size_t)channels * sizeof *gs);
+        }
+#pragma omp simd
+        for (int c = 0; c < channels; c++) {
+            float t = q[c] > p[c] ? q[c] : p[c], b = s[c] > r[c] ? s[c] : r[c];
+            bool low = b > t, right_top = q[c] > p[c], right_low = s[c] > r[c];
+            gp[c] += !low && !right_top ? g[c] : 0;
+            gq[c] += !low && right_top ? g[c] : 0;
+            gr[c] += low && !right_low ? g[c] : 0;
+            gs[c] += low && right_low ? g[c] : 0;
+        }
+    }
+}
+
+const model_loops LOOPS = {
+    .relu = loop_relu,
+    .relu_backward = loop_relu_backward,
+    .add = loop_add,
+    .sum = loop_sum,
+    .softmax = loop_softmax,
+    .sigmoid = loop_sigmoid,
+    .adam = loop_adam,
+    .moments = loop_moments,
+    .affine = loop_affine,
+    .batchnorm_sums = loop_batchnorm_sums,
+    .batchnorm_gradient = loop_batchnorm_gradient,
+    .pool = loop_pool,
+    .pool_backward = loop_pool_backward,
+};

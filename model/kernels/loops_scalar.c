@@ -1,0 +1,3 @@
+/* model/kernels/loops_scalar.c — loops_body.h for any CPU. */
+#define LOOPS model_loops_scalar
+#include "model/kernels/loops_body.h"
