@@ -36,12 +36,12 @@
     X(enable_environment_objects, args_objects_flag, none, 13)                                                                 \
     X(set_annotations_traverse_translucency, args_flag, none, 16)                                                              \
     X(get_names_of_all_objects, none, text_list, 13)                                                                           \
-    X(console_command, args_text, bool, 14)                                                                                    \
+    X(console_command, args_text, flag, 14)                                                                                    \
     /* actors */                                                                                                               \
     X(get_actors_by_id, args_actors, actor_list, 13)                                                                           \
     X(spawn_actor, args_spawn, actor, 13)                                                                                      \
     X(spawn_actor_with_parent, args_spawn_with_parent, actor, 13)                                                              \
-    X(destroy_actor, args_actor, bool, 13)                                                                                     \
+    X(destroy_actor, args_actor, flag, 13)                                                                                     \
     X(set_actor_location, args_actor_vector, none, 13)                                                                         \
     X(set_actor_transform, args_actor_transform, none, 13)                                                                     \
     X(set_walker_state, args_walker_state, none, 13)                                                                           \
@@ -73,7 +73,7 @@
     X(get_sensor_token, args_stream, token, 14)                                                                                \
     X(enable_sensor_for_ros, args_stream, none, 15)                                                                            \
     X(disable_sensor_for_ros, args_stream, none, 15)                                                                           \
-    X(is_sensor_enabled_for_ros, args_stream, bool, 15)                                                                        \
+    X(is_sensor_enabled_for_ros, args_stream, flag, 15)                                                                        \
     X(get_gbuffer_token, args_actor_u32, token_data, 14)                                                                       \
     X(send, args_actor_text, none, 16)                                                                                         \
     /* vehicles and walkers */                                                                                                 \
@@ -128,10 +128,10 @@
     X(set_replayer_ignore_hero, args_flag, none, 13)                                                                           \
     X(set_replayer_ignore_spectator, args_flag, none, 15)                                                                      \
     /* traffic managers that clients host */                                                                                   \
-    X(is_traffic_manager_running, args_u16, bool, 13)                                                                          \
+    X(is_traffic_manager_running, args_u16, flag, 13)                                                                          \
     X(get_traffic_manager_running, args_u16, endpoint, 13)                                                                     \
-    X(add_traffic_manager_running, args_endpoint, bool, 13)                                                                    \
-    X(destroy_traffic_manager, args_u16, bool, 13)
+    X(add_traffic_manager_running, args_endpoint, flag, 13)                                                                    \
+    X(destroy_traffic_manager, args_u16, flag, 13)
 
 typedef enum wire_method_id {
 #define X(name, args, result, since) WIRE_METHOD_##name,

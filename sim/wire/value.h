@@ -99,6 +99,6 @@ void wire_packed_write(uint8_t *dst, const wire_type *type, const void *value, w
 void wire_packed_read(const uint8_t *src, const wire_type *type, void *value, wire_version version);
 
 /* Scalars, for fields, arguments and results. */
-extern const wire_type wire_type_none, wire_type_bool, wire_type_u8, wire_type_u16, wire_type_u32, wire_type_u64, wire_type_i32,
+extern const wire_type wire_type_none, wire_type_flag, wire_type_u8, wire_type_u16, wire_type_u32, wire_type_u64, wire_type_i32,
     wire_type_i64, wire_type_f32, wire_type_f64, wire_type_text, wire_type_bytes;
 #endif
