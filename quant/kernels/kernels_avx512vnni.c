@@ -1,0 +1,191 @@
+/* AVX-512 VNNI: vpdpbusd adds four u8 x s8 products to an int32 without intermediate saturation.
+ *
+ * Wide tiles: 16 output channels x 4 source channels a step; 32 registers hold 26 pixels x 1 vector (26 + 3 + 1 = 30) or 12 x 2
+ * (24 + 6 + 1 = 31) of the shared form, 28 x 1 or 14 x 2 of the plain one.
+ * Narrow tiles for layers of at most 8 output channels, where half of a wide vector would be padding: the vector holds 8 output channels
+ * x 2 halves of the source channels, 8 source channels a step, and the two partial sums meet in the epilogue. */
+#if defined(__x86_64__)
+#include "quant/kernels/levels.h"
+#include "quant/kernels/tiled.h"
+#include "base/cpu.h"
+#include <immintrin.h>
+#include <string.h>
+
+static inline __attribute__((always_inline)) void store_bytes(uint8_t *dst, __m128i bytes, int n)
+{
+    if (n >= 16)
+        _mm_storeu_si128((__m128i *)(void *)dst, bytes);
+    else if (n == 8)
+        _mm_storel_epi64((__m128i *)(void *)dst, bytes);
+    else
+        _mm_mask_storeu_epi8(dst, (__mmask16)((1u << n) - 1), bytes);
+}
+
+static inline __attribute__((always_inline)) void store_wide(const quant_tile *t, int v, uint8_t *dst, __m512i acc, int n)
+{
+    __m512 f = _mm512_mul_ps(_mm512_cvtepi32_ps(acc), _mm512_loadu_ps(t->multiplier + 16 * v));
+    f = _mm512_min_ps(_mm512_max_ps(f, _mm512_set1_ps(t->lo)), _mm512_set1_ps(t->hi));
+    __m512i q = _mm512_add_epi32(_mm512_cvtps_epi32(f), _mm512_set1_epi32(t->zero_point));
+    store_bytes(dst, _mm512_cvtepi32_epi8(q), n);
+}
+
+/* Lanes 2o and 2o + 1 hold the two halves of channel o. */
+static inline __attribute__((always_inline)) void store_narrow(const quant_tile *t, int v, uint8_t *dst, __m512i acc, int n)
+{
+    __m256i sum = _mm512_cvtepi64_epi32(_mm512_add_epi32(acc, _mm512_srli_epi64(acc, 32)));
+    __m256 f = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_loadu_ps(t->multiplier + 8 * v));
+    f = _mm256_min_ps(_mm256_max_ps(f, _mm256_set1_ps(t->lo)), _mm256_set1_ps(t->hi));
+    __m256i q = _mm256_add_epi32(_mm256_cvtps_epi32(f), _mm256_set1_epi32(t->zero_point));
+    store_bytes(dst, _mm256_cvtepi32_epi8(q), n);
+}
+
+#define VEC          __m512i
+#define BROADCAST    "vpbroadcastd"
+#define REG          "v"
+#define LANES        16
+#define STEP         4
+#define LOAD_BIAS(p) _mm512_loadu_si512(p)
+#define DOT(c, a, w) __asm__("vpdpbusd %2, %1, %0" : "+v"(c) : "v"(a), "v"(w))
+#define STORE        store_wide
+#define NAME(x)      wide_##x
+#include "quant/kernels/tile_template.h"
+
+TILES_1_TO_12(shared, 1)
+TILES_13_TO_26(shared, 1)
+TILES_1_TO_12(shared, 2)
+TILES_1_TO_12(plain, 1)
+TILES_13_TO_26(plain, 1)
+TILES_1_TO_12(plain, 2)
+static const quant_tile_kernel wide_shared_1[] = { NAMES_1_TO_12(shared, 1), NAMES_13_TO_26(shared, 1) };
+static const quant_tile_kernel wide_shared_2[] = { NAMES_1_TO_12(shared, 2) };
+static const quant_tile_kernel wide_plain_1[] = { NAMES_1_TO_12(plain, 1), NAMES_13_TO_26(plain, 1) };
+static const quant_tile_kernel wide_plain_2[] = { NAMES_1_TO_12(plain, 2) };
+
+#undef BROADCAST
+#undef LANES
+#undef STEP
+#undef LOAD_BIAS
+#undef STORE
+#undef NAME
+#define BROADCAST    "vpbroadcastq"
+#define LANES        8
+#define STEP         8
+#define LOAD_BIAS(p) _mm512_cvtepu32_epi64(_mm256_loadu_si256((const __m256i *)(const void *)(p)))
+#define STORE        store_narrow
+#define NAME(x)      narrow_##x
+#include "quant/kernels/tile_template.h"
+
+TILES_1_TO_12(shared, 1)
+TILES_13_TO_26(shared, 1)
+TILES_1_TO_12(plain, 1)
+TILES_13_TO_26(plain, 1)
+static const quant_tile_kernel narrow_shared_1[] = { NAMES_1_TO_12(shared, 1), NAMES_13_TO_26(shared, 1) };
+static const quant_tile_kernel narrow_plain_1[] = { NAMES_1_TO_12(plain, 1), NAMES_13_TO_26(plain, 1) };
+
+static const quant_tiler wide = {
+    .lanes = 16,
+    .vectors = 2,
+    .group = 4,
+    .element_bytes = 1,
+    .shared_max = { 0, 26, 12 },
+    .plain_max = { 0, 26, 12 },
+    .shared = { NULL, wide_shared_1, wide_shared_2 },
+    .plain = { NULL, wide_plain_1, wide_plain_2 },
+    .stage = quant_stage_u8,
+};
+static const quant_tiler narrow = {
+    .lanes = 8,
+    .vectors = 1,
+    .group = 8,
+    .element_bytes = 1,
+    .shared_max = { 0, 26, 0 },
+    .plain_max = { 0, 26, 0 },
+    .shared = { NULL, narrow_shared_1, NULL },
+    .plain = { NULL, narrow_plain_1, NULL },
+    .stage = quant_stage_u8,
+};
+
+static const quant_tiler *tiler_for(const quant_conv *c) { return c->oc <= 8 && c->ic > 4 ? &narrow : &wide; }
+
+static size_t packed_bytes(const quant_conv *c) { return quant_tiled_packed_bytes(tiler_for(c), c); }
+static void pack(const quant_conv *c, void *packed) { quant_tiled_pack(tiler_for(c), c, packed); }
+static size_t scratch_bytes(const quant_conv *c, int src_width)
+{
+    return quant_tiled_scratch_bytes(tiler_for(c), c, src_width);
+}
+static void conv(const quant_conv *c, const void *packed, const quant_view *src, const quant_view *dst, int row0, int row1,
+                 void *scratch)
+{
+    quant_tiled_conv(tiler_for(c), c, packed, src, dst, row0, row1, scratch);
+}
+
+static void pool2x2(const quant_view *src, const quant_view *dst, int row0, int row1)
+{
+    for (int y = row0; y < row1; y++) {
+        const uint8_t *a = quant_view_at(src, 2 * y, 0), *b = quant_view_at(src, 2 * y + 1, 0);
+        uint8_t *d = quant_view_at(dst, y, 0);
+        for (int x = 0; x < dst->width; x++, a += 2 * src->pitch, b += 2 * src->pitch, d += dst->pitch)
+            for (int i = 0; i < dst->channels; i += 64) {
+                int n = dst->channels - i;
+                __mmask64 m = n >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << n) - 1;
+                __m512i top =
+                    _mm512_max_epu8(_mm512_maskz_loadu_epi8(m, a + i), _mm512_maskz_loadu_epi8(m, a + src->pitch + i));
+                __m512i low =
+                    _mm512_max_epu8(_mm512_maskz_loadu_epi8(m, b + i), _mm512_maskz_loadu_epi8(m, b + src->pitch + i));
+                _mm512_mask_storeu_epi8(d + i, m, _mm512_max_epu8(top, low));
+            }
+    }
+}
+
+/* Sixteen pixels in the lanes, the class's weights broadcast; argmax is then a comparison and a blend per class. */
+static void head(const quant_head *h, const quant_view *src, uint8_t *mask, int32_t *logits, int row0, int row1)
+{
+    int groups = (h->ic + 3) / 4;
+    __m512i pixel = _mm512_mullo_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+                                       _mm512_set1_epi32(src->pitch));
+    for (int y = row0; y < row1; y++)
+        for (int x = 0; x < src->width; x += 16) {
+            int n = src->width - x < 16 ? src->width - x : 16;
+            __mmask16 lanes = (__mmask16)((1u << n) - 1);
+            const uint8_t *s = quant_view_at(src, y, x);
+            __m512i best = _mm512_setzero_si512(), acc = best;
+            __m512 best_logit = _mm512_setzero_ps();
+            for (int o = 0; o < h->classes; o++) {
+                acc = _mm512_set1_epi32(h->bias[o]);
+                for (int g = 0; g < groups; g++) {
+                    int32_t w = 0;
+                    memcpy(&w, h->weights + (size_t)o * h->ic + 4 * g, (size_t)(h->ic - 4 * g < 4 ? h->ic - 4 * g : 4));
+                    __m512i a = _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), lanes, pixel, s + 4 * g, 1);
+                    acc = _mm512_dpbusd_epi32(acc, a, _mm512_set1_epi32(w));
+                }
+                __m512 logit = _mm512_mul_ps(_mm512_cvtepi32_ps(acc), _mm512_set1_ps(h->scale[o]));
+                __mmask16 better = o == 0 ? (__mmask16)0xffff : _mm512_cmp_ps_mask(logit, best_logit, _CMP_GT_OQ);
+                best = _mm512_mask_mov_epi32(best, better, _mm512_set1_epi32(o));
+                best_logit = _mm512_mask_mov_ps(best_logit, better, logit);
+                if (logits) {
+                    int32_t *out = logits + ((size_t)y * src->width + x) * h->classes + o;
+                    for (int i = 0; i < n; i++)
+                        out[(size_t)i * h->classes] = ((const int32_t *)(const void *)&acc)[i];
+                }
+            }
+            if (h->classes == 1)
+                best = _mm512_srli_epi32(_mm512_andnot_si512(acc, _mm512_set1_epi32(INT32_MIN)), 31);
+            if (mask)
+                _mm_mask_storeu_epi8(mask + (size_t)y * src->width + x, lanes, _mm512_cvtepi32_epi8(best));
+        }
+}
+
+const quant_kernels quant_kernels_avx512vnni = {
+    .name = "avx512vnni",
+    .needs = CPU_AVX512 | CPU_AVX512_VNNI,
+    .conv_packed_bytes = packed_bytes,
+    .conv_pack = pack,
+    .conv_scratch_bytes = scratch_bytes,
+    .conv = conv,
+    .pool2x2 = pool2x2,
+    .map = quant_map_unrolled,
+    .head = head,
+};
+#else
+typedef int quant_kernels_avx512vnni_is_x86_only;
+#endif
