@@ -53,8 +53,12 @@ demo-tiny: deps                        ## the same path in about a minute (what 
 test: deps                             ## all tests; SAN=... builds them with sanitizers
 	@$(MAKE) --no-print-directory run-tests
 
+# clang's thread sanitizer understands OpenMP through Archer; gcc's gives false reports on libgomp.
+ARCHER := $(firstword $(wildcard /usr/lib/llvm-*/lib/libarcher.so /usr/lib/*/libarcher.so))
+TEST_ENV = LANELOOP=$O/laneloop $(if $(filter thread,$(SAN)),OMP_TOOL_LIBRARIES=$(ARCHER) TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1) \
+           $(if $(findstring address,$(SAN)),ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1)
 run-tests: all $(TEST)
-	@LANELOOP=$O/laneloop tests/run.sh $(TEST) $(if $(SAN),,$(wildcard tests/*/test_*.sh))
+	@$(TEST_ENV) tests/run.sh $(TEST) $(if $(SAN),,$(wildcard tests/*/test_*.sh))
 
 interop: deps                          ## CARLA's official Python client against our server (needs PyPI)
 	@$(MAKE) --no-print-directory all
