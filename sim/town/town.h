@@ -110,9 +110,10 @@ typedef struct town_weather { /* CARLA's WeatherParameters, same order and units
 } town_weather;
 
 typedef struct town_options {
-    int version;         /* CARLA 0.9.<version>: 13 .. 16; decides tags and attributes; default 16 */
-    uint64_t seed;       /* scenery colours, sensor noise, episode id; default 1 */
-    base_pool *pool;     /* renders; NULL: the calling thread; borrowed */
+    int version;     /* CARLA 0.9.<version>: 13 .. 16; decides tags and attributes; default 16 */
+    uint64_t seed;   /* scenery colours, sensor noise, episode id; default 1 */
+    int quality;     /* of colour: 0 plain, 1 sun shadows, 2 also anti-aliased; default 2. Tags and depth do not depend on it */
+    base_pool *pool; /* renders; NULL: the calling thread; borrowed */
     const base_log *log; /* may be NULL; borrowed */
 } town_options;
 town_options town_options_default(void);
@@ -126,11 +127,14 @@ uint64_t town_episode_id(const town_world *w);
 uint64_t town_frame(const town_world *w);   /* of the last tick */
 double town_elapsed_s(const town_world *w); /* simulation clock of the last tick */
 double town_delta_s(const town_world *w);   /* step of the last tick */
+const town_map *town_world_map(const town_world *w);
 town_settings town_settings_get(const town_world *w);
 /* Refuses non-finite values, fixed_delta outside 0 .. 10 s, max_substeps outside 1 .. 1000. */
 bool town_settings_set(town_world *w, const town_settings *s, base_error *err);
 town_weather town_weather_get(const town_world *w);
 void town_weather_set(town_world *w, const town_weather *weather);
+/* The semantic tag's number in the world's CARLA version. */
+uint8_t town_tag_number(const town_world *w, uint8_t tag);
 /* New episode on the same or another map: every actor but the spectator goes, frames count on, ids start after the old ones. */
 bool town_episode_restart(town_world *w, const town_map *map, bool reset_settings, base_error *err);
 
@@ -175,7 +179,7 @@ typedef struct town_actor_view {
     const town_attribute *attributes;
     int attribute_count;
     town_box box;
-    uint8_t tag;                                                     /* semantic tag in this version's numbers; 0 = none */
+    uint8_t tag;                                                     /* semantic tag as in scene.h; 0 = none */
     base_pose pose;                                                  /* world */
     base_vec3 velocity_mps, angular_velocity_dps, acceleration_mps2; /* world */
     town_vehicle_control control;                                    /* vehicles: what acts; gear is the one engaged */
@@ -216,6 +220,8 @@ bool town_collisions_set(town_world *w, uint32_t id, bool enable);
 bool town_vehicle_lights_set(town_world *w, uint32_t id, uint32_t bits);
 bool town_light_state_set(town_world *w, uint32_t id, int state);
 bool town_light_times_set(town_world *w, uint32_t id, float green_s, float yellow_s, float red_s); /* negative: keep */
+/* Lights of the same junction, itself included; returns how many there are, writes at most `capacity`. 0: no light. */
+int town_light_group(const town_world *w, uint32_t id, uint32_t *ids, int capacity);
 void town_lights_freeze(town_world *w, bool frozen);
 void town_lights_reset(town_world *w);
 
@@ -272,7 +278,7 @@ typedef struct town_measurement {
     /* collision: other_id 0 is scenery, described by other_type ("static.building") */
     uint32_t actor_id, other_id;
     const char *other_type;
-    uint8_t other_tag;
+    uint8_t other_tag; /* as in scene.h */
     base_vec3 normal_impulse_ns;
     /* imu: sensor frame, m/s^2 with gravity's reaction, rad/s; gnss: degrees, degrees, metres */
     base_vec3 accelerometer, gyroscope;
@@ -292,7 +298,7 @@ bool town_tick(town_world *w, double dt_s, town_sink sink, base_error *err);
 /* Solid things along a ray or under a point, for project_point and cast_ray. Returns the number of hits written, nearest first. */
 typedef struct town_hit {
     base_vec3 point;
-    uint8_t tag;
+    uint8_t tag; /* as in scene.h */
 } town_hit;
 int town_cast_ray(const town_world *w, base_vec3 from, base_vec3 to, town_hit *hits, int max_hits);
 

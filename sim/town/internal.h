@@ -1,0 +1,226 @@
+/* sim/town/internal.h — what the files of this room share. Public types are in town.h. */
+#ifndef TOWN_INTERNAL_H
+#define TOWN_INTERNAL_H
+#include "sim/road/road.h"
+#include "sim/scene/scene.h"
+#include "sim/town/scenery.h"
+#include "sim/town/town.h"
+
+#define TOWN_GRAVITY    9.81 /* m/s^2 */
+#define TOWN_ACTORS_MAX 4096
+
+/* ---- blueprints (blueprint.c) ---- */
+
+typedef struct town_vehicle_spec {
+    const char *base_type, *special;
+    uint8_t tag; /* SCENE_TAG_* */
+    int wheels, generation;
+    bool doors, has_lights, driver;
+    double mass_kg, wheelbase_m, extent_m[3]; /* half sizes */
+    double power_kw, peak_mps2;               /* drive: constant acceleration up to the speed where power limits it */
+    const char *const *colors;
+} town_vehicle_spec;
+typedef struct town_walker_spec {
+    const char *gender, *age;
+    double extent_m[3];
+} town_walker_spec;
+typedef struct town_prop_spec {
+    const char *size;
+    double extent_m[3];
+} town_prop_spec;
+
+struct town_blueprint {
+    const char *id;
+    town_kind kind;
+    town_sensor_kind sensor;
+    int since;
+    const char *id_list[2]; /* id, NULL: the recommended values of ros_name */
+    const town_vehicle_spec *vehicle;
+    const town_walker_spec *walker;
+    const town_prop_spec *prop;
+};
+uint32_t town_blueprint_uid(const town_blueprint *b);
+
+/* ---- vehicle dynamics (vehicle.c): a plain value, no world needed ---- */
+
+typedef struct town_vehicle_model {         /* constants derived from town_physics and the box */
+    double mass_kg, inertia_kgm2;           /* about the vertical axis */
+    double front_m, rear_m;                 /* centre of gravity to the axles, both > 0 */
+    double height_m;                        /* of the centre of gravity */
+    double stiffness_front, stiffness_rear; /* N/rad per axle */
+    double friction_front, friction_rear;   /* tyre-road coefficient */
+    double radius_m, steer_max_rad;
+    double brake_front_n, brake_rear_n, hand_brake_rear_n; /* at full pedal, at the contact patch */
+    double drag_n_per_mps2;
+} town_vehicle_model;
+
+typedef struct town_vehicle_state {
+    double forward_mps, right_mps, yaw_rate_radps; /* body frame at the centre of gravity */
+    double steer_rad;                              /* mean of the front wheels, positive right */
+    double throttle, brake;                        /* after the actuators' lag */
+    double acceleration_mps2;                      /* forward, of the last step: load transfer */
+    double engine_rpm, shift_left_s;
+    int gear; /* engaged: -1, 0, 1.. */
+} town_vehicle_state;
+
+town_physics town_vehicle_physics_default(const town_vehicle_spec *spec);
+town_vehicle_model town_vehicle_model_of(const town_physics *p, const town_box *box);
+/* One substep. slope_*_mps2: gravity along the vehicle's forward and right axes; grip: 0 in the air, 1 on the ground. */
+void town_vehicle_step(const town_physics *p, const town_vehicle_model *m, town_vehicle_state *s, const town_vehicle_control *c,
+                       double slope_forward_mps2, double slope_right_mps2, double grip, double dt_s);
+double town_curve_at(const town_curve_point *points, int count, double x); /* linear, clamped at the ends */
+
+/* ---- actors (actor.c) ---- */
+
+typedef struct town_camera {
+    int width_px, height_px;
+    double fov_deg;
+} town_camera;
+
+typedef struct town_light {
+    int signal; /* index in the road map */
+    int group, stage;
+    float green_s, yellow_s, red_s, elapsed_s;
+    int state; /* 0 red, 1 yellow, 2 green, 3 off */
+    const char *sign_id;
+    uint32_t pole_index;
+} town_light;
+
+typedef struct town_actor {
+    uint32_t id, parent;
+    town_kind kind;
+    town_sensor_kind sensor;
+    const town_blueprint *blueprint;
+    const char *type_id;
+    town_attribute *attributes; /* one block with their texts behind */
+    int attribute_count;
+    town_box box;
+    uint8_t tag; /* SCENE_TAG_* */
+    base_pose pose;
+    base_vec3 place_before, velocity_before; /* at the start of the tick */
+    base_vec3 velocity, acceleration;        /* world, m/s */
+    base_vec3 angular_radps;                 /* world axes; vehicles turn about z only */
+    base_vec3 force, impulse;                /* collected for the next tick */
+    base_vec3 angular_impulse;
+    bool simulate_physics, gravity, collisions, on_ground;
+    double fall_mps;                   /* vertical speed of bodies in the air, downwards negative */
+    double ground_m, slope_x, slope_y; /* plane under the body: height at ground_at, and its slopes along world x and y */
+    base_vec3 ground_at;
+    bool constant_velocity;
+    base_vec3 constant_mps; /* actor frame */
+    /* attachment */
+    base_pose relative;
+    town_attachment attachment;
+    /* vehicles */
+    town_vehicle_control control;
+    town_physics physics;
+    town_vehicle_model model;
+    town_vehicle_state state;
+    float speed_limit_kmh;
+    uint32_t light_id;
+    int light_state;
+    uint32_t vehicle_lights;
+    uint8_t color[3];
+    double wheel_turn_deg; /* how far the wheels have rolled */
+    /* walkers */
+    town_walker_control walker;
+    double stride; /* phase of the steps, 0..1 */
+    /* sensors */
+    uint32_t stream_id;
+    double sensor_tick_s, next_measure_s;
+    town_camera camera;
+    uint64_t noise_seed;
+    base_vec3 spring_location; /* last place of a spring-arm camera */
+    /* traffic lights */
+    town_light *light;
+} town_actor;
+
+town_actor *town_actor_find(const town_world *w, uint32_t id);
+/* The actor's attribute, or its blueprint's default, or NULL. */
+const char *town_actor_attribute(const town_actor *a, const char *id);
+bool town_actor_number(const town_actor *a, const char *id, double lo, double hi, double *out); /* false: absent or no number */
+base_pose town_actor_box_pose(const town_actor *a); /* pose of the centre of the box */
+void town_actor_free(town_actor *a);
+/* Add an actor that no blueprint describes (spectator, traffic light); 0: out of room. */
+town_actor *town_actor_add(town_world *w, town_kind kind, const char *type_id, base_pose pose);
+/* Put every attached actor where its parent is now; parents first. */
+void town_attachments_update(town_world *w, double dt_s);
+
+/* ---- surroundings (ground.c) ---- */
+
+/* Height of the ground under (x, y), searched downwards from z; false: nothing below. */
+bool town_ground_at(const town_world *w, double x, double y, double z, double *height);
+
+/* ---- collisions (collide.c) ---- */
+
+typedef struct town_contact {
+    base_vec3 point;  /* world */
+    base_vec3 normal; /* unit, horizontal, from b towards a */
+    double depth_m;   /* > 0 */
+} town_contact;
+
+scene_box town_box_in_world(const base_pose *actor, const town_box *box);
+/* Contact of two boxes standing on the ground: their outlines seen from above, when their heights overlap. */
+bool town_boxes_contact(const scene_box *a, const scene_box *b, town_contact *c);
+/* Solid scenery that the box touches, and its tag. Ground and anything lower than a kerb is not solid. */
+bool town_scenery_contact(const town_world *w, const scene_box *box, town_contact *c, uint8_t *tag);
+/* Which bodies can meet within dt_s, once per tick; then contacts, once per substep: push apart, exchange impulses, note events. */
+void town_collisions_prepare(town_world *w, double dt_s);
+void town_collisions_resolve(town_world *w);
+bool town_spawn_blocked(const town_world *w, const base_pose *pose, const town_box *box);
+
+/* ---- the world (world.c) ---- */
+
+typedef struct town_event { /* one collision of a tick */
+    uint32_t actor, other;
+    uint8_t other_tag;           /* when other is 0 */
+    base_vec3 normal_impulse_ns; /* on actor */
+} town_event;
+#define TOWN_EVENTS_MAX 256
+
+struct town_map {
+    road_map *road; /* never NULL */
+    char *xodr;     /* zero-terminated */
+    size_t xodr_bytes;
+};
+
+struct town_world {
+    const town_map *map;   /* NULL: a flat plane */
+    town_scenery *scenery; /* NULL with map NULL */
+    town_options options;
+    town_settings settings;
+    town_weather weather;
+    uint64_t episode_id, episode_number, frame;
+    double elapsed_s, delta_s;
+    town_actor **actors; /* in order of id */
+    int actor_count, actor_capacity;
+    uint32_t next_id, next_stream, spectator;
+    bool lights_frozen;
+    struct town_signals *signals; /* groups of lights and the places where signals act (lights.c); NULL: none */
+    town_event events[TOWN_EVENTS_MAX];
+    int event_count;
+    struct town_pair {
+        int a, b;
+    } * pairs; /* indices of actors that may meet in this tick; b -1: scenery */
+    int pair_count, pair_capacity;
+    struct town_eye *eye; /* renderer and its buffers (sensor_camera.c) */
+};
+
+/* ---- physics of a tick (physics.c) ---- */
+void town_physics_tick(town_world *w, double dt_s);
+
+/* ---- traffic lights (lights.c) ---- */
+bool town_lights_create(town_world *w, base_error *err);
+void town_lights_destroy(town_world *w);
+/* Phases move on; every vehicle learns the light it stands at and the speed limit that holds. */
+void town_lights_tick(town_world *w, double dt_s);
+
+/* ---- sensors (sensor_*.c) ---- */
+struct town_eye *town_eye_create(town_world *w, base_error *err);
+void town_eye_destroy(struct town_eye *e);
+bool town_cameras_measure(town_world *w, town_actor *const *due, int count, const town_sink *sink, base_error *err);
+void town_collisions_measure(town_world *w, const town_sink *sink);
+void town_imu_measure(town_world *w, town_actor *sensor, const town_sink *sink);
+void town_gnss_measure(town_world *w, town_actor *sensor, const town_sink *sink);
+
+#endif

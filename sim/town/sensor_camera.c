@@ -1,0 +1,253 @@
+/* Cameras: all that look from one place with one lens share a pass of the renderer; then each gets its picture as CARLA
+ * encodes it (colour; 24-bit depth of 1000 m; the tag in the red channel). */
+#include "sim/render/render.h"
+#include "sim/town/internal.h"
+#include "sim/wire/tag.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct town_eye {
+    render *renderer;
+    uint8_t *color, *tag, *encoded;
+    uint32_t *id;
+    float *depth;
+    size_t capacity_px;
+    scene_instance *instances;
+    int instance_count, instance_capacity;
+    uint8_t tag_number[256]; /* of the world's version */
+};
+
+struct town_eye *town_eye_create(town_world *w, base_error *err)
+{
+    if (!w->scenery)
+        return base_fail(err, BASE_ARGUMENT, "a world without a map has nothing for cameras to see"), NULL;
+    struct town_eye *e = calloc(1, sizeof *e);
+    if (!e)
+        return base_fail(err, BASE_MEMORY, "out of memory for the cameras"), NULL;
+    render_options o = render_options_default();
+    o.shadows = w->options.quality >= 1;
+    o.seed = w->options.seed;
+    e->renderer = render_create(town_scenery_scene(w->scenery), w->options.pool, &o, err);
+    if (!e->renderer) {
+        free(e);
+        return NULL;
+    }
+    for (int i = 0; i < WIRE_TAG_COUNT; i++)
+        e->tag_number[i] = town_tag_number(w, (uint8_t)i);
+    return e;
+}
+
+void town_eye_destroy(struct town_eye *e)
+{
+    if (!e)
+        return;
+    render_destroy(e->renderer);
+    free(e->color);
+    free(e->tag);
+    free(e->encoded);
+    free(e->id);
+    free(e->depth);
+    free(e->instances);
+    free(e);
+}
+
+static bool make_room(struct town_eye *e, size_t px, base_error *err)
+{
+    if (px <= e->capacity_px)
+        return true;
+    e->capacity_px = 0;
+    free(e->color);
+    free(e->tag);
+    free(e->encoded);
+    free(e->id);
+    free(e->depth);
+    e->color = malloc(px * 4);
+    e->tag = malloc(px);
+    e->encoded = malloc(px * 4);
+    e->id = malloc(px * sizeof *e->id);
+    e->depth = malloc(px * sizeof *e->depth);
+    if (!e->color || !e->tag || !e->encoded || !e->id || !e->depth)
+        return base_fail(err, BASE_MEMORY, "out of memory for a picture of %zu pixels", px);
+    e->capacity_px = px;
+    return true;
+}
+
+/* ---- what moves, as the renderer wants it ---- */
+
+static float linear(uint8_t srgb)
+{
+    double c = srgb / 255.0;
+    return (float)(c <= 0.04045 ? c / 12.92 : pow((c + 0.055) / 1.055, 2.4));
+}
+
+static void tint_of(const town_actor *a, float tint[3])
+{
+    for (int i = 0; i < 3; i++)
+        tint[i] = linear(a->color[i]);
+}
+
+static int show_vehicle(const town_world *w, const town_actor *a, scene_instance *parts)
+{
+    int last = a->physics.wheel_count - 1;
+    town_scenery_car car = {
+        .blueprint = a->type_id,
+        .extent = a->box.extent,
+        .wheel_radius_m = a->model.radius_m,
+        .wheelbase_m = a->physics.wheels[0].position_m.x - a->physics.wheels[last].position_m.x,
+        .pose = a->pose,
+        .steer_deg = BASE_DEG(a->state.steer_rad),
+        .roll_deg = a->wheel_turn_deg,
+        .id = a->id,
+    };
+    tint_of(a, car.tint);
+    return town_scenery_vehicle(w->scenery, &car, parts);
+}
+
+static int show_actor(const town_world *w, const town_actor *a, scene_instance *parts)
+{
+    if (a->kind == TOWN_VEHICLE)
+        return show_vehicle(w, a, parts);
+    if (a->kind == TOWN_WALKER) {
+        static const float cloth[5][3] = {
+            { 0.05f, 0.07f, 0.2f }, { 0.3f, 0.05f, 0.05f }, { 0.1f, 0.1f, 0.1f }, { 0.4f, 0.35f, 0.2f }, { 0.05f, 0.2f, 0.1f }
+        };
+        base_pose feet = a->pose;
+        feet.location.z -= a->box.extent.z;
+        return town_scenery_walker(w->scenery, &feet, a->box.extent.z, a->stride, cloth[a->id % 5], a->id, parts);
+    }
+    if (a->light)
+        return town_scenery_light(w->scenery, a->light->signal, a->light->state, a->id, parts);
+    return 0;
+}
+
+static bool list_instances(town_world *w, struct town_eye *e, base_error *err)
+{
+    int most = w->actor_count * TOWN_SCENERY_PARTS;
+    if (most > e->instance_capacity) {
+        scene_instance *more = realloc(e->instances, (size_t)most * sizeof *more);
+        if (!more)
+            return base_fail(err, BASE_MEMORY, "out of memory for %d instances", most);
+        e->instances = more;
+        e->instance_capacity = most;
+    }
+    e->instance_count = 0;
+    for (int i = 0; i < w->actor_count; i++)
+        e->instance_count += show_actor(w, w->actors[i], e->instances + e->instance_count);
+    return true;
+}
+
+/* ---- encodings ---- */
+
+static void encode_depth(uint8_t *bgra, const float *depth, size_t px)
+{
+    for (size_t i = 0; i < px; i++) {
+        double share = fmin(1, fmax(0, (double)depth[i] / 1000)); /* the sky is at the far plane */
+        uint32_t value = (uint32_t)(share * 16777215 + 0.5);
+        bgra[4 * i] = (uint8_t)(value >> 16);
+        bgra[4 * i + 1] = (uint8_t)(value >> 8);
+        bgra[4 * i + 2] = (uint8_t)value;
+        bgra[4 * i + 3] = 255;
+    }
+}
+
+static void encode_tags(uint8_t *bgra, const uint8_t *tag, const uint32_t *id, const uint8_t number[256], size_t px)
+{
+    for (size_t i = 0; i < px; i++) {
+        bgra[4 * i] = id ? (uint8_t)(id[i] >> 8) : 0;
+        bgra[4 * i + 1] = id ? (uint8_t)id[i] : 0;
+        bgra[4 * i + 2] = number[tag[i]];
+        bgra[4 * i + 3] = 255;
+    }
+}
+
+/* ---- passes ---- */
+
+static bool same_number(double a, double b) { return memcmp(&a, &b, sizeof a) == 0; }
+
+static bool same_view(const town_actor *a, const town_actor *b)
+{
+    return a->camera.width_px == b->camera.width_px && a->camera.height_px == b->camera.height_px &&
+           same_number(a->camera.fov_deg, b->camera.fov_deg) && !memcmp(&a->pose, &b->pose, sizeof a->pose);
+}
+
+static void send(const town_world *w, struct town_eye *e, const town_actor *camera, const town_sink *sink)
+{
+    size_t px = (size_t)camera->camera.width_px * (size_t)camera->camera.height_px;
+    town_measurement m = { .sensor_id = camera->id,
+                           .stream_id = camera->stream_id,
+                           .kind = camera->sensor,
+                           .frame = w->frame,
+                           .time_s = w->elapsed_s,
+                           .pose = camera->pose,
+                           .width_px = camera->camera.width_px,
+                           .height_px = camera->camera.height_px,
+                           .fov_deg = (float)camera->camera.fov_deg,
+                           .bgra = e->encoded };
+    if (camera->sensor == TOWN_CAMERA_RGB)
+        m.bgra = e->color;
+    else if (camera->sensor == TOWN_CAMERA_DEPTH)
+        encode_depth(e->encoded, e->depth, px);
+    else
+        encode_tags(e->encoded, e->tag, camera->sensor == TOWN_CAMERA_INSTANCE ? e->id : NULL, e->tag_number, px);
+    sink->measurement(sink->user, &m);
+}
+
+static bool take_pass(const town_world *w, struct town_eye *e, town_actor *const *group, int count,
+                      const render_environment *light, const town_sink *sink, base_error *err)
+{
+    const town_camera *lens = &group[0]->camera;
+    bool wants[TOWN_CAMERA_INSTANCE + 1] = { false };
+    for (int i = 0; i < count; i++)
+        wants[group[i]->sensor] = true;
+    if (!make_room(e, (size_t)lens->width_px * (size_t)lens->height_px, err))
+        return false;
+    render_view view = { .pose = group[0]->pose,
+                         .width = lens->width_px,
+                         .height = lens->height_px,
+                         .fov_deg = lens->fov_deg,
+                         .antialias = w->options.quality >= 2 };
+    render_output out = {
+        .bgra = wants[TOWN_CAMERA_RGB] ? e->color : NULL,
+        .tag = wants[TOWN_CAMERA_SEMANTIC] || wants[TOWN_CAMERA_INSTANCE] ? e->tag : NULL,
+        .id = wants[TOWN_CAMERA_INSTANCE] ? e->id : NULL,
+        .depth = wants[TOWN_CAMERA_DEPTH] ? e->depth : NULL,
+    };
+    if (!render_frame(e->renderer, &view, light, e->instances, e->instance_count, &out, err))
+        return false;
+    for (int i = 0; i < count; i++)
+        send(w, e, group[i], sink);
+    return true;
+}
+
+bool town_cameras_measure(town_world *w, town_actor *const *due, int count, const town_sink *sink, base_error *err)
+{
+    if (!w->eye && !(w->eye = town_eye_create(w, err)))
+        return false;
+    if (!list_instances(w, w->eye, err))
+        return false;
+    const town_weather *s = &w->weather;
+    render_weather weather = { s->cloudiness,     s->precipitation,   s->precipitation_deposits,
+                               s->wind_intensity, s->sun_azimuth_deg, s->sun_altitude_deg,
+                               s->fog_density,    s->fog_distance_m,  s->fog_falloff,
+                               s->wetness };
+    render_environment light = render_environment_from_weather(&weather, w->elapsed_s);
+    town_actor **group = malloc(2 * (size_t)count * sizeof *group);
+    if (!group)
+        return base_fail(err, BASE_MEMORY, "out of memory for %d cameras", count);
+    town_actor **left = group + count;
+    memcpy(left, due, (size_t)count * sizeof *left);
+    bool ok = true;
+    while (ok && count > 0) {
+        int members = 0, rest = 0;
+        const town_actor *first = left[0];
+        for (int i = 0; i < count; i++)
+            if (same_view(first, left[i]))
+                group[members++] = left[i];
+            else
+                left[rest++] = left[i];
+        count = rest;
+        ok = take_pass(w, w->eye, group, members, &light, sink, err);
+    }
+    free(group);
+    return ok;
+}
