@@ -151,14 +151,65 @@ static double piece_distance2(const road_piece *q, base_vec3 p, double *along)
     return base_vec3_dot(r, r);
 }
 
+/* Foot of the perpendicular from `at` on the exact centre: Newton on (p - c(s)) . c'(s) = 0, with c'' along the normal. */
+static double refine(const road_map *m, const road_lane *l, base_vec3 at, double s, double *distance2)
+{
+    const road_section *sec = &m->sections.items[l->section];
+    for (int i = 0; i < 5; i++) {
+        road_center c = road_lane_center(m, l, s);
+        base_vec3 e = base_vec3_sub(at, c.at);
+        *distance2 = base_vec3_dot(e, e);
+        double left = -(e.x * sin(c.heading) + e.y * cos(c.heading)); /* offset to the left; e.y is CARLA's */
+        double slope = base_vec3_dot(c.along, c.along) * fmax(1 - c.curvature * left, 0.2);
+        double step = base_vec3_dot(e, c.along) / fmax(slope, 1e-12);
+        double next = fmin(fmax(s + fmin(fmax(step, -5), 5), sec->s0), sec->s1);
+        if (fabs(next - s) < 1e-9)
+            return s; /* distance2 belongs to s */
+        s = next;
+    }
+    base_vec3 e = base_vec3_sub(at, road_lane_center(m, l, s).at);
+    *distance2 = base_vec3_dot(e, e);
+    return s;
+}
+
+/* Pieces within twice their sag of the nearest one may belong to the truly nearest lane (lanes overlap in junctions): a few
+ * of them are kept, one per lane, and refined. */
+#define RIVALS 8
+typedef struct rival {
+    int lane;
+    double s, d;
+} rival;
+
+static int rival_add(rival *list, int count, rival r, double limit)
+{
+    int worst = 0;
+    for (int i = 0; i < count; i++) {
+        if (list[i].lane == r.lane) {
+            if (r.d < list[i].d)
+                list[i] = r;
+            return count;
+        }
+        if (list[i].d > list[worst].d)
+            worst = i;
+    }
+    if (count < RIVALS) {
+        list[count] = r;
+        return count + 1;
+    }
+    if (list[worst].d > fmin(r.d, limit))
+        list[worst] = r;
+    return count;
+}
+
 bool road_waypoint_at(const road_map *m, base_vec3 at, uint32_t types, bool project, road_waypoint *out)
 {
     struct {
         int node;
         double d2;
     } stack[64]; /* depth of a median tree over 2^22 pieces is below 24 */
-    int depth = 0, best = -1;
-    double best_d2 = INFINITY, best_along = 0;
+    rival rivals[RIVALS];
+    int depth = 0, count = 0;
+    double best = INFINITY, limit2 = INFINITY;
     if (m->nodes.count == 0 || !isfinite(at.x) || !isfinite(at.y) || !isfinite(at.z))
         return false;
     stack[depth].node = 0;
@@ -166,12 +217,17 @@ bool road_waypoint_at(const road_map *m, base_vec3 at, uint32_t types, bool proj
     while (depth > 0) {
         depth--;
         const road_node *n = &m->nodes.items[stack[depth].node];
-        if (stack[depth].d2 >= best_d2 || !(n->types & types))
+        if (stack[depth].d2 > limit2 || !(n->types & types))
             continue;
         for (int i = n->first; i < n->first + n->count; i++) {
+            const road_piece *q = &m->pieces.items[i];
             double along, d2;
-            if ((m->pieces.items[i].type & types) && (d2 = piece_distance2(&m->pieces.items[i], at, &along)) < best_d2)
-                best = i, best_d2 = d2, best_along = along;
+            if (!(q->type & types) || (d2 = piece_distance2(q, at, &along)) > limit2)
+                continue;
+            double d = sqrt(d2);
+            count = rival_add(rivals, count, (rival){ q->lane, q->sa + (q->sb - q->sa) * along, d }, best + 2 * SAG_MAX);
+            if (d < best)
+                best = d, limit2 = (d + 2 * SAG_MAX) * (d + 2 * SAG_MAX);
         }
         if (n->count)
             continue;
@@ -183,31 +239,25 @@ bool road_waypoint_at(const road_map *m, base_vec3 at, uint32_t types, bool proj
         stack[depth].node = left_last ? left : right;
         stack[depth++].d2 = left_last ? dl : dr;
     }
-    if (best < 0)
-        return false;
-    const road_piece *q = &m->pieces.items[best];
-    const road_lane *l = &m->lanes.items[q->lane];
-    const road_section *sec = &m->sections.items[l->section];
-    double s = q->sa + (q->sb - q->sa) * best_along;
-    for (int i = 0; i < 4; i++) { /* foot of the perpendicular: (p - c(s)) . c'(s) = 0, c'' along the normal included */
-        road_center c = road_lane_center(m, l, s);
-        base_vec3 e = base_vec3_sub(at, c.at);
-        double rate2 = base_vec3_dot(c.along, c.along);
-        double left = -(e.x * sin(c.heading) + e.y * cos(c.heading)); /* offset to the left; e.y is CARLA's */
-        double denominator = rate2 * fmax(1 - c.curvature * left, 0.2);
-        double step = base_vec3_dot(e, c.along) / fmax(denominator, 1e-12);
-        double next = fmin(fmax(s + fmin(fmax(step, -5), 5), sec->s0), sec->s1);
-        bool done = fabs(next - s) < 1e-10;
-        s = next;
-        if (done)
-            break;
+    int lane = -1;
+    double nearest2 = INFINITY, s = 0;
+    for (int i = 0; i < count; i++) {
+        double d2, foot;
+        if (rivals[i].d > best + 2 * SAG_MAX)
+            continue;
+        foot = refine(m, &m->lanes.items[rivals[i].lane], at, rivals[i].s, &d2);
+        /* equal to a tenth of a millimetre: the lane first in the file, so that ties do not hang on rounding */
+        if (lane < 0 || d2 < nearest2 - 1e-8 || (d2 < nearest2 + 1e-8 && rivals[i].lane < lane))
+            lane = rivals[i].lane, nearest2 = d2, s = foot;
     }
-    road_waypoint w = road_lane_waypoint(m, q->lane, s);
+    if (lane < 0)
+        return false;
+    const road_lane *l = &m->lanes.items[lane];
     if (!project) {
         base_vec3 c = road_lane_center(m, l, s).at;
         if (!(hypot(at.x - c.x, at.y - c.y) < road_width_at(m, l, s) / 2))
             return false;
     }
-    *out = w;
+    *out = road_lane_waypoint(m, lane, s);
     return true;
 }

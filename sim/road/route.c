@@ -9,6 +9,7 @@
 #define CHANGE_LENGTH_M 25.0 /* the sideways move is spread over at most this length */
 #define STRAIGHT_DEG    35.0 /* CARLA's limit between straight and turn in a junction */
 #define POINTS_MAX      (1 << 22)
+#define DRAW_STEP_M     0.1
 
 /* A stretch of one lane, from s to s in travel direction. */
 typedef struct stretch {
@@ -106,7 +107,6 @@ static void relax(search *q, int node, int from, double cost, double entry, bool
 /* First s at or after `from` (in travel direction) where the marks allow a change to that side; NAN if none. */
 static double change_place(const road_map *m, int lane, double from, int side)
 {
-    const road_lane *l = &m->lanes.items[lane];
     double end = lane_exit(m, lane);
     for (int i = 0; i < 8; i++) { /* marks rarely change within a section: eight places find them */
         double s = from + (end - from) * i / 8;
@@ -114,7 +114,6 @@ static double change_place(const road_map *m, int lane, double from, int side)
         if ((road_waypoint_lane_change(m, &w) & side) && fabs(end - s) > 1)
             return s;
     }
-    (void)l;
     return NAN;
 }
 
@@ -245,18 +244,19 @@ static void draw_stretch(pen *p, stretch t, bool last)
         p->carry = 0;
     }
     while (!p->failed) {
-        base_vec3 along = road_lane_center(p->m, l, s).along;
-        double want = p->step - p->carry, rate = fmax(base_vec3_length(along), 1e-3);
-        along = road_lane_center(p->m, l, s + sign * want / rate / 2).along; /* rate at the middle of the step */
-        rate = fmax(base_vec3_length(along), 1e-3);
-        double left = sign * (t.to - s);
-        if (left * rate <= want + 1e-9) {
+        /* short sub-steps: where the curvature jumps, the centre's metres per s jump too */
+        double want = fmin(p->step - p->carry, DRAW_STEP_M), left = sign * (t.to - s);
+        double rate = fmax(base_vec3_length(road_lane_center(p->m, l, s + sign * fmin(want, left) / 2).along), 1e-3);
+        if (left * rate <= want) {
             p->carry += fmax(left, 0) * rate;
             break;
         }
         s += sign * want / rate;
-        put_point(p, t.lane, s);
-        p->carry = 0;
+        p->carry += want;
+        if (p->carry >= p->step - 1e-9) {
+            put_point(p, t.lane, s);
+            p->carry = 0;
+        }
     }
     if (last && p->carry > 1e-6)
         put_point(p, t.lane, t.to);
@@ -301,7 +301,6 @@ static void blend_change(pen *p, int at, int until)
         double a = BASE_RAD(q[i].yaw_deg);
         q[i].x += -sin(a) * moved[i - at];
         q[i].y += cos(a) * moved[i - at];
-        q[i].speed_limit_mps = q[i].speed_limit_mps;
     }
     for (int i = at; i + 1 < until && moved[i - at] != 0; i++)
         q[i].yaw_deg = BASE_DEG(atan2(q[i + 1].y - q[i].y, q[i + 1].x - q[i].x));
