@@ -37,8 +37,11 @@ bool dataset_classes_resolve(const dataset_classes *c, const dataset_taxonomy *t
 /* JSON for option tables (BASE_OPTION_CUSTOM on a dataset_classes field) and for model files. */
 extern const base_option_custom dataset_classes_option;
 
-/* Tags of a CARLA version ("0.9.16"), from the protocol's tables. */
-bool dataset_taxonomy_of_version(dataset_taxonomy *t, const char *version, base_error *err);
+/* CARLA's tags as numbered since 0.9.14, with its palette. What a 0.9.13 server sends is renumbered where it enters (sim/wire), so
+ * every dataset recorded here has these. */
+dataset_taxonomy dataset_taxonomy_carla(void);
+/* Number of the tag that a name means (spellings as above), -1 for none. */
+int dataset_taxonomy_find(const dataset_taxonomy *t, const char *name);
 
 /* classes.json: [{"name": "Unlabeled", "color": [0,0,0], "tags": ["Unlabeled"]}, ...], the older project's 23 classes in its order (6 is
  * RoadLine), with the colours that this dataset's label images carry and the tags they stand for. */
