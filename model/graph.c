@@ -94,13 +94,12 @@ static int add_parameter(model_graph *g, const char *suffix, model_parameter_kin
         return refuse(g, BASE_MEMORY, "graph: no room for parameter %d", g->parameter_count);
     int node = g->node_count - 1;
     model_parameter *p = &g->parameters[g->parameter_count];
-    *p = (model_parameter){ .kind = kind, .node = node, .rank = rank, .count = 1, .offset = g->store_floats };
+    *p = (model_parameter){ .kind = kind, .node = node, .rank = rank, .count = 1 };
     snprintf(p->name, sizeof p->name, "%s.%s", g->nodes[node].name, suffix);
     for (int i = 0; i < rank; i++) {
         p->dims[i] = dims[i];
         p->count *= (size_t)dims[i];
     }
-    g->store_floats += (p->count + 15) / 16 * 16;
     return g->parameter_count++;
 }
 
@@ -255,6 +254,18 @@ int model_graph_concat(model_graph *g, const char *name, int first, int second)
     return g->node_count - 1;
 }
 
+/* Give the parameters that are weights (or those that are not) their places at the end of the store. */
+static void lay_out(model_graph *g, bool weights)
+{
+    for (int i = 0; i < g->parameter_count; i++) {
+        model_parameter *p = &g->parameters[i];
+        if ((p->kind == MODEL_PARAMETER_WEIGHT) != weights)
+            continue;
+        p->offset = g->store_floats;
+        g->store_floats += (p->count + 15) / 16 * 16;
+    }
+}
+
 bool model_graph_finish(model_graph *g, int output, base_error *err)
 {
     if (g->error.code == BASE_OK && (output < 0 || output >= g->node_count))
@@ -262,6 +273,10 @@ bool model_graph_finish(model_graph *g, int output, base_error *err)
     if (g->error.code != BASE_OK)
         return base_fail(err, g->error.code, "%s", g->error.text);
     g->output = output;
+    g->store_floats = 0;
+    lay_out(g, true);
+    g->weight_floats = g->store_floats;
+    lay_out(g, false);
     return true;
 }
 

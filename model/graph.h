@@ -72,9 +72,10 @@ typedef struct model_graph {
     int node_count, node_capacity;
     model_parameter *parameters;
     int parameter_count, parameter_capacity;
-    size_t store_floats; /* floats of a whole parameter store, gaps between parameters included */
-    int output;          /* node whose values are the logits */
-    base_error error;    /* first failure of a building call; code BASE_OK while there is none */
+    size_t store_floats;  /* of a whole parameter store, gaps between parameters included */
+    size_t weight_floats; /* its first part, where every MODEL_PARAMETER_WEIGHT lies: what weight decay touches */
+    int output;           /* node whose values are the logits */
+    base_error error;     /* first failure of a building call; code BASE_OK while there is none */
 } model_graph;
 
 /* Start with the input node (index 0). Sizes are judged here and by every call below; failures are kept until model_graph_finish. */
@@ -102,7 +103,7 @@ int model_graph_reflect_pad(model_graph *g, const char *name, int input, model_s
 int model_graph_crop(model_graph *g, const char *name, int input, model_sides remove);
 int model_graph_concat(model_graph *g, const char *name, int first, int second);
 
-/* Name the output and report the first failure. After false the graph may only be destroyed. */
+/* Name the output, lay out the store (weights first) and report the first failure. After false the graph may only be destroyed. */
 bool model_graph_finish(model_graph *g, int output, base_error *err);
 void model_graph_destroy(model_graph *g); /* {0} is accepted */
 

@@ -1,7 +1,7 @@
 /* model/loss.h — losses on logits, value and gradient together.
  *
  *   ce         -ln softmax(z)[y], weights per class, divided by the sum of the weights of the counted pixels   (outputs >= 2)
- *   bce        ln(1 + e^z) - y z, mean over counted pixels                                                     (outputs == 1)
+ *   bce        ln(1 + e^z) - y z, weights and mean alike                                                (outputs == 1)
  *   dice       outputs == 1: 1 - (2 sum(p y) + s)/(sum p + sum y + s), p = sigmoid(z), sums over the whole batch
  *              outputs >= 2: the mean of that over the classes, p = softmax(z), y = one-hot
  *   bce_dice, ce_dice   the plain sum
@@ -24,7 +24,6 @@ typedef enum model_loss_kind {
 } model_loss_kind;
 extern const char *const model_loss_names[]; /* "ce", "bce", "dice", "bce_dice", "ce_dice", NULL */
 
-#define MODEL_LABEL_IGNORE     255
 #define MODEL_LOSS_MAX_CLASSES 64
 
 typedef struct model_loss_options {

@@ -12,17 +12,22 @@
  * Input everywhere: RGB bytes [H][W][3], row 0 on top; the network sees x/127.5 - 1. */
 #ifndef MODEL_MODEL_H
 #define MODEL_MODEL_H
+#include "base/json.h"
 #include "dataset/classes.h"
 #include "model/graph.h"
 #include "model/nets/unet.h"
 #include "model/parameters.h"
 #include "model/plan.h"
-#include <cjson/cJSON.h>
 #include <stdint.h>
 
 #define MODEL_FORMAT 1
 
+typedef enum model_architecture { MODEL_UNET } model_architecture;
+typedef enum model_input { MODEL_INPUT_RGB_SIGNED /* x/127.5 - 1 */ } model_input;
+
 typedef struct model_description {
+    int architecture; /* model_architecture; "unet" */
+    int input;        /* model_input: what pixels go through before the network; "rgb/127.5-1" */
     model_unet_options net;
     int image_h, image_w;    /* trained size; other sizes run too */
     dataset_classes classes; /* values of the mask: 0 .. classes.count-1, with the names of the semantic tags each stands for */
@@ -46,10 +51,8 @@ int model_class_index(const model_description *d, const char *name);
 
 /* The description as JSON (the "model" member of state.json) and back. */
 cJSON *model_description_print(const model_description *d);
-bool model_description_parse(model_description *d, const char *path, const cJSON *object, base_error *err);
+bool model_description_read(model_description *d, const base_json *j, const cJSON *object, base_error *err);
 
-/* Write model.safetensors and state.json into a directory that exists. training: the "training" member, NULL for none (borrowed). */
-bool model_write(const model *m, const char *dir, int64_t steps, const cJSON *training, base_error *err);
 /* The graph of this model for another image size. */
 bool model_graph_for(const model_description *d, int h, int w, model_graph *g, base_error *err);
 
