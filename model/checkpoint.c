@@ -12,8 +12,8 @@ static void dims_of(const model_parameter *p, int64_t dims[4])
         dims[i] = p->dims[i];
 }
 
-bool model_parameters_read(model_parameters *p, const model_graph *g, const model_safetensors *s, const char *prefix, bool trainable_only,
-                           base_error *err)
+bool model_parameters_read(model_parameters *p, const model_graph *g, const model_safetensors *s, const char *prefix,
+                           bool trainable_only, base_error *err)
 {
     size_t known = 0;
     for (int i = 0; i < g->parameter_count; i++) {
@@ -34,12 +34,14 @@ bool model_parameters_read(model_parameters *p, const model_graph *g, const mode
         if (strncmp(name, prefix, strlen(prefix)) != 0 || (tail && !strcmp(tail, ".num_batches_tracked")))
             continue;
         if (model_graph_find_parameter(g, name + strlen(prefix)) < 0)
-            return base_fail(err, BASE_FORMAT, "%s: tensor %s is not part of this network (it has %zu tensors)", s->path, name, known);
+            return base_fail(err, BASE_FORMAT, "%s: tensor %s is not part of this network (it has %zu tensors)", s->path, name,
+                             known);
     }
     return true;
 }
 
-static size_t list_tensors(const model_parameters *p, const model_graph *g, const char *prefix, bool trainable_only, model_tensor *tensors)
+static size_t list_tensors(const model_parameters *p, const model_graph *g, const char *prefix, bool trainable_only,
+                           model_tensor *tensors)
 {
     size_t count = 0;
     for (int i = 0; i < g->parameter_count; i++) {
@@ -74,7 +76,6 @@ static bool write_weights(const model *m, int64_t steps, const char *path, base_
     return ok;
 }
 
-
 static bool write_optimizer(const model_optimizer *o, const model *m, const char *path, base_error *err)
 {
     model_tensor *tensors = calloc((size_t)m->graph.parameter_count * 2, sizeof *tensors);
@@ -95,14 +96,15 @@ static bool write_state(const model *m, const cJSON *training, const char *path,
     if (training)
         cJSON_AddItemToObject(state, "training", cJSON_Duplicate(training, true));
     char *text = cJSON_Print(state);
-    bool ok = text ? base_file_write(path, text, strlen(text), true, err) : base_fail(err, BASE_MEMORY, "%s: no memory to write it", path);
+    bool ok = text ? base_file_write(path, text, strlen(text), true, err)
+                   : base_fail(err, BASE_MEMORY, "%s: no memory to write it", path);
     cJSON_free(text);
     cJSON_Delete(state);
     return ok;
 }
 
-bool model_checkpoint_write(const model *m, const model_optimizer *optimizer, int64_t steps, const cJSON *training, const char *dir,
-                            base_error *err)
+bool model_checkpoint_write(const model *m, const model_optimizer *optimizer, int64_t steps, const cJSON *training,
+                            const char *dir, base_error *err)
 {
     char temporary[PATH_BYTES], path[PATH_BYTES];
     if ((size_t)snprintf(temporary, sizeof temporary, "%s.tmp", dir) >= sizeof temporary)
@@ -111,7 +113,8 @@ bool model_checkpoint_write(const model *m, const model_optimizer *optimizer, in
         return false;
     if (!base_path_join(path, sizeof path, temporary, "model.safetensors", err) || !write_weights(m, steps, path, err))
         return false;
-    if (optimizer && (!base_path_join(path, sizeof path, temporary, "optimizer.safetensors", err) || !write_optimizer(optimizer, m, path, err)))
+    if (optimizer && (!base_path_join(path, sizeof path, temporary, "optimizer.safetensors", err) ||
+                      !write_optimizer(optimizer, m, path, err)))
         return false;
     if (!base_path_join(path, sizeof path, temporary, "state.json", err) || !write_state(m, training, path, err))
         return false;
@@ -160,8 +163,9 @@ bool model_optimizer_read(model_optimizer *o, const model *m, const char *dir, i
 {
     char path[PATH_BYTES];
     model_safetensors file = { 0 };
-    bool ok = base_path_join(path, sizeof path, dir, "optimizer.safetensors", err) && model_safetensors_read(&file, path, err) &&
-              model_parameters_read(&o->m, &m->graph, &file, "m.", true, err) && model_parameters_read(&o->v, &m->graph, &file, "v.", true, err);
+    bool ok = base_path_join(path, sizeof path, dir, "optimizer.safetensors", err) &&
+              model_safetensors_read(&file, path, err) && model_parameters_read(&o->m, &m->graph, &file, "m.", true, err) &&
+              model_parameters_read(&o->v, &m->graph, &file, "v.", true, err);
     o->t = steps;
     model_safetensors_free(&file);
     return ok;

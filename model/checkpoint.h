@@ -13,8 +13,8 @@
 
 /* Write the checkpoint `dir`, replacing one that is there. optimizer and training may be NULL; training (borrowed) becomes the "training"
  * member. steps: what num_batches_tracked says. */
-bool model_checkpoint_write(const model *m, const model_optimizer *optimizer, int64_t steps, const cJSON *training, const char *dir,
-                            base_error *err);
+bool model_checkpoint_write(const model *m, const model_optimizer *optimizer, int64_t steps, const cJSON *training,
+                            const char *dir, base_error *err);
 
 /* state.json of a checkpoint: its description, and the whole text for the caller to read "training" from (base_json_free). */
 bool model_state_read(const char *dir, base_json *j, model_description *d, base_error *err);
@@ -23,6 +23,6 @@ bool model_optimizer_read(model_optimizer *o, const model *m, const char *dir, i
 
 /* Fill p from tensors prefix + NAME. Missing ones, wrong shapes, and tensors of no parameter with that prefix are errors;
  * trainable_only leaves running statistics out. */
-bool model_parameters_read(model_parameters *p, const model_graph *g, const model_safetensors *s, const char *prefix, bool trainable_only,
-                           base_error *err);
+bool model_parameters_read(model_parameters *p, const model_graph *g, const model_safetensors *s, const char *prefix,
+                           bool trainable_only, base_error *err);
 #endif

@@ -11,11 +11,13 @@ bool model_description_check(const model_description *d, base_error *err)
     if (!model_unet_options_check(&d->net, err))
         return false;
     if (d->image_h < 1 || d->image_w < 1 || d->image_h > 8192 || d->image_w > 8192)
-        return base_fail(err, BASE_ARGUMENT, "model: image of %d x %d (h x w): sides must be in 1..8192", d->image_h, d->image_w);
+        return base_fail(err, BASE_ARGUMENT, "model: image of %d x %d (h x w): sides must be in 1..8192", d->image_h,
+                         d->image_w);
     if (!dataset_classes_check(&d->classes, err))
         return false;
     if (d->classes.count != (d->net.outputs == 1 ? 2 : d->net.outputs))
-        return base_fail(err, BASE_ARGUMENT, "model: %d outputs do not fit %d classes (one output is for two classes, else one each)",
+        return base_fail(err, BASE_ARGUMENT,
+                         "model: %d outputs do not fit %d classes (one output is for two classes, else one each)",
                          d->net.outputs, d->classes.count);
     return true;
 }
@@ -23,7 +25,8 @@ bool model_description_check(const model_description *d, base_error *err)
 int model_class_index(const model_description *d, const char *name) { return dataset_classes_find(&d->classes, name); }
 
 static const base_option net_table[] = {
-    { "variant", BASE_OPTION_ENUM, offsetof(model_unet_options, variant), 0, 0, 0, model_unet_variant_names, NULL, NULL, "same or original" },
+    { "variant", BASE_OPTION_ENUM, offsetof(model_unet_options, variant), 0, 0, 0, model_unet_variant_names, NULL, NULL,
+      "same or original" },
     { "base", BASE_OPTION_INT, offsetof(model_unet_options, base), 0, 1, 256, NULL, NULL, NULL, "channels of the first level" },
     { "depth", BASE_OPTION_INT, offsetof(model_unet_options, depth), 0, 1, 6, NULL, NULL, NULL, "poolings" },
     { "channels", BASE_OPTION_INT, offsetof(model_unet_options, channels), 0, 1, 16, NULL, NULL, NULL, "of the image" },
@@ -32,17 +35,22 @@ static const base_option net_table[] = {
 static const char *const architecture_names[] = { "unet", NULL };
 static const char *const input_names[] = { "rgb/127.5-1", NULL };
 static const base_option description_table[] = {
-    { "architecture", BASE_OPTION_ENUM, offsetof(model_description, architecture), 0, 0, 0, architecture_names, NULL, NULL, "unet" },
+    { "architecture", BASE_OPTION_ENUM, offsetof(model_description, architecture), 0, 0, 0, architecture_names, NULL, NULL,
+      "unet" },
     { "input", BASE_OPTION_ENUM, offsetof(model_description, input), 0, 0, 0, input_names, NULL, NULL, "pixels to numbers" },
-    { "net", BASE_OPTION_OBJECT, offsetof(model_description, net), sizeof net_table / sizeof net_table[0], 0, 0, NULL, net_table, NULL, "U-Net" },
+    { "net", BASE_OPTION_OBJECT, offsetof(model_description, net), sizeof net_table / sizeof net_table[0], 0, 0, NULL,
+      net_table, NULL, "U-Net" },
     { "image_h", BASE_OPTION_INT, offsetof(model_description, image_h), 0, 1, 8192, NULL, NULL, NULL, "pixels" },
     { "image_w", BASE_OPTION_INT, offsetof(model_description, image_w), 0, 1, 8192, NULL, NULL, NULL, "pixels" },
-    { "classes", BASE_OPTION_CUSTOM, offsetof(model_description, classes), 0, 0, 0, NULL, NULL, &dataset_classes_option, "values of the mask" },
+    { "classes", BASE_OPTION_CUSTOM, offsetof(model_description, classes), 0, 0, 0, NULL, NULL, &dataset_classes_option,
+      "values of the mask" },
 };
 #define DESCRIPTION_COUNT (sizeof description_table / sizeof description_table[0])
 
-
-cJSON *model_description_print(const model_description *d) { return base_options_print(d, description_table, DESCRIPTION_COUNT); }
+cJSON *model_description_print(const model_description *d)
+{
+    return base_options_print(d, description_table, DESCRIPTION_COUNT);
+}
 
 bool model_description_read(model_description *d, const base_json *j, const cJSON *object, base_error *err)
 {
@@ -104,7 +112,11 @@ static int append(model_graph *to, const model_node *n, const int *inputs, bool 
     case MODEL_OP_REFLECT_PAD: return model_graph_reflect_pad(to, n->name, inputs[0], sides);
     case MODEL_OP_CONV2D:
         return model_graph_conv2d(to, n->name, inputs[0],
-                                  &(model_conv_spec){ .oc = n->c, .kernel = n->kernel, .stride = n->stride, .padding = n->padding, .dilation = n->dilation,
+                                  &(model_conv_spec){ .oc = n->c,
+                                                      .kernel = n->kernel,
+                                                      .stride = n->stride,
+                                                      .padding = n->padding,
+                                                      .dilation = n->dilation,
                                                       .bias = bias });
     case MODEL_OP_CONV_TRANSPOSE2D: return model_graph_conv_transpose2d(to, n->name, inputs[0], n->c);
     case MODEL_OP_BATCHNORM: return model_graph_batchnorm(to, n->name, inputs[0]);
@@ -127,8 +139,10 @@ static void fold_weights(const model_graph *g, const model_parameters *p, int i,
         double scale = 1, shift = src_bias ? (double)src_bias[o] : 0;
         if (bn >= 0) {
             const model_node *b = &g->nodes[bn];
-            scale = (double)model_parameter_at(g, p, b->weight)[o] / sqrt((double)model_parameter_at(g, p, b->running_var)[o] + (double)b->eps);
-            shift = (double)model_parameter_at(g, p, b->bias)[o] + (shift - (double)model_parameter_at(g, p, b->running_mean)[o]) * scale;
+            scale = (double)model_parameter_at(g, p, b->weight)[o] /
+                    sqrt((double)model_parameter_at(g, p, b->running_var)[o] + (double)b->eps);
+            shift = (double)model_parameter_at(g, p, b->bias)[o] +
+                    (shift - (double)model_parameter_at(g, p, b->running_mean)[o]) * scale;
         }
         for (size_t k = 0; k < each; k++)
             weights[o * each + k] = (float)((double)src[o * each + k] * scale);
@@ -161,17 +175,20 @@ bool model_fold(const model *m, int h, int w, model_graph *graph, model_paramete
         else
             moved[i] = append(graph, n, inputs, n->bias >= 0 || batchnorm_after(&g, i) >= 0);
     }
-    if (!model_graph_finish(graph, moved[g.output], err) || !model_graph_fuse_relu(graph, err) || !model_parameters_create(weights, graph, err))
+    if (!model_graph_finish(graph, moved[g.output], err) || !model_graph_fuse_relu(graph, err) ||
+        !model_parameters_create(weights, graph, err))
         goto done;
     for (int i = 0; i < g.parameter_count; i++) {
         const model_node *n = &g.nodes[g.parameters[i].node];
         int same = model_graph_find_parameter(graph, g.parameters[i].name);
         if (n->op == MODEL_OP_CONV2D && i == n->weight) {
             const model_node *to = &graph->nodes[model_graph_find_node(graph, n->name)];
-            fold_weights(&g, &m->weights, g.parameters[i].node, batchnorm_after(&g, g.parameters[i].node), model_parameter_at(graph, weights, to->weight),
+            fold_weights(&g, &m->weights, g.parameters[i].node, batchnorm_after(&g, g.parameters[i].node),
+                         model_parameter_at(graph, weights, to->weight),
                          to->bias >= 0 ? model_parameter_at(graph, weights, to->bias) : NULL);
         } else if (n->op != MODEL_OP_CONV2D && same >= 0) {
-            memcpy(model_parameter_at(graph, weights, same), model_parameter_at(&g, &m->weights, i), g.parameters[i].count * sizeof(float));
+            memcpy(model_parameter_at(graph, weights, same), model_parameter_at(&g, &m->weights, i),
+                   g.parameters[i].count * sizeof(float));
         }
     }
     ok = true;
@@ -205,7 +222,8 @@ model_predictor *model_predictor_create(const model *m, const model_predictor_op
     p->channels = m->about.net.channels;
     p->outputs = m->about.net.outputs;
     if (model_fold(m, p->h, p->w, &p->graph, &p->weights, err))
-        p->plan = model_plan_create(&p->graph, &(model_plan_options){ .batch = 1, .threads = options.threads, .isa = options.isa }, err);
+        p->plan = model_plan_create(&p->graph,
+                                    &(model_plan_options){ .batch = 1, .threads = options.threads, .isa = options.isa }, err);
     if (p->plan)
         return p;
     model_predictor_destroy(p);

@@ -29,13 +29,13 @@ void model_optimizer_step(model_optimizer *o, const model_graph *g, model_parame
 {
     const model_optimizer_options *p = &o->options;
     o->t++;
-    model_adam update = { .lr = (float)lr,
-                          .beta1 = (float)p->beta1,
-                          .beta2 = (float)p->beta2,
-                          .epsilon = (float)p->eps,
-                          .weight_decay = (float)p->weight_decay,
-                          .decoupled = p->decoupled,
-                          .step = (long)o->t };
+    model_adam_terms update = { .lr = (float)lr,
+                                .beta1 = (float)p->beta1,
+                                .beta2 = (float)p->beta2,
+                                .epsilon = (float)p->eps,
+                                .weight_decay = (float)p->weight_decay,
+                                .decoupled = p->decoupled,
+                                .step = (long)o->t };
     /* Two runs over the store, the decayed part first. Gaps and running statistics have gradient 0 and so do not move. */
     size_t split = g->weight_floats, rest = g->store_floats - split;
     model_adam_update(cpu, &update, split, gradients->values, o->m.values, o->v.values, weights->values);
