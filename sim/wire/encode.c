@@ -133,14 +133,15 @@ bool wire_value_encode(base_buffer *out, const wire_type *type, const void *valu
     return true;
 }
 
-static void print_text(base_buffer *out, const char *text, size_t bytes)
+/* Text is UTF-8 already; raw characters (`latin1`) become the code points of their values. */
+static void print_text(base_buffer *out, const char *text, size_t bytes, bool latin1)
 {
     base_buffer_append(out, "\"", 1);
     for (size_t i = 0; i < bytes; i++) {
         unsigned char c = (unsigned char)text[i];
         if (c == '"' || c == '\\')
             base_buffer_printf(out, "\\%c", c);
-        else if (c < 0x20)
+        else if (c < 0x20 || (latin1 && c >= 0x7f))
             base_buffer_printf(out, "\\u%04x", c);
         else
             base_buffer_append(out, &text[i], 1);
@@ -183,10 +184,10 @@ void wire_value_print(base_buffer *out, const wire_type *t, const void *value, w
     case WIRE_KIND_F64: print_float(out, LOAD(double, at), 17); break;
     case WIRE_KIND_TEXT: {
         const char *text = LOAD(const char *, at);
-        print_text(out, text ? text : "", text ? strlen(text) : 0);
+        print_text(out, text ? text : "", text ? strlen(text) : 0, false);
         break;
     }
-    case WIRE_KIND_CHARS: print_text(out, (const char *)at, strnlen((const char *)at, t->bytes)); break;
+    case WIRE_KIND_CHARS: print_text(out, (const char *)at, strnlen((const char *)at, t->bytes), true); break;
     case WIRE_KIND_BYTES: {
         wire_bytes b = LOAD(wire_bytes, at);
         base_buffer_printf(out, "\"");
