@@ -1,161 +1,133 @@
-/* model/kernels/conv2d.c — plain loops over packed weights. */
+/* model/kernels/conv2d.c — the public passes in terms of gathers (gather.c) and weight gradients (conv2d_weights.c). */
 #include "model/kernels/conv2d.h"
+#include "base/arena.h"
+#include "model/kernels/conv2d_weights.h"
+#include "model/kernels/gather.h"
+#include "model/kernels/pointwise.h"
 #include "model/kernels/rows.h"
-#include <string.h>
+#include <omp.h>
+
+static int gather_count(const model_conv2d *s, model_pass pass)
+{
+    return pass == MODEL_FORWARD ? 1 : s->stride_h * s->stride_w;
+}
+
+static gather gather_of(const model_conv2d *s, model_pass pass, int index)
+{
+    return pass == MODEL_FORWARD ? gather_forward(s) : gather_backward_data(s, index);
+}
 
 size_t model_conv2d_packed_bytes(const model_cpu *cpu, const model_conv2d *s, model_pass pass)
 {
-    (void)cpu;
-    return pass == MODEL_BACKWARD_WEIGHTS ? 0 : (size_t)s->oc * s->ic * s->kh * s->kw * sizeof(float);
+    size_t floats = 0;
+    for (int i = 0; pass != MODEL_BACKWARD_WEIGHTS && i < gather_count(s, pass); i++) {
+        gather g = gather_of(s, pass, i);
+        floats += gather_packed_floats(cpu->kernels->tiles, &g);
+    }
+    return floats * sizeof(float);
 }
 
-/* forward [KH][KW][IC][OC], backward data [KH][KW][OC][IC] */
 void model_conv2d_pack(const model_cpu *cpu, const model_conv2d *s, model_pass pass, const float *weights, float *packed)
 {
-    int taps = s->kh * s->kw;
-#pragma omp parallel for schedule(static) num_threads(cpu->threads)
-    for (int t = 0; t < taps; t++)
-        for (int o = 0; o < s->oc; o++)
-            for (int c = 0; c < s->ic; c++) {
-                float w = weights[((size_t)o * s->ic + c) * taps + t];
-                if (pass == MODEL_FORWARD)
-                    packed[((size_t)t * s->ic + c) * s->oc + o] = w;
-                else
-                    packed[((size_t)t * s->oc + o) * s->ic + c] = w;
-            }
+    const model_tiles *t = cpu->kernels->tiles;
+#pragma omp parallel num_threads(cpu->threads)
+    {
+        float *to = packed;
+        for (int i = 0; pass != MODEL_BACKWARD_WEIGHTS && i < gather_count(s, pass); i++) {
+            gather g = gather_of(s, pass, i);
+            gather_pack(t, &g, weights, to);
+            to += gather_packed_floats(t, &g);
+        }
+    }
+}
+
+/* Sums of either side for the bias gradient. */
+static model_pixels dst_pixels(const model_conv2d *s)
+{
+    return (model_pixels){ .pixels = (size_t)s->n * model_conv2d_oh(s) * model_conv2d_ow(s),
+                           .channels = s->oc,
+                           .a_pitch = s->dst_pitch };
+}
+static model_pixels src_pixels(const model_conv2d *s)
+{
+    return (model_pixels){ .pixels = (size_t)s->n * s->ih * s->iw, .channels = s->ic, .a_pitch = s->src_pitch };
 }
 
 size_t model_conv2d_scratch_bytes(const model_cpu *cpu, const model_conv2d *s, model_pass pass)
 {
-    (void)cpu, (void)s, (void)pass;
-    return 0;
+    const model_tiles *t = cpu->kernels->tiles;
+    size_t most = 0;
+    if (pass == MODEL_BACKWARD_WEIGHTS) { /* the bias is summed after the weights, in the same memory */
+        model_pixels dst = dst_pixels(s), src = src_pixels(s);
+        size_t sizes[] = { conv2d_weights_scratch_bytes(t, s, cpu->threads), model_sum_scratch_bytes(&dst),
+                           model_sum_scratch_bytes(&src) };
+        for (int i = 0; i < 3; i++)
+            most = sizes[i] > most ? sizes[i] : most;
+        return base_arena_round(most);
+    }
+    for (int i = 0; i < gather_count(s, pass); i++) {
+        gather g = gather_of(s, pass, i);
+        size_t bytes = gather_scratch_bytes(t, &g, cpu->threads);
+        most = bytes > most ? bytes : most;
+    }
+    return most * (size_t)cpu->threads;
+}
+
+static void run(const model_cpu *cpu, const model_conv2d *s, model_pass pass, gather_operands o, void *scratch)
+{
+    const model_tiles *t = cpu->kernels->tiles;
+    size_t own = model_conv2d_scratch_bytes(cpu, s, pass) / (size_t)cpu->threads;
+#pragma omp parallel num_threads(cpu->threads) firstprivate(o)
+    for (int i = 0; i < gather_count(s, pass); i++) { /* their outputs are disjoint: no thread waits between them */
+        gather g = gather_of(s, pass, i);
+        gather_run(t, &g, &o, (char *)scratch + (size_t)omp_get_thread_num() * own, cpu->threads);
+        o.packed += gather_packed_floats(t, &g);
+    }
 }
 
 void model_conv2d_forward(const model_cpu *cpu, const model_conv2d *s, const float *src, const float *packed, const float *bias,
                           bool relu, float *dst, void *scratch)
 {
-    (void)scratch;
-    int oh = model_conv2d_oh(s), ow = model_conv2d_ow(s);
-#pragma omp parallel for schedule(static) num_threads(cpu->threads)
-    for (int row = 0; row < s->n * oh; row++)
-        for (int x = 0; x < ow; x++) {
-            float *d = dst + ((size_t)row * ow + x) * s->dst_pitch;
-            for (int o = 0; o < s->oc; o++)
-                d[o] = bias ? bias[o] : 0;
-            for (int u = 0; u < s->kh; u++)
-                for (int v = 0; v < s->kw; v++) {
-                    int iy = row % oh * s->stride_h + u * s->dilation_h - s->padding_h;
-                    int ix = x * s->stride_w + v * s->dilation_w - s->padding_w;
-                    if (iy < 0 || iy >= s->ih || ix < 0 || ix >= s->iw)
-                        continue;
-                    const float *a = src + (((size_t)(row / oh) * s->ih + iy) * s->iw + ix) * s->src_pitch;
-                    const float *b = packed + (size_t)(u * s->kw + v) * s->ic * s->oc;
-                    for (int c = 0; c < s->ic; c++, b += s->oc) {
-#pragma omp simd
-                        for (int o = 0; o < s->oc; o++)
-                            d[o] += a[c] * b[o];
-                    }
-                }
-            for (int o = 0; relu && o < s->oc; o++)
-                d[o] = d[o] > 0 ? d[o] : 0;
-        }
-}
-
-static void backward_data(const model_cpu *cpu, const model_conv2d *s, const float *grad_dst, const float *packed,
-                          const float *bias, bool accumulate, bool relu, float *grad_src)
-{
-    int oh = model_conv2d_oh(s), ow = model_conv2d_ow(s);
-#pragma omp parallel for schedule(static) num_threads(cpu->threads)
-    for (int row = 0; row < s->n * s->ih; row++)
-        for (int ix = 0; ix < s->iw; ix++) {
-            float *d = grad_src + ((size_t)row * s->iw + ix) * s->src_pitch;
-            for (int c = 0; c < s->ic; c++)
-                d[c] = (accumulate ? d[c] : 0) + (bias ? bias[c] : 0);
-            for (int u = 0; u < s->kh; u++)
-                for (int v = 0; v < s->kw; v++) {
-                    int y = row % s->ih + s->padding_h - u * s->dilation_h, x = ix + s->padding_w - v * s->dilation_w;
-                    if (y < 0 || y % s->stride_h || y / s->stride_h >= oh || x < 0 || x % s->stride_w || x / s->stride_w >= ow)
-                        continue;
-                    const float *a =
-                        grad_dst + (((size_t)(row / s->ih) * oh + y / s->stride_h) * ow + x / s->stride_w) * s->dst_pitch;
-                    const float *b = packed + (size_t)(u * s->kw + v) * s->ic * s->oc;
-                    for (int o = 0; o < s->oc; o++, b += s->ic) {
-#pragma omp simd
-                        for (int c = 0; c < s->ic; c++)
-                            d[c] += a[o] * b[c];
-                    }
-                }
-            for (int c = 0; relu && c < s->ic; c++)
-                d[c] = d[c] > 0 ? d[c] : 0;
-        }
+    run(cpu, s, MODEL_FORWARD, (gather_operands){ .src = src, .packed = packed, .bias = bias, .dst = dst, .relu = relu },
+        scratch);
 }
 
 void model_conv2d_backward_data(const model_cpu *cpu, const model_conv2d *s, const float *grad_dst, const float *packed,
                                 bool accumulate, float *grad_src, void *scratch)
 {
-    (void)scratch;
-    backward_data(cpu, s, grad_dst, packed, NULL, accumulate, false, grad_src);
-}
-
-static void backward_weights(const model_cpu *cpu, const model_conv2d *s, const float *src, const float *grad_dst,
-                             float *grad_weights)
-{
-    int oh = model_conv2d_oh(s), ow = model_conv2d_ow(s), taps = s->kh * s->kw;
-#pragma omp parallel for schedule(static) num_threads(cpu->threads)
-    for (int o = 0; o < s->oc; o++) {
-        memset(grad_weights + (size_t)o * s->ic * taps, 0, (size_t)s->ic * taps * sizeof *grad_weights);
-        for (int row = 0; row < s->n * oh; row++)
-            for (int x = 0; x < ow; x++)
-                for (int t = 0; t < taps; t++) {
-                    int iy = row % oh * s->stride_h + t / s->kw * s->dilation_h - s->padding_h;
-                    int ix = x * s->stride_w + t % s->kw * s->dilation_w - s->padding_w;
-                    if (iy < 0 || iy >= s->ih || ix < 0 || ix >= s->iw)
-                        continue;
-                    const float *a = src + (((size_t)(row / oh) * s->ih + iy) * s->iw + ix) * s->src_pitch;
-                    float g = grad_dst[((size_t)row * ow + x) * s->dst_pitch + o];
-                    for (int c = 0; c < s->ic; c++)
-                        grad_weights[((size_t)o * s->ic + c) * taps + t] += a[c] * g;
-                }
-    }
-}
-
-static void sum_pixels(size_t pixels, int channels, int pitch, const float *a, float *sums)
-{
-    for (int c = 0; c < channels; c++) {
-        double sum = 0;
-        for (size_t p = 0; p < pixels; p++)
-            sum += (double)a[p * (size_t)pitch + (size_t)c];
-        sums[c] = (float)sum;
-    }
+    run(cpu, s, MODEL_BACKWARD_DATA,
+        (gather_operands){ .src = grad_dst, .packed = packed, .dst = grad_src, .accumulate = accumulate }, scratch);
 }
 
 void model_conv2d_backward_weights(const model_cpu *cpu, const model_conv2d *s, const float *src, const float *grad_dst,
                                    float *grad_weights, float *grad_bias, void *scratch)
 {
-    (void)scratch;
-    backward_weights(cpu, s, src, grad_dst, grad_weights);
-    if (grad_bias)
-        sum_pixels((size_t)s->n * model_conv2d_oh(s) * model_conv2d_ow(s), s->oc, s->dst_pitch, grad_dst, grad_bias);
+    conv2d_weights_run(cpu->kernels->tiles, s, src, grad_dst, grad_weights, scratch, cpu->threads);
+    if (grad_bias) {
+        model_pixels pixels = dst_pixels(s);
+        model_sum(cpu, &pixels, grad_dst, grad_bias, scratch);
+    }
 }
 
 void model_conv2d_transposed_forward(const model_cpu *cpu, const model_conv2d *s, const float *src, const float *packed,
                                      const float *bias, bool relu, float *dst, void *scratch)
 {
-    (void)scratch;
-    backward_data(cpu, s, src, packed, bias, false, relu, dst);
+    run(cpu, s, MODEL_BACKWARD_DATA, (gather_operands){ .src = src, .packed = packed, .bias = bias, .dst = dst, .relu = relu },
+        scratch);
 }
 
 void model_conv2d_transposed_backward_data(const model_cpu *cpu, const model_conv2d *s, const float *grad_dst,
                                            const float *packed, float *grad_src, void *scratch)
 {
-    model_conv2d_forward(cpu, s, grad_dst, packed, NULL, false, grad_src, scratch);
+    run(cpu, s, MODEL_FORWARD, (gather_operands){ .src = grad_dst, .packed = packed, .dst = grad_src }, scratch);
 }
 
 void model_conv2d_transposed_backward_weights(const model_cpu *cpu, const model_conv2d *s, const float *src,
                                               const float *grad_dst, float *grad_weights, float *grad_bias, void *scratch)
 {
-    (void)scratch;
-    backward_weights(cpu, s, grad_dst, src, grad_weights);
-    if (grad_bias)
-        sum_pixels((size_t)s->n * s->ih * s->iw, s->ic, s->src_pitch, grad_dst, grad_bias);
+    conv2d_weights_run(cpu->kernels->tiles, s, grad_dst, src, grad_weights, scratch, cpu->threads);
+    if (grad_bias) {
+        model_pixels pixels = src_pixels(s);
+        model_sum(cpu, &pixels, grad_dst, grad_bias, scratch);
+    }
 }

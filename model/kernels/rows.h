@@ -2,6 +2,7 @@
 #ifndef MODEL_KERNELS_ROWS_H
 #define MODEL_KERNELS_ROWS_H
 #include "model/kernels/kernels.h"
+#include "model/kernels/tiles.h"
 
 /* beta1, 1 - beta1, beta2, 1 - beta2, lr/(1 - beta1^step), 1/sqrt(1 - beta2^step), epsilon, decay added to the gradient,
  * decay as a factor of the weight. */
@@ -41,6 +42,7 @@ struct model_kernels {
     const char *name; /* level of base/cpu.h */
     uint32_t needs;   /* CPU feature bits */
     int lanes;        /* floats in one vector */
+    const model_tiles *tiles;
     const model_loops *loops;
     double (*peak)(long rounds); /* FLOPs done in `rounds` of independent multiply-adds */
 };

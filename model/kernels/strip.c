@@ -1,0 +1,71 @@
+/* model/kernels/strip.c — see gather.h. */
+#include "base/arena.h"
+#include "model/kernels/gather.h"
+#include <string.h>
+
+strip strip_plan(const gather *g, int block, int pitch)
+{
+    if (g->taps_h == 0 || g->taps_w == 0)
+        return (strip){ .block = block, .pitch = pitch };
+    strip p = { .block = block, .pitch = pitch };
+    int dense = (block - 1) * g->step_h + g->dy[g->taps_h - 1] - g->dy[0] + 1;
+    p.sparse = g->taps_h * block < dense;
+    p.rows = p.sparse ? g->taps_h * block : dense;
+    p.cols = (g->out_w - 1) * g->step_w + g->dx[g->taps_w - 1] - g->dx[0] + 1;
+    /* One vector of slack: tiles of weight gradients read whole vectors past the last channel. Rows start 64-byte aligned. */
+    p.row = ((size_t)p.cols * (size_t)pitch + 15) / 16 * 16;
+    p.bytes = base_arena_round(((size_t)p.rows * p.row + 64) * sizeof(float));
+    return p;
+}
+
+/* Copy pixels of `channels` floats, clearing what the wider pitch adds (at most one float). */
+static void copy_pixels(float *dst, int dst_pitch, const float *src, int src_pitch, int channels, int count)
+{
+    if (dst_pitch == channels && src_pitch == channels) {
+        memcpy(dst, src, (size_t)count * (size_t)channels * sizeof *dst);
+        return;
+    }
+    for (int i = 0; i < count; i++, dst += dst_pitch, src += src_pitch) {
+        int c = 0;
+        for (; c + 4 <= channels; c += 4)
+            memcpy(dst + c, src + c, 4 * sizeof *dst);
+        for (; c < channels; c++)
+            dst[c] = src[c];
+        for (; c < dst_pitch; c++)
+            dst[c] = 0;
+    }
+}
+
+static void fill_row(const strip *p, const gather *g, const float *image, int iy, bool zero_rows, float *row)
+{
+    size_t pitch = (size_t)p->pitch;
+    if (iy < 0 || iy >= g->in_h) {
+        if (zero_rows)
+            memset(row, 0, p->row * sizeof *row);
+        return;
+    }
+    int width = iy + 1 == g->in_h && g->last_w != g->out_w ? g->last_w : g->in_w;
+    int first = g->dx[0], begin = first < 0 ? 0 : first, end = first + p->cols < width ? first + p->cols : width;
+    if (end < begin)
+        end = begin = first < 0 ? 0 : first;
+    int left = begin - first < p->cols ? begin - first : p->cols, middle = left < p->cols ? end - begin : 0;
+    memset(row, 0, (size_t)left * pitch * sizeof *row);
+    if (middle > 0)
+        copy_pixels(row + (size_t)left * pitch, p->pitch, image + ((size_t)iy * g->in_w + (size_t)begin) * g->in_pitch,
+                    g->in_pitch, g->channels, middle);
+    memset(row + (size_t)(left + middle) * pitch, 0, (p->row - (size_t)(left + middle) * pitch) * sizeof *row);
+}
+
+void strip_fill(const strip *p, const gather *g, const float *image, int y0, int count, bool zero_rows, float *rows)
+{
+    int first = y0 * g->step_h;
+    if (!p->sparse) {
+        int held = (count - 1) * g->step_h + g->dy[g->taps_h - 1] - g->dy[0] + 1;
+        for (int i = 0; i < held; i++)
+            fill_row(p, g, image, first + g->dy[0] + i, zero_rows, rows + (size_t)i * p->row);
+        return;
+    }
+    for (int i = 0; i < g->taps_h; i++)
+        for (int y = 0; y < count; y++)
+            fill_row(p, g, image, first + y * g->step_h + g->dy[i], zero_rows, rows + (size_t)strip_row(p, g, y, i) * p->row);
+}
