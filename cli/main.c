@@ -15,6 +15,7 @@ static const struct {
     int (*run)(int argc, char **argv);
     const char *summary;
 } commands[] = {
+    { "bench", cli_bench, "speed of the kernels and of the server, as ratios of this machine's limits" },
     { NULL, NULL, NULL },
 };
 

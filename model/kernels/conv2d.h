@@ -102,4 +102,10 @@ void model_conv2d_backward_data_ref(const model_conv2d *s, const float *grad_dst
 void model_conv2d_backward_weights_ref(const model_conv2d *s, const float *src, const float *grad_dst, double *grad_weights,
                                        double *grad_bias);
 /* Their outputs are dense: [N][OH][OW][OC], [N][IH][IW][IC], [OC][IC][KH][KW], [OC]. */
+
+/* One element of the same, without bias, for checks of layers too large for the whole reference. pixel counts N*H*W of the output
+ * (forward: dst, backward data: src); weight is the index in [OC][IC][KH][KW]. */
+double model_conv2d_forward_at(const model_conv2d *s, const float *src, const float *weights, size_t pixel, int o);
+double model_conv2d_backward_data_at(const model_conv2d *s, const float *grad_dst, const float *weights, size_t pixel, int c);
+double model_conv2d_backward_weights_at(const model_conv2d *s, const float *src, const float *grad_dst, size_t weight);
 #endif

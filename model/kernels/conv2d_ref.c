@@ -62,3 +62,62 @@ void model_conv2d_backward_weights_ref(const model_conv2d *s, const float *src, 
         for (int o = 0; o < s->oc; o++)
             grad_bias[o] += grad_dst[p * s->dst_pitch + o];
 }
+
+/* ---- single elements ---- */
+
+double model_conv2d_forward_at(const model_conv2d *s, const float *src, const float *weights, size_t pixel, int o)
+{
+    int oh = model_conv2d_oh(s), ow = model_conv2d_ow(s);
+    int x = (int)(pixel % (size_t)ow), y = (int)(pixel / (size_t)ow % (size_t)oh), n = (int)(pixel / (size_t)ow / (size_t)oh);
+    double sum = 0;
+    for (int u = 0; u < s->kh; u++)
+        for (int v = 0; v < s->kw; v++) {
+            int iy = y * s->stride_h + u * s->dilation_h - s->padding_h,
+                ix = x * s->stride_w + v * s->dilation_w - s->padding_w;
+            if (iy < 0 || iy >= s->ih || ix < 0 || ix >= s->iw)
+                continue;
+            const float *a = src + (((size_t)n * s->ih + iy) * s->iw + ix) * s->src_pitch;
+            for (int c = 0; c < s->ic; c++)
+                sum += (double)a[c] * weights[(((size_t)o * s->ic + c) * s->kh + u) * s->kw + v];
+        }
+    return sum;
+}
+
+double model_conv2d_backward_data_at(const model_conv2d *s, const float *grad_dst, const float *weights, size_t pixel, int c)
+{
+    int oh = model_conv2d_oh(s), ow = model_conv2d_ow(s);
+    int ix = (int)(pixel % (size_t)s->iw), iy = (int)(pixel / (size_t)s->iw % (size_t)s->ih);
+    int n = (int)(pixel / (size_t)s->iw / (size_t)s->ih);
+    double sum = 0;
+    for (int u = 0; u < s->kh; u++)
+        for (int v = 0; v < s->kw; v++) {
+            int y = iy + s->padding_h - u * s->dilation_h, x = ix + s->padding_w - v * s->dilation_w;
+            if (y < 0 || y % s->stride_h || y / s->stride_h >= oh || x < 0 || x % s->stride_w || x / s->stride_w >= ow)
+                continue;
+            const float *g = grad_dst + (((size_t)n * oh + y / s->stride_h) * ow + x / s->stride_w) * s->dst_pitch;
+            for (int o = 0; o < s->oc; o++)
+                sum += (double)g[o] * weights[(((size_t)o * s->ic + c) * s->kh + u) * s->kw + v];
+        }
+    return sum;
+}
+
+double model_conv2d_backward_weights_at(const model_conv2d *s, const float *src, const float *grad_dst, size_t weight)
+{
+    int oh = model_conv2d_oh(s), ow = model_conv2d_ow(s), taps = s->kh * s->kw;
+    int u = (int)(weight % (size_t)taps) / s->kw, v = (int)(weight % (size_t)taps) % s->kw;
+    size_t c = weight / (size_t)taps % (size_t)s->ic, o = weight / (size_t)taps / (size_t)s->ic;
+    double sum = 0;
+    for (int n = 0; n < s->n; n++)
+        for (int y = 0; y < oh; y++) {
+            int iy = y * s->stride_h + u * s->dilation_h - s->padding_h;
+            if (iy < 0 || iy >= s->ih)
+                continue;
+            for (int x = 0; x < ow; x++) {
+                int ix = x * s->stride_w + v * s->dilation_w - s->padding_w;
+                if (ix >= 0 && ix < s->iw)
+                    sum += (double)src[(((size_t)n * s->ih + iy) * s->iw + ix) * s->src_pitch + c] *
+                           grad_dst[(((size_t)n * oh + y) * ow + x) * s->dst_pitch + o];
+            }
+        }
+    return sum;
+}

@@ -1,0 +1,239 @@
+/* laneloop bench kernels — fp32 convolution, forward and both backward passes, each checked against the reference, then timed.
+ *
+ * What counts is the percentage of the peak: multiply-adds from registers, measured in bursts between the runs of the same layer
+ * on the same threads. Other work on the machine only ever slows either down, so the fastest run stands against the fastest burst.
+ * FLOPs are nominal (padding taps counted, though they are skipped), so small images can exceed 100. */
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/cpu.h"
+#include "base/pool.h"
+#include "base/random.h"
+#include "cli/bench.h"
+#include "cli/cli.h"
+#include "model/kernels/conv2d.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const default_shapes[] = {
+    /* the demo's U-Net, base 8, 128x256 */
+    "n1_ic3oc8_ih128iw256_k3s1p1d1",
+    "n1_ic8oc8_ih128iw256_k3s1p1d1",
+    "n1_ic16oc8_ih128iw256_k3s1p1d1",
+    "n1_ic8oc16_ih64iw128_k3s1p1d1",
+    "n1_ic16oc16_ih64iw128_k3s1p1d1",
+    "n1_ic32oc16_ih64iw128_k3s1p1d1",
+    "n1_ic16oc32_ih32iw64_k3s1p1d1",
+    "n1_ic32oc32_ih32iw64_k3s1p1d1",
+    "n1_ic64oc64_ih16iw32_k3s1p1d1",
+    "n4_ic128oc128_ih8iw16_k3s1p1d1",
+    "n1_ic8oc16_ih128iw256_k2s2p0d1_sp16dp16",
+    "n1_ic8oc3_ih128iw256_k1s1p0d1",
+    /* base 16 and wider, 256x512 */
+    "n1_ic3oc16_ih256iw512_k3s1p1d1",
+    "n1_ic16oc16_ih256iw512_k3s1p1d1",
+    "n1_ic32oc16_ih256iw512_k3s1p1d1",
+    "n1_ic32oc32_ih128iw256_k3s1p1d1",
+    "n1_ic64oc64_ih64iw128_k3s1p1d1",
+    "n1_ic128oc128_ih32iw64_k3s1p1d1",
+    "n1_ic256oc256_ih16iw32_k3s1p1d1",
+    "n1_ic64oc64_ih256iw512_k3s1p1d1",
+    /* other operators */
+    "n1_ic32oc64_ih128iw256_k2s2p0d1_sp64dp64",
+    "n1_ic32oc64_ih64iw128_k3s2p1d1",
+    "n1_ic64oc64_ih64iw128_k3s1p4d4",
+    "n1_ic256oc256_ih32iw64_k1s1p0d1",
+};
+
+static const char *const pass_names[MODEL_PASS_COUNT] = { "forward", "backward_data", "backward_weights" };
+
+typedef struct layer {
+    model_conv2d s;
+    size_t dst_pixels, src_pixels, weight_count;
+    float *src, *dst, *weights, *grad_src, *grad_dst, *grad_weights;
+    float *packed[MODEL_PASS_COUNT];
+    void *scratch[MODEL_PASS_COUNT];
+} layer;
+
+static float *random_floats(size_t count, base_random *r, base_error *err)
+{
+    float *p = base_alloc(count * sizeof *p, err);
+    for (size_t i = 0; p && i < count; i++)
+        p[i] = (float)base_random_range(r, -1, 1);
+    return p;
+}
+
+static void layer_destroy(layer *l)
+{
+    free(l->src), free(l->dst), free(l->weights), free(l->grad_src), free(l->grad_dst), free(l->grad_weights);
+    for (int p = 0; p < MODEL_PASS_COUNT; p++)
+        free(l->packed[p]), free(l->scratch[p]);
+}
+
+static bool layer_create(layer *l, const model_cpu *cpu, const model_conv2d *s, base_error *err)
+{
+    base_random r = base_random_start(1, "bench kernels", (uint64_t)s->ic, (uint64_t)s->oc);
+    *l = (layer){ .s = *s };
+    l->dst_pixels = (size_t)s->n * model_conv2d_oh(s) * model_conv2d_ow(s);
+    l->src_pixels = (size_t)s->n * s->ih * s->iw;
+    l->weight_count = (size_t)s->oc * s->ic * s->kh * s->kw;
+    l->src = random_floats(l->src_pixels * s->src_pitch, &r, err);
+    l->grad_src = random_floats(l->src_pixels * s->src_pitch, &r, err);
+    l->dst = random_floats(l->dst_pixels * s->dst_pitch, &r, err);
+    l->grad_dst = random_floats(l->dst_pixels * s->dst_pitch, &r, err);
+    l->weights = random_floats(l->weight_count, &r, err);
+    l->grad_weights = random_floats(l->weight_count, &r, err);
+    bool ok = l->src && l->grad_src && l->dst && l->grad_dst && l->weights && l->grad_weights;
+    for (int p = 0; p < MODEL_PASS_COUNT; p++) {
+        l->packed[p] = base_alloc(model_conv2d_packed_bytes(cpu, s, (model_pass)p), err);
+        l->scratch[p] = base_alloc(model_conv2d_scratch_bytes(cpu, s, (model_pass)p), err);
+        ok = ok && l->packed[p] && l->scratch[p];
+        if (ok)
+            model_conv2d_pack(cpu, s, (model_pass)p, l->weights, l->packed[p]);
+    }
+    if (!ok)
+        layer_destroy(l);
+    return ok;
+}
+
+static void run_pass(const model_cpu *cpu, const layer *l, model_pass pass)
+{
+    if (pass == MODEL_FORWARD)
+        model_conv2d_forward(cpu, &l->s, l->src, l->packed[pass], NULL, false, l->dst, l->scratch[pass]);
+    else if (pass == MODEL_BACKWARD_DATA)
+        model_conv2d_backward_data(cpu, &l->s, l->grad_dst, l->packed[pass], false, l->grad_src, l->scratch[pass]);
+    else
+        model_conv2d_backward_weights(cpu, &l->s, l->src, l->grad_dst, l->grad_weights, NULL, l->scratch[pass]);
+}
+
+/* Compare `samples` random outputs of the pass with the reference; rounding grows with the number of products in a sum. */
+static bool check_pass(const layer *l, model_pass pass, const char *shape, base_error *err)
+{
+    const model_conv2d *s = &l->s;
+    base_random r = base_random_start(2, "bench kernels samples", (uint64_t)pass, 0);
+    int samples = pass == MODEL_BACKWARD_WEIGHTS ? 100 : 2000;
+    size_t channels = pass == MODEL_FORWARD ? (size_t)s->oc : (size_t)s->ic;
+    for (int i = 0; i < samples; i++) {
+        double want, got, terms;
+        size_t at;
+        if (pass == MODEL_BACKWARD_WEIGHTS) {
+            at = base_random_below(&r, (uint32_t)l->weight_count);
+            want = model_conv2d_backward_weights_at(s, l->src, l->grad_dst, at);
+            got = (double)l->grad_weights[at];
+            terms = (double)l->dst_pixels;
+        } else {
+            size_t pixels = pass == MODEL_FORWARD ? l->dst_pixels : l->src_pixels;
+            size_t pixel = base_random_below(&r, (uint32_t)pixels), c = base_random_below(&r, (uint32_t)channels);
+            at = pixel * channels + c;
+            if (pass == MODEL_FORWARD) {
+                want = model_conv2d_forward_at(s, l->src, l->weights, pixel, (int)c);
+                got = (double)l->dst[pixel * (size_t)s->dst_pitch + c];
+            } else {
+                want = model_conv2d_backward_data_at(s, l->grad_dst, l->weights, pixel, (int)c);
+                got = (double)l->grad_src[pixel * (size_t)s->src_pitch + c];
+            }
+            terms = (double)s->kh * s->kw * (pass == MODEL_FORWARD ? s->ic : s->oc);
+        }
+        if (!(fabs(got - want) <= 1e-7 * (terms + 16)))
+            return base_fail(err, BASE_FORMAT, "%s, %s: element %zu is %.9g, the reference says %.9g", shape, pass_names[pass],
+                             at, got, want);
+    }
+    return true;
+}
+
+typedef struct timing {
+    double ms, gflops, peak_gflops;
+} timing;
+
+/* Runs and bursts of the peak in turn for `seconds`, at least three of each. */
+static timing time_pass(const model_cpu *cpu, const layer *l, model_pass pass, double seconds)
+{
+    double best = INFINITY, peak = 0, start = base_clock_s();
+    for (int i = 0; i < 3 || base_clock_s() - start < seconds; i++) {
+        double burst = model_kernels_peak_flops(cpu, 0.002);
+        peak = burst > peak ? burst : peak;
+        for (int j = 0; j < 3; j++) {
+            double before = base_clock_s();
+            run_pass(cpu, l, pass);
+            double took = base_clock_s() - before;
+            best = took < best ? took : best;
+        }
+    }
+    return (timing){ best * 1e3, model_conv2d_flops(&l->s) / best * 1e-9, peak * 1e-9 };
+}
+
+static bool bench_shape(const model_cpu *cpu, const char *shape, double seconds, bool json, base_error *err)
+{
+    model_conv2d s;
+    layer l;
+    if (!model_conv2d_parse(&s, shape, err) || !layer_create(&l, cpu, &s, err))
+        return false;
+    bool ok = true;
+    timing t[MODEL_PASS_COUNT];
+    for (int p = 0; ok && p < MODEL_PASS_COUNT; p++) {
+        run_pass(cpu, &l, (model_pass)p);
+        ok = check_pass(&l, (model_pass)p, shape, err);
+        if (!ok)
+            break;
+        t[p] = time_pass(cpu, &l, (model_pass)p, seconds);
+        if (json)
+            printf("{\"shape\":\"%s\",\"pass\":\"%s\",\"isa\":\"%s\",\"threads\":%d,\"ms\":%.4f,\"gflops\":%.2f,"
+                   "\"peak_gflops\":%.2f,\"peak_pct\":%.2f}\n",
+                   shape, pass_names[p], model_kernels_name(cpu->kernels), cpu->threads, t[p].ms, t[p].gflops, t[p].peak_gflops,
+                   100 * t[p].gflops / t[p].peak_gflops);
+    }
+    if (ok && !json) {
+        printf("%-44s", shape);
+        for (int p = 0; p < MODEL_PASS_COUNT; p++)
+            printf("  %8.3f %5.1f", t[p].ms, 100 * t[p].gflops / t[p].peak_gflops);
+        printf("  %7.0f\n", t[MODEL_FORWARD].peak_gflops);
+    }
+    fflush(stdout);
+    layer_destroy(&l);
+    return ok;
+}
+
+int cli_bench_kernels(int argc, char **argv)
+{
+    static const cli_command command = {
+        "laneloop bench kernels [SHAPE ...] [--isa NAME] [--threads N] [--seconds S] [--json]",
+        "Time fp32 convolution passes (forward, backward data, backward weights) against the multiply-add peak of the same run. "
+        "Each result is compared with the reference before it is timed. A shape reads n1_ic32oc32_ih128iw256_k3s1p1d1.",
+        "laneloop bench kernels n1_ic32oc32_ih128iw256_k3s1p1d1 --threads 1",
+    };
+    const char *isa = NULL, *threads_text = NULL, *seconds_text = NULL, *shapes[64];
+    bool json = false;
+    const cli_flag flags[] = {
+        { "--isa", "NAME", "instruction set: scalar, avx2, avx512; default LANELOOP_ISA, else the best of this CPU", &isa,
+          NULL },
+        { "--threads", "N", "OpenMP threads; default one per core", &threads_text, NULL },
+        { "--seconds", "S", "time for each pass of each shape; default 0.15", &seconds_text, NULL },
+        { "--json", NULL, "one JSON line per pass", NULL, &json },
+    };
+    int count = 0, status = cli_parse(&command, flags, sizeof flags / sizeof *flags, argc, argv, shapes, 0, 64, &count);
+    if (status != CLI_GO)
+        return status;
+    base_error err;
+    int threads = 0;
+    double seconds = 0.15;
+    uint32_t bits;
+    if (!cli_int("--threads", threads_text, 1, 1024, &threads, &err) ||
+        !cli_double("--seconds", seconds_text, 0.001, 600, &seconds, &err))
+        return cli_usage(&command, "%s", err.text);
+    if (!base_cpu_select(isa, &bits, &err))
+        return cli_fail(&err);
+    model_cpu cpu = { model_kernels_select(bits), threads ? threads : base_cores() };
+    if (!json) {
+        char name[128];
+        base_cpu_model(name, sizeof name);
+        printf("%s, kernels %s, %d threads; ms and %% of the multiply-add peak (GFLOP/s, last column)\n", name,
+               model_kernels_name(cpu.kernels), cpu.threads);
+        printf("%-44s  %14s  %14s  %14s  %7s\n", "shape", "forward", "backward data", "backw. weights", "peak");
+    }
+    int total = count ? count : (int)(sizeof default_shapes / sizeof *default_shapes);
+    for (int i = 0; i < total; i++)
+        if (!bench_shape(&cpu, count ? shapes[i] : default_shapes[i], seconds, json, &err))
+            return cli_fail(&err);
+    return 0;
+}
