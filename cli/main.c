@@ -16,6 +16,7 @@ static const struct {
     const char *summary;
 } commands[] = {
     { "bench", cli_bench, "speed of the kernels and of the server, as ratios of this machine's limits" },
+    { "dataset", cli_dataset, "check, count and show a recorded dataset" },
     { NULL, NULL, NULL },
 };
 
