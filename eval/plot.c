@@ -1,0 +1,215 @@
+#include "eval/plot.h"
+#include <cairo-svg.h>
+#include <cairo.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Okabe and Ito's palette, black last. */
+static const double palette[8][3] = {
+    { 0.00, 0.45, 0.70 }, { 0.84, 0.37, 0.00 }, { 0.00, 0.62, 0.45 }, { 0.80, 0.47, 0.65 },
+    { 0.90, 0.62, 0.00 }, { 0.34, 0.71, 0.91 }, { 0.45, 0.45, 0.45 }, { 0.00, 0.00, 0.00 },
+};
+
+typedef struct frame {
+    double left, top, width, height; /* plot area, points */
+    double x0, x1, y0, y1;           /* data range; y already logarithmic when log_y */
+    bool log_y, down;
+} frame;
+
+static double value_of(const frame *f, double y) { return f->log_y ? log10(y) : y; }
+
+static bool usable(const frame *f, double x, double y) { return isfinite(x) && isfinite(y) && (!f->log_y || y > 0); }
+
+static double to_x(const frame *f, double x) { return f->left + (x - f->x0) / (f->x1 - f->x0) * f->width; }
+
+static double to_y(const frame *f, double y)
+{
+    double share = (value_of(f, y) - f->y0) / (f->y1 - f->y0);
+    return f->top + (f->down ? share : 1 - share) * f->height;
+}
+
+static bool find_range(frame *f, const eval_series *series, int count)
+{
+    f->x0 = f->y0 = INFINITY;
+    f->x1 = f->y1 = -INFINITY;
+    for (int i = 0; i < count; i++)
+        for (size_t k = 0; k < series[i].count; k++) {
+            double x = series[i].x[k], y = series[i].y[k];
+            if (!usable(f, x, y))
+                continue;
+            y = value_of(f, y);
+            f->x0 = fmin(f->x0, x);
+            f->x1 = fmax(f->x1, x);
+            f->y0 = fmin(f->y0, y);
+            f->y1 = fmax(f->y1, y);
+        }
+    return f->x0 <= f->x1;
+}
+
+static void widen(double *lo, double *hi)
+{
+    double margin = *hi > *lo ? 0.04 * (*hi - *lo) : fmax(0.5, 0.1 * fabs(*lo));
+    *lo -= margin;
+    *hi += margin;
+}
+
+/* 1, 2 or 5 times a power of ten, giving about `wanted` steps. */
+static double tick_step(double range, int wanted)
+{
+    double rough = range / wanted, power = pow(10, floor(log10(rough))), m = rough / power;
+    return power * (m < 1.5 ? 1 : m < 3.5 ? 2 : m < 7.5 ? 5 : 10);
+}
+
+static void text_at(cairo_t *c, double x, double y, double align, const char *text)
+{
+    cairo_text_extents_t e;
+    cairo_text_extents(c, text, &e);
+    cairo_move_to(c, x - align * e.x_advance, y);
+    cairo_show_text(c, text);
+}
+
+static void draw_axes(cairo_t *c, const frame *f, const eval_plot_options *o)
+{
+    char text[32];
+    cairo_set_font_size(c, 10);
+    cairo_set_line_width(c, 0.5);
+    double step = tick_step(f->x1 - f->x0, f->width > 300 ? 8 : 5);
+    for (double x = ceil(f->x0 / step) * step; x <= f->x1 + 1e-9 * step; x += step) {
+        double px = to_x(f, x);
+        cairo_set_source_rgb(c, 0.88, 0.88, 0.88);
+        cairo_move_to(c, px, f->top);
+        cairo_line_to(c, px, f->top + f->height);
+        cairo_stroke(c);
+        cairo_set_source_rgb(c, 0.25, 0.25, 0.25);
+        snprintf(text, sizeof text, "%g", fabs(x) < 1e-9 * step ? 0 : x);
+        text_at(c, px, f->top + f->height + 13, 0.5, text);
+    }
+    step = f->log_y ? 1 : tick_step(f->y1 - f->y0, 6);
+    if (f->log_y && f->y1 - f->y0 < 1)
+        step = tick_step(f->y1 - f->y0, 4);
+    for (double y = ceil(f->y0 / step) * step; y <= f->y1 + 1e-9 * step; y += step) {
+        double shown = f->log_y ? pow(10, y) : fabs(y) < 1e-9 * step ? 0 : y, py = to_y(f, shown);
+        cairo_set_source_rgb(c, 0.88, 0.88, 0.88);
+        cairo_move_to(c, f->left, py);
+        cairo_line_to(c, f->left + f->width, py);
+        cairo_stroke(c);
+        cairo_set_source_rgb(c, 0.25, 0.25, 0.25);
+        snprintf(text, sizeof text, "%.3g", shown);
+        text_at(c, f->left - 5, py + 3.5, 1, text);
+    }
+    cairo_set_source_rgb(c, 0.25, 0.25, 0.25);
+    cairo_rectangle(c, f->left, f->top, f->width, f->height);
+    cairo_stroke(c);
+    if (o->x_label)
+        text_at(c, f->left + 0.5 * f->width, f->top + f->height + 28, 0.5, o->x_label);
+    if (o->y_label) {
+        cairo_save(c);
+        cairo_translate(c, 11, f->top + 0.5 * f->height);
+        cairo_rotate(c, -1.5707963267948966);
+        text_at(c, 0, 0, 0.5, o->y_label);
+        cairo_restore(c);
+    }
+    if (o->title) {
+        cairo_select_font_face(c, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_BOLD);
+        cairo_set_font_size(c, 12);
+        text_at(c, f->left, f->top - 8, 0, o->title);
+        cairo_select_font_face(c, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
+    }
+}
+
+static void draw_series(cairo_t *c, const frame *f, const eval_series *s)
+{
+    const double *rgb = palette[(unsigned)s->color % 8], dash[] = { 4, 3 };
+    cairo_set_source_rgb(c, rgb[0], rgb[1], rgb[2]);
+    cairo_set_line_width(c, s->width > 0 ? s->width : 1.5);
+    cairo_set_line_join(c, CAIRO_LINE_JOIN_ROUND);
+    cairo_set_dash(c, dash, s->dashed ? 2 : 0, 0);
+    bool down = false;
+    for (size_t k = 0; k < s->count; k++) {
+        if (!usable(f, s->x[k], s->y[k])) {
+            down = false;
+            continue;
+        }
+        if (down)
+            cairo_line_to(c, to_x(f, s->x[k]), to_y(f, s->y[k]));
+        else
+            cairo_move_to(c, to_x(f, s->x[k]), to_y(f, s->y[k]));
+        down = true;
+    }
+    cairo_stroke(c);
+    cairo_set_dash(c, dash, 0, 0);
+}
+
+static void draw_legend(cairo_t *c, const frame *f, const eval_series *series, int count)
+{
+    double y = f->top + 14;
+    cairo_set_font_size(c, 10);
+    for (int i = 0; i < count; i++) {
+        if (!series[i].name || !series[i].name[0])
+            continue;
+        const double *rgb = palette[(unsigned)series[i].color % 8], dash[] = { 4, 3 };
+        double right = f->left + f->width - 8;
+        cairo_text_extents_t e;
+        cairo_text_extents(c, series[i].name, &e);
+        cairo_set_source_rgba(c, 1, 1, 1, 0.8);
+        cairo_rectangle(c, right - e.x_advance - 30, y - 10, e.x_advance + 34, 14);
+        cairo_fill(c);
+        cairo_set_source_rgb(c, rgb[0], rgb[1], rgb[2]);
+        cairo_set_line_width(c, 2);
+        cairo_set_dash(c, dash, series[i].dashed ? 2 : 0, 0);
+        cairo_move_to(c, right - e.x_advance - 26, y - 3.5);
+        cairo_line_to(c, right - e.x_advance - 6, y - 3.5);
+        cairo_stroke(c);
+        cairo_set_dash(c, dash, 0, 0);
+        cairo_set_source_rgb(c, 0.1, 0.1, 0.1);
+        text_at(c, right, y, 1, series[i].name);
+        y += 14;
+    }
+}
+
+static cairo_status_t append(void *closure, const unsigned char *data, unsigned int length)
+{
+    return base_buffer_append(closure, data, length) ? CAIRO_STATUS_SUCCESS : CAIRO_STATUS_WRITE_ERROR;
+}
+
+bool eval_plot_lines(base_buffer *svg, const eval_plot_options *o, const eval_series *series, int count, base_error *err)
+{
+    double width = o->width ? o->width : 560, height = o->height ? o->height : 300;
+    frame f = { .left = 56, .top = 26, .width = width - 68, .height = height - 64, .log_y = o->log_y, .down = o->same_scale };
+    if (!find_range(&f, series, count))
+        return base_fail(err, BASE_ARGUMENT, "plot \"%s\": no finite value to draw", o->title ? o->title : "");
+    if (o->y_max > o->y_min) {
+        f.y0 = value_of(&f, o->y_min);
+        f.y1 = value_of(&f, o->y_max);
+    } else {
+        widen(&f.y0, &f.y1);
+    }
+    widen(&f.x0, &f.x1);
+    if (o->same_scale) { /* shrink the area to the data's proportions */
+        double unit = fmin(f.width / (f.x1 - f.x0), f.height / (f.y1 - f.y0));
+        f.width = unit * (f.x1 - f.x0);
+        f.height = unit * (f.y1 - f.y0);
+    }
+    base_buffer text = { 0 };
+    cairo_surface_t *surface = cairo_svg_surface_create_for_stream(append, &text, width, height);
+    cairo_t *c = cairo_create(surface);
+    cairo_select_font_face(c, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
+    draw_axes(c, &f, o);
+    cairo_save(c);
+    cairo_rectangle(c, f.left, f.top, f.width, f.height);
+    cairo_clip(c);
+    for (int i = 0; i < count; i++)
+        draw_series(c, &f, &series[i]);
+    cairo_restore(c);
+    draw_legend(c, &f, series, count);
+    cairo_status_t status = cairo_status(c);
+    cairo_destroy(c);
+    cairo_surface_finish(surface);
+    if (status == CAIRO_STATUS_SUCCESS)
+        status = cairo_surface_status(surface);
+    cairo_surface_destroy(surface);
+    bool ok = status == CAIRO_STATUS_SUCCESS && base_buffer_append(svg, text.data, text.bytes);
+    base_buffer_free(&text);
+    return ok || base_fail(err, BASE_MEMORY, "plot \"%s\": %s", o->title ? o->title : "", cairo_status_to_string(status));
+}
