@@ -30,24 +30,24 @@ typedef enum eval_longitudinal { EVAL_LONGITUDINAL_PRIVILEGED, EVAL_LONGITUDINAL
 typedef enum eval_junction { EVAL_JUNCTION_MAP_ARC, EVAL_JUNCTION_NONE } eval_junction;
 
 typedef struct eval_drive_options {
-    char map[256];          /* for the embedded simulator: NAME or FILE.xodr; default "driving_loop" */
-    uint64_t seed;          /* of the simulator, of the route's choices at forks, of the untrained network; default 1 */
-    char weather[64];       /* a CARLA preset; default "ClearNoon" */
-    char vehicle[96];       /* blueprint; default "vehicle.lincoln.mkz_2020" */
-    dataset_camera camera;  /* must be the camera that the network was trained with */
-    int spawn_point;        /* index into the map's spawn points; default 0 */
-    double route_m;         /* length of the route; default 1250 */
-    double dt_s;            /* default 0.05 */
-    int longitudinal;       /* eval_longitudinal; default privileged: speed from the map's curvature */
-    int junction;           /* eval_junction; default map_arc */
-    int leaderboard;        /* eval_leaderboard; default 2.1 */
-    double max_speed_mps;   /* default 9 */
-    double lateral_mps2;    /* in bends; default 2.0 */
-    double deviation_m;     /* default 8, see eval/score.h */
-    double lane_width_m;    /* expected by the path finder; default 3.5 */
+    char map[256];         /* for the embedded simulator: NAME or FILE.xodr; default "driving_loop" */
+    uint64_t seed;         /* of the simulator, of the route's choices at forks, of the untrained network; default 1 */
+    char weather[64];      /* a CARLA preset; default "ClearNoon" */
+    char vehicle[96];      /* blueprint; default "vehicle.lincoln.mkz_2020" */
+    dataset_camera camera; /* must be the camera that the network was trained with */
+    int spawn_point;       /* index into the map's spawn points; default 0 */
+    double route_m;        /* length of the route; default 1250 */
+    double dt_s;           /* default 0.05 */
+    int longitudinal;      /* eval_longitudinal; default privileged: speed from the map's curvature */
+    int junction;          /* eval_junction; default map_arc */
+    int leaderboard;       /* eval_leaderboard; default 2.1 */
+    double max_speed_mps;  /* default 9 */
+    double lateral_mps2;   /* in bends; default 2.0 */
+    double deviation_m;    /* default 8, see eval/score.h */
+    double lane_width_m;   /* expected by the path finder; default 3.5 */
     double lookahead_s, lookahead_m, filter_gain; /* see eval/follow.h */
-    char drivable_class[32], line_class[32]; /* names in the model's class list; default "drivable", "lane_line" */
-    bool runs[EVAL_DRIVERS]; /* which drivers run; default all */
+    char drivable_class[32], line_class[32];      /* names in the model's class list; default "drivable", "lane_line" */
+    bool runs[EVAL_DRIVERS];                      /* which drivers run; default all */
 } eval_drive_options;
 eval_drive_options eval_drive_options_default(void);
 extern const base_option eval_drive_table[];
@@ -55,18 +55,18 @@ extern const size_t eval_drive_table_count;
 bool eval_drive_options_check(const eval_drive_options *o, base_error *err);
 
 typedef struct eval_drive_result {
-    char name[64];          /* "expert", "fp32", "int8", "control_frozen", ... */
+    char name[64]; /* "expert", "fp32", "int8", "control_frozen", ... */
     eval_score score;
     long ticks, lost_images;
-    double infer_ms;        /* median over the run, network alone; NaN without a network */
+    double infer_ms;           /* median over the run, network alone; NaN without a network */
     double road_iou, line_iou; /* of the masks of this drive against the simulator's labels; NaN without a network */
 } eval_drive_result;
 
 /* dir: exists. predictor: NULL for drivers without a network. progress_line may be NULL: called about once a second of simulated
  * time. Everything that the run spawned is destroyed before it returns, also after errors. */
 bool eval_drive_run(client *c, const eval_drive_options *o, eval_driver driver, const char *name, eval_predictor *predictor,
-                    const char *dir, void (*progress_line)(void *user, const char *line), void *user,
-                    eval_drive_result *result, base_error *err);
+                    const char *dir, void (*progress_line)(void *user, const char *line), void *user, eval_drive_result *result,
+                    base_error *err);
 
 /* The route that a run of these options follows on a map (the caller frees it), and DIR/route.csv with it for reports. */
 bool eval_drive_route(const road_map *map, const base_pose *spawn_points, size_t spawn_count, const eval_drive_options *o,

@@ -1,10 +1,15 @@
 #include "eval/follow.h"
 #include <math.h>
 
+enum { MAX_POINTS = 128 };
+
 eval_follow_options eval_follow_options_default(void)
 {
-    return (eval_follow_options){ .dt_s = 0.05,          .filter_gain = 0.5,   .lookahead_s = 0.45,  .lookahead_m = 2.5,
-                                  .lookahead_min_m = 4,  .lookahead_max_m = 12, .lateral_mps2 = 2.2, .max_speed_mps = 9 };
+    return (eval_follow_options){ .vehicle = agents_vehicle_default(),
+                                  .pursuit = { .gain_s = 0.45, .base_m = 2.5, .least_m = 4, .most_m = 12 },
+                                  .limits = agents_speed_limits_default(),
+                                  .dt_s = 0.05,
+                                  .filter_gain = 0.5 };
 }
 
 const char *eval_follow_state_name(eval_follow_state s)
@@ -14,31 +19,6 @@ const char *eval_follow_state_name(eval_follow_state s)
 }
 
 static double clamp(double x, double lo, double hi) { return x < lo ? lo : x > hi ? hi : x; }
-
-/* ---- the car ---- */
-
-static double full_lock(const eval_vehicle *v, double speed_mps)
-{
-    double kmh = speed_mps * 3.6, share = v->curve_points ? v->curve_share[0] : 1;
-    for (int i = 1; i < v->curve_points; i++) {
-        double x0 = v->curve_kmh[i - 1], x1 = v->curve_kmh[i];
-        if (kmh >= x1)
-            share = v->curve_share[i];
-        else if (kmh > x0)
-            share = v->curve_share[i - 1] + (v->curve_share[i] - v->curve_share[i - 1]) * (kmh - x0) / (x1 - x0);
-    }
-    return v->max_steer_rad * share;
-}
-
-double eval_vehicle_curvature(const eval_vehicle *v, double steer, double speed_mps)
-{
-    return tan(clamp(steer, -1, 1) * full_lock(v, speed_mps)) / v->wheelbase_m;
-}
-
-double eval_vehicle_steer(const eval_vehicle *v, double curvature_1pm, double speed_mps)
-{
-    return clamp(atan(curvature_1pm * v->wheelbase_m) / full_lock(v, speed_mps), -1, 1);
-}
 
 /* ---- the path ---- */
 
@@ -62,42 +42,32 @@ static void correct(eval_follow *f, const eval_path *measured)
     p->source = measured->source;
 }
 
-/* Beyond what was seen the path goes on straight. */
-static double path_y(const eval_path *p, double x)
+/* The path as points from the rear axle on; beyond what was seen it goes on straight. */
+static int lay_points(const eval_follow *f, const eval_path *p, agents_point *points)
 {
-    double end = p->x_far + 2;
-    return x <= end ? eval_path_at(p, x) : eval_path_at(p, end) + (x - end) * eval_path_heading(p, end);
+    double end = p->x_far + 2, x = f->o.vehicle.rear_axle_m;
+    int count = 0;
+    for (; count < MAX_POINTS && x < f->o.pursuit.most_m + 2; x += 0.25, count++)
+        points[count] =
+            (agents_point){ x, x <= end ? eval_path_at(p, x) : eval_path_at(p, end) + (x - end) * eval_path_heading(p, end) };
+    return count;
 }
 
-/* Curvature towards the first point of the path that is `far` from the rear axle. */
-static double pursue(const eval_follow *f, const eval_path *p, double far)
+/* The same for an arc: its points in the frame of its start, seen from the dead-reckoned car. */
+static int lay_arc(const eval_follow *f, agents_point *points)
 {
-    double rear = f->o.vehicle.rear_axle_x_m, x = fmax(0, rear + 0.5 * far), y = path_y(p, x);
-    while (hypot(x - rear, y) < far && x < rear + far)
-        y = path_y(p, x += 0.1);
-    double square = (x - rear) * (x - rear) + y * y;
-    return 2 * y / square;
-}
-
-/* The same for an arc: points of the arc in the frame of its start, seen from the dead-reckoned car. */
-static double pursue_arc(const eval_follow *f, double far)
-{
-    double kappa = f->arc_turn_rad / fmax(f->arc_length_m, 1), rear = f->o.vehicle.rear_axle_x_m;
-    double c = cos(f->arc_yaw_rad), s = sin(f->arc_yaw_rad), best = 0;
-    for (double d = 0; d < f->arc_length_m + 20; d += 0.25) {
-        double t = fmin(d, f->arc_length_m), beyond = d - t, yaw = f->arc_start_heading + kappa * t;
-        double x = fabs(kappa) > 1e-6 ? (sin(yaw) - sin(f->arc_start_heading)) / kappa : t * cos(f->arc_start_heading);
-        double y = fabs(kappa) > 1e-6 ? (cos(f->arc_start_heading) - cos(yaw)) / kappa : t * sin(f->arc_start_heading);
-        x += beyond * cos(yaw) - f->arc_x;
-        y += f->arc_start_y + beyond * sin(yaw) - f->arc_y;
-        double ahead = x * c + y * s - rear, right = -x * s + y * c, square = ahead * ahead + right * right;
-        if (ahead > 0 && square > 0) {
-            best = 2 * right / square;
-            if (square >= far * far)
-                break;
-        }
+    double kappa = f->arc_turn_rad / fmax(f->arc_length_m, 1), c = cos(f->arc_yaw_rad), s = sin(f->arc_yaw_rad);
+    double x = 0, y = f->arc_start_y, step = (f->arc_length_m + 16) / MAX_POINTS;
+    int count = 0;
+    for (int i = 0; i < MAX_POINTS; i++) {
+        double dx = x - f->arc_x, dy = y - f->arc_y, ahead = dx * c + dy * s;
+        if (ahead > f->o.vehicle.rear_axle_m)
+            points[count++] = (agents_point){ ahead, -dx * s + dy * c };
+        double yaw = f->arc_start_heading + kappa * fmin((i + 0.5) * step, f->arc_length_m);
+        x += step * cos(yaw);
+        y += step * sin(yaw);
     }
-    return best;
+    return count;
 }
 
 static void dead_reckon(eval_follow *f, double ds, double dyaw)
@@ -125,29 +95,23 @@ static eval_follow_state next_state(eval_follow *f, bool seen)
     return EVAL_FOLLOW_TRACK;
 }
 
-static double wanted_speed(const eval_follow *f, double speed_mps)
+static double wanted_speed(const eval_follow *f, const agents_point *points, int count, double speed_mps)
 {
-    const double brake_mps2 = 1.8;
     switch (f->state) {
     case EVAL_FOLLOW_SLOW: return fmin(3, speed_mps);
     case EVAL_FOLLOW_STOP: return 0;
-    case EVAL_FOLLOW_RECOVER: return fmin(f->o.max_speed_mps, speed_mps + f->o.dt_s);
+    case EVAL_FOLLOW_RECOVER: return fmin(f->o.limits.cruise_mps, speed_mps + f->o.dt_s);
     case EVAL_FOLLOW_COAST: return fmax(0, speed_mps - 2 * f->o.dt_s);
-    case EVAL_FOLLOW_ARC: return fmin(5, f->o.max_speed_mps);
+    case EVAL_FOLLOW_ARC: return fmin(5, f->o.limits.cruise_mps);
     case EVAL_FOLLOW_TRACK: break;
     }
-    double v = f->o.max_speed_mps, seen = f->path.x_far;
-    for (double x = 0; x < seen; x += 1) {
-        double bend = sqrt(f->o.lateral_mps2 / fmax(fabs(eval_path_curvature(&f->path, x)), 1e-4));
-        v = fmin(v, sqrt(bend * bend + 2 * brake_mps2 * x));
-    }
-    return fmin(v, sqrt(2 * brake_mps2 * fmax(0.5, seen - 2))); /* must be able to stop within what it sees */
+    return agents_path_speed(points, count, &f->o.limits).speed_mps;
 }
 
 /* Compare the curvature just driven with what the last command should have given. */
 static void learn_turn_ratio(eval_follow *f, double speed_mps, double yaw_rate_rps)
 {
-    double expected = eval_vehicle_curvature(&f->o.vehicle, f->last_steer, speed_mps);
+    double expected = agents_steer_curvature(&f->o.vehicle, f->last_steer, speed_mps);
     if (speed_mps < 3 || fabs(expected) < 0.008)
         return;
     double ratio = clamp(yaw_rate_rps / speed_mps / expected, 0.3, 2.0);
@@ -191,12 +155,16 @@ eval_follow_output eval_follow_step(eval_follow *f, const uint8_t *mask, double 
     }
     f->images++;
 
-    double far = clamp(f->o.lookahead_s * speed_mps + f->o.lookahead_m, f->o.lookahead_min_m, f->o.lookahead_max_m);
+    agents_point points[MAX_POINTS];
     eval_path ahead = eval_path_moved(&f->path, ds, dyaw); /* the command acts one tick later */
-    double kappa = f->on_arc ? pursue_arc(f, fmin(far, 5)) : pursue(f, &ahead, far);
+    agents_pursuit_options pursuit = f->o.pursuit;
+    if (f->on_arc)
+        pursuit.most_m = fmin(pursuit.most_m, 5);
+    int count = f->on_arc ? lay_arc(f, points) : lay_points(f, &ahead, points);
+    double kappa = agents_pure_pursuit(&f->o.vehicle, &pursuit, points, count, speed_mps);
     if (!isfinite(kappa))
         kappa = 0;
-    double steer = eval_vehicle_steer(&f->o.vehicle, kappa / f->turn_ratio, speed_mps);
+    double steer = agents_steer_command(&f->o.vehicle, kappa / f->turn_ratio, speed_mps);
     f->last_steer = steer;
-    return (eval_follow_output){ steer, kappa, wanted_speed(f, speed_mps), f->state, f->path };
+    return (eval_follow_output){ steer, kappa, wanted_speed(f, points, count, speed_mps), f->state, f->path };
 }

@@ -7,37 +7,22 @@
  *     each tick:  out = eval_follow_step(&f, mask of frame t, speed, yaw rate, &command);      out.steer acts in frame t+1
  *
  * The path of the last image is moved by odometry (speed, yaw rate), corrected by the new measurement with a fixed gain, moved on by
- * the one tick that the command needs to act, and followed by pure pursuit about the rear axle:
- *     kappa = 2 y_t / l^2,  l = clamp(lookahead_s v + lookahead_m, min, max)          (Coulter 1992)
- * Curvature becomes a steer command through the vehicle's own geometry, corrected by the ratio of measured to expected curvature that is
- * estimated while driving (a vehicle does not turn as its wheel angles say).
+ * the one tick that the command needs to act, and followed by pure pursuit about the rear axle (sim/agents). Curvature becomes a steer
+ * command through the vehicle's own geometry, corrected by the ratio of measured to expected curvature that is estimated while
+ * driving (a vehicle does not turn as its wheel angles say).
  *
  * In a junction there are no lane lines: with a junction arc in the command the car follows an arc of that length and turn from where
  * it entered, dead-reckoned. Without one it follows the mask there too. */
 #ifndef EVAL_FOLLOW_H
 #define EVAL_FOLLOW_H
 #include "eval/path.h"
-#include "sim/road/road.h"
-
-#define EVAL_CURVE_POINTS 16
-
-/* What a driver knows about its car. */
-typedef struct eval_vehicle {
-    double wheelbase_m;
-    double rear_axle_x_m;   /* in the vehicle's frame, negative */
-    double max_steer_rad;   /* wheel angle at steer 1 and no speed */
-    int curve_points;       /* share of max_steer_rad over speed, as CARLA's steering_curve; 0 = always 1 */
-    double curve_kmh[EVAL_CURVE_POINTS], curve_share[EVAL_CURVE_POINTS];
-} eval_vehicle;
-/* Curvature of the rear axle's track for a steer command at a speed, without slip: tan(delta)/L. And its inverse, in [-1, 1]. */
-double eval_vehicle_curvature(const eval_vehicle *v, double steer, double speed_mps);
-double eval_vehicle_steer(const eval_vehicle *v, double curvature_1pm, double speed_mps);
+#include "sim/agents/agents.h"
 
 typedef struct eval_command {
-    road_option option;      /* lane follow, left, right, straight */
-    bool junction_arc;       /* follow an arc now (see above) */
-    double arc_length_m;     /* of the whole arc */
-    double arc_turn_rad;     /* of the whole arc, right positive */
+    road_option option;  /* lane follow, left, right, straight */
+    bool junction_arc;   /* follow an arc now (see above) */
+    double arc_length_m; /* of the whole arc */
+    double arc_turn_rad; /* of the whole arc, right positive */
 } eval_command;
 
 typedef enum eval_follow_state {
@@ -52,26 +37,22 @@ const char *eval_follow_state_name(eval_follow_state s);
 
 typedef struct eval_follow_options {
     eval_path_options path;
-    eval_vehicle vehicle;
-    double dt_s;              /* default 0.05 */
-    double filter_gain;       /* weight of a new measurement, (0, 1]; default 0.5 */
-    double lookahead_s;       /* default 0.45 */
-    double lookahead_m;       /* default 2.5 */
-    double lookahead_min_m;   /* default 4 */
-    double lookahead_max_m;   /* default 12 */
-    double lateral_mps2;      /* limit behind the wanted speed in bends; default 2.2 */
-    double max_speed_mps;     /* default 9 */
+    agents_vehicle vehicle;
+    agents_pursuit_options pursuit; /* default 0.45 s + 2.5 m, 4 to 12 m */
+    agents_speed_limits limits;     /* behind wanted_mps */
+    double dt_s;                    /* default 0.05 */
+    double filter_gain;             /* weight of a new measurement, (0, 1]; default 0.5 */
 } eval_follow_options;
 eval_follow_options eval_follow_options_default(void);
 
 /* A plain value: copy it to replay a drive. */
 typedef struct eval_follow {
     eval_follow_options o;
-    eval_path path;           /* at the last image */
+    eval_path path; /* at the last image */
     eval_follow_state state;
-    double lost_s;            /* since the mask last showed a path */
-    int good_images;          /* in a row */
-    double turn_ratio;        /* measured over expected curvature */
+    double lost_s;     /* since the mask last showed a path */
+    int good_images;   /* in a row */
+    double turn_ratio; /* measured over expected curvature */
     double last_steer;
     bool on_arc;
     double arc_length_m, arc_turn_rad, arc_x, arc_y, arc_yaw_rad; /* the car in the frame of the arc's start */
@@ -81,11 +62,11 @@ typedef struct eval_follow {
 eval_follow eval_follow_start(const eval_follow_options *o);
 
 typedef struct eval_follow_output {
-    double steer;        /* CARLA's command, -1..1, right positive; never NaN */
+    double steer; /* CARLA's command, -1..1, right positive; never NaN */
     double curvature_1pm;
-    double wanted_mps;   /* what the mask alone would allow: for `longitudinal: perception` */
+    double wanted_mps; /* what the mask alone would allow: for `longitudinal: perception` */
     eval_follow_state state;
-    eval_path path;      /* at this image, for pictures */
+    eval_path path; /* at this image, for pictures */
 } eval_follow_output;
 eval_follow_output eval_follow_step(eval_follow *f, const uint8_t *mask, double speed_mps, double yaw_rate_rps,
                                     const eval_command *command);

@@ -6,19 +6,19 @@
 #include "base/buffer.h"
 
 typedef struct eval_series {
-    const char *name;   /* legend; "" = none */
+    const char *name;    /* legend; "" = none */
     const double *x, *y; /* [count]; points with a NaN break the line */
     size_t count;
-    int color;          /* index into a palette of 8, safe for colour-blind readers (Okabe, Ito 2008) */
-    double width;       /* points; default 1.5 when 0 */
+    int color;    /* index into a palette of 8, safe for colour-blind readers (Okabe, Ito 2008) */
+    double width; /* points; default 1.5 when 0 */
     bool dashed;
 } eval_series;
 
 typedef struct eval_plot_options {
     const char *title, *x_label, *y_label;
-    int width, height;  /* points; 0 = 560 x 300 */
-    bool same_scale;    /* a map: one metre is as long in x as in y, y grows downwards (CARLA's frame) */
-    bool log_y;         /* values <= 0 are left out */
+    int width, height;   /* points; 0 = 560 x 300 */
+    bool same_scale;     /* a map: one metre is as long in x as in y, y grows downwards (CARLA's frame) */
+    bool log_y;          /* values <= 0 are left out */
     double y_min, y_max; /* both 0: from the data */
 } eval_plot_options;
 
