@@ -31,6 +31,7 @@ typedef struct model_loss_options {
     float dice_smooth;                           /* s > 0; default 1 */
     bool weighted;                               /* use class_weights in the cross-entropy */
     float class_weights[MODEL_LOSS_MAX_CLASSES]; /* >= 0 */
+    int weight_count;                            /* of class_weights that were given */
 } model_loss_options;
 
 model_loss_options model_loss_options_default(void); /* ce_dice, smooth 1, unweighted */
