@@ -206,6 +206,11 @@ bool base_dir_replace(const char *dir_tmp, const char *dir, base_error *err)
     if (snprintf(old, sizeof old, "%s.old-%ld", dir, (long)getpid()) >= (int)sizeof old)
         return base_fail(err, BASE_ARGUMENT, "%s: path longer than %d", dir, PATH_MAX - 24);
     bool had = base_file_exists(dir);
+    /* One step where the file system can: a program killed between two renames would leave no directory of that name. */
+    if (had && renameat2(AT_FDCWD, dir_tmp, AT_FDCWD, dir, RENAME_EXCHANGE) == 0) {
+        sync_parent(dir);
+        return base_dir_remove(dir_tmp, err);
+    }
     if (had && rename(dir, old) != 0)
         return base_fail(err, BASE_IO, "%s: cannot move aside: %s", dir, strerror(errno));
     if (rename(dir_tmp, dir) != 0) {
