@@ -162,6 +162,8 @@ static bool open_log(run *r, int64_t keep_bytes, base_error *err)
     char path[PATH_BYTES];
     if (!base_path_join(path, sizeof path, r->dir, "log.jsonl", err))
         return false;
+    if (!base_file_exists(path))
+        keep_bytes = 0; /* resumed from another run's checkpoint */
     r->log = fopen(path, keep_bytes > 0 ? "r+b" : "wb");
     if (!r->log)
         return base_fail(err, BASE_IO, "%s: %s", path, strerror(errno));
@@ -206,6 +208,13 @@ static bool take_memory(run *r, base_error *err)
            (r->loss_scratch = base_alloc(model_loss_scratch_bytes(pixels, o->net.outputs), err));
 }
 
+/* What a run that begins anew must not leave for a later resume to find. */
+static bool remove_old(const run *r, const char *name, base_error *err)
+{
+    char path[PATH_BYTES];
+    return base_path_join(path, sizeof path, r->dir, name, err) && base_dir_remove(path, err);
+}
+
 static bool set_up(run *r, model_start start, const char *checkpoint, base_error *err)
 {
     const model_train_options *o = r->o;
@@ -236,7 +245,11 @@ static bool set_up(run *r, model_start start, const char *checkpoint, base_error
         if (checkpoint && !take_weights(r, checkpoint, err))
             return false;
     }
-    return take_memory(r, err) && base_dir_create(r->dir, err) && write_config(r, err) && open_log(r, log_bytes, err);
+    if (!take_memory(r, err) || !base_dir_create(r->dir, err))
+        return false;
+    if (start == MODEL_START_ANEW && (!remove_old(r, "checkpoints/last", err) || !remove_old(r, "model", err)))
+        return false;
+    return write_config(r, err) && open_log(r, log_bytes, err);
 }
 
 static void tear_down(run *r)
@@ -291,6 +304,8 @@ static bool train_step(run *r, base_error *err)
         r->log,
         "{\"kind\":\"step\",\"step\":%lld,\"epoch\":%lld,\"lr\":%.9g,\"loss\":%.9g,\"cross_entropy\":%.9g,\"dice\":%.9g,\"seconds\":%.4f}\n",
         (long long)r->step, (long long)epoch, lr, loss.total, loss.cross_entropy, loss.dice, base_clock_s() - start);
+    if (fflush(r->log) != 0) /* after each line: a live page follows the file */
+        return base_fail(err, BASE_IO, "%s/log.jsonl: %s", r->dir, strerror(errno));
     return true;
 }
 
