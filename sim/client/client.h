@@ -78,6 +78,8 @@ bool client_asynchronous(client *c, double dt_s, base_error *err);
 const char *client_map_name(client *c, base_error *err);                         /* "Carla/Maps/Town03" */
 const char *client_map_xodr(client *c, base_error *err);                         /* OpenDRIVE text */
 const base_pose *client_spawn_points(client *c, size_t *count, base_error *err); /* recommended by the server */
+/* The same text as a parsed map of sim/road, made on first use. Borrowed as above. */
+const struct road_map *client_road_map(client *c, base_error *err);
 bool client_maps(client *c, wire_text_list *names,
                  base_error *err); /* what client_load_world accepts; borrowed until the next such call */
 /* Load a map ("" = the current one anew). Every actor is gone afterwards, listening ends, settings fall back to the server's defaults

@@ -1,0 +1,324 @@
+/* Blueprints, spawning and destroying, and what is sent to actors. What this client spawned is remembered, to be destroyed at the end. */
+#include "sim/client/internal.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* --- blueprints ----------------------------------------------------------------------------------------------------------- */
+
+const wire_actor_definition *client_blueprints(client *c, size_t *count, base_error *err)
+{
+    *count = 0;
+    if (!c->blueprints_known) {
+        wire_memory_reset(c->blueprint_memory);
+        if (!client_call(c, WIRE_METHOD_get_actor_definitions, NULL, &c->blueprints, c->blueprint_memory, err))
+            return NULL;
+        c->blueprints_known = true;
+    }
+    *count = c->blueprints.count;
+    return c->blueprints.items;
+}
+
+const wire_actor_definition *client_blueprint(client *c, const char *id, base_error *err)
+{
+    size_t count;
+    const wire_actor_definition *all = client_blueprints(c, &count, err);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(all[i].id, id) == 0)
+            return &all[i];
+    if (all)
+        base_fail(err, BASE_ARGUMENT, "blueprint %s: the server has none such (%zu others)", id, count);
+    return NULL;
+}
+
+static bool is_color(const char *value)
+{
+    unsigned r, g, b;
+    int end = 0;
+    return sscanf(value, "%u,%u,%u%n", &r, &g, &b, &end) == 3 && value[end] == 0 && r < 256 && g < 256 && b < 256;
+}
+
+/* The value as its type wants it; the server would take any text and misread it. */
+static bool value_fits(const wire_attribute *a, const char *value)
+{
+    char *end;
+    switch (a->type) {
+    case WIRE_ATTRIBUTE_BOOL: return strcasecmp(value, "true") == 0 || strcasecmp(value, "false") == 0;
+    case WIRE_ATTRIBUTE_INT: return strtol(value, &end, 10), *value && !*end;
+    case WIRE_ATTRIBUTE_FLOAT: return isfinite(strtod(value, &end)) && *value && !*end;
+    case WIRE_ATTRIBUTE_COLOR: return is_color(value);
+    default: return true;
+    }
+}
+
+static bool attribute_check(const char *blueprint, const wire_attribute *a, const char *value, base_error *err)
+{
+    static const char *const kinds[] = { "?", "true or false", "an integer", "a number", "text", "a colour R,G,B" };
+    if (!a->is_modifiable)
+        return base_fail(err, BASE_ARGUMENT, "%s: attribute %s cannot be set", blueprint, a->id);
+    if (!value || !value_fits(a, value))
+        return base_fail(err, BASE_ARGUMENT, "%s: attribute %s: expected %s, found \"%s\"", blueprint, a->id, kinds[a->type],
+                         value ? value : "");
+    bool listed = !a->restrict_to_recommended;
+    for (size_t i = 0; i < a->recommended_values.count && !listed; i++)
+        listed = strcmp(a->recommended_values.items[i], value) == 0;
+    if (!listed)
+        return base_fail(err, BASE_ARGUMENT, "%s: attribute %s: \"%s\" is not among the values it may have", blueprint, a->id,
+                         value);
+    return true;
+}
+
+/* Blueprint and overrides to what goes over the wire: all attributes, with their values. Free ->attributes.items. */
+static bool describe(client *c, const client_spawn_options *o, wire_actor_description *d, base_error *err)
+{
+    const wire_actor_definition *b = client_blueprint(c, o->blueprint, err);
+    if (!b)
+        return false;
+    *d = (wire_actor_description){ b->uid,
+                                   b->id,
+                                   { calloc(b->attributes.count + 1, sizeof *d->attributes.items), b->attributes.count } };
+    if (!d->attributes.items)
+        return base_fail(err, BASE_MEMORY, "no memory for %zu attributes", b->attributes.count);
+    for (size_t i = 0; i < b->attributes.count; i++) {
+        const wire_attribute *a = &b->attributes.items[i];
+        d->attributes.items[i] = (wire_attribute_value){ a->id, a->type, a->value };
+    }
+    for (size_t k = 0; k < o->attribute_count; k++) {
+        size_t i = 0;
+        while (i < b->attributes.count && strcmp(b->attributes.items[i].id, o->attributes[k].id) != 0)
+            i++;
+        if (i == b->attributes.count) {
+            base_fail(err, BASE_ARGUMENT, "%s: no attribute %s", b->id, o->attributes[k].id);
+            goto failed;
+        }
+        if (!attribute_check(b->id, &b->attributes.items[i], o->attributes[k].value, err))
+            goto failed;
+        d->attributes.items[i].value = o->attributes[k].value;
+    }
+    return true;
+failed:
+    free(d->attributes.items);
+    return false;
+}
+
+/* --- records -------------------------------------------------------------------------------------------------------------- */
+
+client_record *client_record_find(const client *c, wire_actor_id id)
+{
+    for (size_t i = c->record_count; i-- > 0;)
+        if (c->records[i]->id == id)
+            return c->records[i];
+    return NULL;
+}
+
+static void record_free(client_record *r)
+{
+    if (r)
+        wire_memory_destroy(r->memory);
+    free(r);
+}
+
+static bool record_add(client *c, client_record *r, base_error *err)
+{
+    void *grown = realloc(c->records, (c->record_count + 1) * sizeof(client_record *));
+    if (!grown)
+        return base_fail(err, BASE_MEMORY, "no memory for an actor");
+    c->records = grown;
+    c->records[c->record_count++] = r;
+    return true;
+}
+
+static client_record *record_new(base_error *err)
+{
+    client_record *r = calloc(1, sizeof *r);
+    if (r && (r->memory = wire_memory_create((size_t)1 << 20, err)))
+        return r;
+    free(r);
+    base_fail(err, BASE_MEMORY, "no memory for an actor");
+    return NULL;
+}
+
+static void record_drop(client *c, wire_actor_id id)
+{
+    for (size_t i = 0; i < c->record_count; i++)
+        if (c->records[i]->id == id) {
+            record_free(c->records[i]);
+            memmove(&c->records[i], &c->records[i + 1], (c->record_count - i - 1) * sizeof *c->records);
+            c->record_count--;
+            return;
+        }
+}
+
+void client_records_free(client *c)
+{
+    for (size_t i = 0; i < c->record_count; i++)
+        record_free(c->records[i]);
+    free(c->records);
+    c->records = NULL;
+    c->record_count = 0;
+}
+
+/* --- spawning and destroying ---------------------------------------------------------------------------------------------- */
+
+bool client_spawn(client *c, const client_spawn_options *o, wire_actor_id *id, base_error *err)
+{
+    wire_actor_description d;
+    *id = 0;
+    if (!describe(c, o, &d, err))
+        return false;
+    client_record *r = record_new(err);
+    bool ok = r != NULL;
+    if (ok && o->parent) {
+        wire_args_spawn_with_parent args = { d, wire_transform_from_pose(o->pose), o->parent, (uint8_t)o->attachment, "" };
+        ok = client_call(c, WIRE_METHOD_spawn_actor_with_parent, &args, &r->actor, r->memory, err);
+    } else if (ok) {
+        wire_args_spawn args = { d, wire_transform_from_pose(o->pose) };
+        ok = client_call(c, WIRE_METHOD_spawn_actor, &args, &r->actor, r->memory, err);
+    }
+    free(d.attributes.items);
+    if (ok) {
+        r->id = r->actor.id;
+        r->mine = r->known = true;
+        ok = record_add(c, r, err);
+    }
+    if (!ok) {
+        record_free(r);
+        return base_fail_in(err, "%s", o->blueprint);
+    }
+    *id = r->id;
+    return true;
+}
+
+bool client_destroy(client *c, wire_actor_id id, base_error *err)
+{
+    wire_args_actor args = { id };
+    bool existed = false;
+    client_unlisten(c, id);
+    if (!client_call(c, WIRE_METHOD_destroy_actor, &args, &existed, NULL, err))
+        return false;
+    record_drop(c, id);
+    return existed || base_fail(err, BASE_REMOTE, "destroy_actor: the server knows no actor %u", id);
+}
+
+bool client_destroy_mine(client *c, base_error *err)
+{
+    bool ok = true;
+    for (size_t i = c->record_count; i-- > 0;) {
+        if (!c->records[i]->mine)
+            continue;
+        base_error why = { 0 };
+        bool existed;
+        wire_args_actor args = { c->records[i]->id };
+        if (client_call(c, WIRE_METHOD_destroy_actor, &args, &existed, NULL, &why))
+            continue;
+        if (why.code == BASE_REMOTE) { /* gone already: with its parent, or by somebody else's hand */
+            base_log_write(c->options.log, BASE_LOG_DEBUG, "%s", why.text);
+            continue;
+        }
+        if (ok && err)
+            *err = why;
+        ok = false;
+        if (why.code == BASE_TIMEOUT || why.code == BASE_NETWORK) /* the others would only take as long */
+            break;
+    }
+    return ok;
+}
+
+const wire_actor *client_actor(client *c, wire_actor_id id, base_error *err)
+{
+    client_record *r = client_record_find(c, id);
+    if (r && r->known)
+        return &r->actor;
+    wire_args_actors args = { { &id, 1 } };
+    wire_actor_list found;
+    client_record *fresh = r ? r : record_new(err);
+    if (!fresh)
+        return NULL;
+    bool ok = client_call(c, WIRE_METHOD_get_actors_by_id, &args, &found, fresh->memory, err);
+    if (ok && found.count == 0)
+        ok = base_fail(err, BASE_REMOTE, "get_actors_by_id: the server knows no actor %u", id);
+    if (ok) {
+        fresh->id = id;
+        fresh->actor = found.items[0];
+        fresh->known = true;
+        ok = r || record_add(c, fresh, err);
+    }
+    if (!ok && !r)
+        record_free(fresh);
+    return ok ? &fresh->actor : NULL;
+}
+
+const char *client_actor_attribute(const wire_actor *a, const char *id)
+{
+    for (size_t i = 0; i < a->description.attributes.count; i++)
+        if (strcmp(a->description.attributes.items[i].id, id) == 0)
+            return a->description.attributes.items[i].value;
+    return NULL;
+}
+
+/* --- commands ------------------------------------------------------------------------------------------------------------- */
+
+bool client_control(client *c, wire_actor_id vehicle, wire_vehicle_control control, base_error *err)
+{
+    return client_send(c, WIRE_METHOD_apply_control_to_vehicle, &(wire_args_vehicle_control){ vehicle, control }, err);
+}
+
+bool client_ackermann(client *c, wire_actor_id vehicle, wire_ackermann_control control, base_error *err)
+{
+    return client_send(c, WIRE_METHOD_apply_ackermann_control_to_vehicle, &(wire_args_ackermann){ vehicle, control }, err);
+}
+
+bool client_pose_set(client *c, wire_actor_id id, base_pose pose, base_error *err)
+{
+    wire_args_actor_transform args = { id, wire_transform_from_pose(pose) };
+    return client_send(c, WIRE_METHOD_set_actor_transform, &args, err);
+}
+
+bool client_velocity_set(client *c, wire_actor_id id, base_vec3 mps, base_error *err)
+{
+    wire_args_actor_vector args = { id, wire_vector3_from_vec3(mps) };
+    return client_send(c, WIRE_METHOD_set_actor_target_velocity, &args, err);
+}
+
+bool client_angular_velocity_set(client *c, wire_actor_id id, base_vec3 dps, base_error *err)
+{
+    wire_args_actor_vector args = { id, wire_vector3_from_vec3(dps) };
+    return client_send(c, WIRE_METHOD_set_actor_target_angular_velocity, &args, err);
+}
+
+bool client_physics_set(client *c, wire_actor_id id, bool simulate, base_error *err)
+{
+    return client_send(c, WIRE_METHOD_set_actor_simulate_physics, &(wire_args_actor_flag){ id, simulate }, err);
+}
+
+bool client_batch(client *c, const wire_command *commands, size_t count, wire_outcome_list *outcomes, base_error *err)
+{
+    wire_outcome_list mine, *got = outcomes ? outcomes : &mine;
+    wire_args_batch args = { { (wire_command *)(uintptr_t)commands, count }, false }; /* encoding does not write */
+    wire_memory_reset(c->batch_memory);
+    if (!client_call(c, WIRE_METHOD_apply_batch, &args, got, c->batch_memory, err))
+        return false;
+    if (got->count != count)
+        return base_fail(err, BASE_FORMAT, "apply_batch: %zu commands, %zu answers", count, got->count);
+    for (size_t i = 0; i < count; i++) {
+        if (got->items[i].kind != WIRE_OUTCOME_ACTOR)
+            continue;
+        if (commands[i].kind == WIRE_COMMAND_DESTROY_ACTOR) {
+            client_unlisten(c, commands[i].as.destroy.actor);
+            record_drop(c, commands[i].as.destroy.actor);
+        } else if (commands[i].kind == WIRE_COMMAND_SPAWN_ACTOR) {
+            client_record *r = record_new(err);
+            if (!r)
+                return false;
+            r->id = got->items[i].as.actor;
+            r->mine = true;
+            if (!record_add(c, r, err)) {
+                record_free(r);
+                return false;
+            }
+        }
+    }
+    return true;
+}

@@ -1,0 +1,294 @@
+/* Ticking, and what a tick brings: the snapshot and the sensors' data of one frame. */
+#include "sim/client/internal.h"
+#include "base/clock.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- listening ------------------------------------------------------------------------------------------------------------ */
+
+bool client_listen(client *c, wire_actor_id sensor, base_error *err)
+{
+    const wire_actor *a = client_actor(c, sensor, err);
+    wire_token token;
+    if (!a)
+        return false;
+    if (client_stream_of(c, sensor))
+        return base_fail(err, BASE_ARGUMENT, "sensor %u: listening already", sensor);
+    wire_sensor kind = wire_sensor_from_blueprint(a->description.id);
+    if (!sensor || kind == WIRE_SENSOR_COUNT || !wire_token_read(&token, a->stream_token))
+        return base_fail(err, BASE_ARGUMENT, "actor %u (%s) is not a sensor", sensor, a->description.id);
+    if (kind == WIRE_SENSOR_LANE_INVASION || kind == WIRE_SENSOR_RSS)
+        return base_fail(err, BASE_UNSUPPORTED, "%s: CARLA leaves this sensor to the client, and this one does not compute it",
+                         a->description.id);
+    const char *period = client_actor_attribute(a, "sensor_tick");
+    bool every_frame = kind != WIRE_SENSOR_COLLISION && kind != WIRE_SENSOR_OBSTACLE && kind != WIRE_SENSOR_DVS &&
+                       (!period || strtod(period, NULL) <= 0);
+    uint32_t stream_id = token.stream_id;
+    if (c->version >= WIRE_0_9_14 &&
+        !client_call(c, WIRE_METHOD_get_sensor_token, &(wire_args_stream){ stream_id }, &token, NULL, err))
+        return false;
+    if (!client_stream_join(c, stream_id, token, sensor, kind, err))
+        return false;
+    c->streams[c->stream_count - 1]->awaited = every_frame;
+    /* Joining has no answer. A tick on the other connection could overtake it, and the first frame would be missing; two round
+     * trips give the server the time to accept the connection and to read the stream id. */
+    for (int i = 0; i < 2; i++) {
+        const char *text;
+        if (!client_call(c, WIRE_METHOD_version, NULL, &text, NULL, err))
+            return false;
+    }
+    return true;
+}
+
+void client_unlisten(client *c, wire_actor_id sensor)
+{
+    client_stream *s = sensor ? client_stream_of(c, sensor) : NULL;
+    if (s)
+        client_stream_leave(c, s);
+}
+
+/* --- ticking -------------------------------------------------------------------------------------------------------------- */
+
+static const client_message *front(const client_stream *s) { return s->count ? &s->queue[s->first] : NULL; }
+
+static void skip_older(client_stream *s, uint64_t frame)
+{
+    while (s->count && front(s)->frame < frame)
+        client_stream_advance(s);
+}
+
+static bool take_snapshot(client *c, base_error *err)
+{
+    client_stream *s = c->streams[0];
+    wire_header h;
+    wire_snapshot w;
+    size_t count;
+    if (!wire_snapshot_read(&h, &w, &count, s->current.data.data, s->current.data.bytes, c->version, err))
+        return client_broken(c, err);
+    c->snapshot = (client_snapshot){ h.frame, h.timestamp, w.delta_seconds, w.episode_id, count };
+    return true;
+}
+
+/* Sensors that are not waited for: images show the newest up to `frame`, events stay in their queue until taken. */
+static void advance_unawaited(client *c, uint64_t frame)
+{
+    for (size_t i = 1; i < c->stream_count; i++) {
+        client_stream *s = c->streams[i];
+        bool event = s->kind == WIRE_SENSOR_COLLISION || s->kind == WIRE_SENSOR_OBSTACLE;
+        while (!s->awaited && !event && s->count && front(s)->frame <= frame)
+            client_stream_advance(s);
+    }
+}
+
+/* 1: every awaited stream has `frame` in front; 0: not yet; -1: one has gone past it. */
+static int frame_complete(client *c, uint64_t frame, base_error *err)
+{
+    int complete = 1;
+    for (size_t i = 0; i < c->stream_count; i++) {
+        client_stream *s = c->streams[i];
+        if (!s->awaited)
+            continue;
+        skip_older(s, frame);
+        if (!s->count)
+            complete = 0;
+        else if (front(s)->frame > frame) {
+            base_fail(err, BASE_FORMAT, "tick %llu: %s: its data of this frame is missing, frame %llu came instead",
+                      (unsigned long long)frame, s->name, (unsigned long long)front(s)->frame);
+            return -1;
+        }
+    }
+    return complete;
+}
+
+static bool missing_after_timeout(client *c, uint64_t frame, base_error *err)
+{
+    char list[512] = "";
+    for (size_t i = 0; i < c->stream_count; i++)
+        if (c->streams[i]->awaited && !c->streams[i]->count) {
+            size_t n = strlen(list);
+            snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", c->streams[i]->name);
+        }
+    return base_fail(err, BASE_TIMEOUT, "tick %llu: no data within %g s from %s", (unsigned long long)frame,
+                     c->options.call_timeout_s, list);
+}
+
+bool client_tick(client *c, base_error *err)
+{
+    uint64_t frame;
+    if (!c->settings.synchronous_mode)
+        return base_fail(err, BASE_ARGUMENT,
+                         "client_tick in asynchronous mode: use client_wait_for_tick, or client_synchronous first");
+    if (!client_call(c, WIRE_METHOD_tick_cue, NULL, &frame, NULL, err))
+        return false;
+    double deadline = base_clock_s() + c->options.call_timeout_s;
+    base_error why = { 0 };
+    int complete;
+    while ((complete = frame_complete(c, frame, err)) == 0)
+        if (!client_wait(c, deadline, &why)) {
+            if (why.code == BASE_TIMEOUT)
+                return missing_after_timeout(c, frame, err);
+            if (err)
+                *err = why;
+            return false;
+        }
+    if (complete < 0 || !client_pump(c, 0, false, err)) /* events of this frame that are here already */
+        return false;
+    for (size_t i = 0; i < c->stream_count; i++)
+        if (c->streams[i]->awaited)
+            client_stream_advance(c->streams[i]);
+    advance_unawaited(c, frame);
+    return take_snapshot(c, err);
+}
+
+bool client_wait_for_tick(client *c, base_error *err)
+{
+    client_stream *s = c->streams[0];
+    base_error why = { 0 };
+    double deadline = base_clock_s() + c->options.call_timeout_s;
+    bool ok = client_pump(c, 0, false, &why);
+    while (ok && !s->count)
+        ok = client_wait(c, deadline, &why);
+    if (!ok) {
+        if (why.code == BASE_TIMEOUT)
+            base_fail(&why, BASE_TIMEOUT, "no snapshot within %g s%s", c->options.call_timeout_s,
+                      c->settings.synchronous_mode ? " (the server is in synchronous mode: use client_tick)" : "");
+        if (err)
+            *err = why;
+        return false;
+    }
+    for (size_t i = 0; i < c->stream_count; i++) {
+        bool event = c->streams[i]->kind == WIRE_SENSOR_COLLISION || c->streams[i]->kind == WIRE_SENSOR_OBSTACLE;
+        while (c->streams[i]->count && !event) /* the newest of each */
+            client_stream_advance(c->streams[i]);
+    }
+    return take_snapshot(c, err);
+}
+
+/* --- the snapshot --------------------------------------------------------------------------------------------------------- */
+
+client_snapshot client_snapshot_get(const client *c) { return c->snapshot; }
+
+static const uint8_t *snapshot_bytes(const client *c) { return c->streams[0]->current.data.data; }
+
+wire_actor_id client_snapshot_actor(const client *c, size_t i)
+{
+    wire_actor_state a;
+    wire_snapshot_actor(&a, snapshot_bytes(c), i);
+    return a.id;
+}
+
+static bool find_state(const client *c, wire_actor_id id, wire_actor_state *a)
+{
+    for (size_t i = 0; i < c->snapshot.actor_count; i++) {
+        wire_snapshot_actor(a, snapshot_bytes(c), i);
+        if (a->id == id)
+            return true;
+    }
+    return false;
+}
+
+bool client_state_get(const client *c, wire_actor_id id, client_state *s)
+{
+    wire_actor_state a;
+    if (!find_state(c, id, &a))
+        return false;
+    *s = (client_state){ (wire_actor_life)a.life, wire_transform_to_pose(a.transform), wire_vector3_to_vec3(a.velocity),
+                         wire_vector3_to_vec3(a.angular_velocity), wire_vector3_to_vec3(a.acceleration) };
+    return true;
+}
+
+bool client_vehicle_get(const client *c, wire_actor_id id, wire_vehicle_state *s)
+{
+    wire_actor_state a;
+    if (!find_state(c, id, &a))
+        return false;
+    wire_vehicle_state_read(s, &a, c->version);
+    return true;
+}
+
+bool client_light_get(const client *c, wire_actor_id id, wire_light_state *s)
+{
+    wire_actor_state a;
+    if (!find_state(c, id, &a))
+        return false;
+    wire_light_state_read(s, &a);
+    return true;
+}
+
+/* --- sensor data ---------------------------------------------------------------------------------------------------------- */
+
+static const client_stream *current_of(const client *c, wire_actor_id sensor, base_error *err)
+{
+    const client_stream *s = sensor ? client_stream_of(c, sensor) : NULL;
+    if (!s)
+        base_fail(err, BASE_ARGUMENT, "sensor %u: not listening", sensor);
+    else if (!s->current.data.bytes)
+        base_fail(err, BASE_UNSUPPORTED, "%s: no data yet", s->name);
+    return s && s->current.data.bytes ? s : NULL;
+}
+
+bool client_image_get(const client *c, wire_actor_id sensor, client_image *image, base_error *err)
+{
+    const client_stream *s = current_of(c, sensor, err);
+    wire_header h;
+    wire_image w;
+    if (!s)
+        return false;
+    if (!wire_sensor_pixel_bytes(s->kind))
+        return base_fail(err, BASE_ARGUMENT, "%s: not a camera", s->name);
+    const uint8_t *pixels;
+    if (!wire_image_read(&h, &w, &pixels, s->current.data.data, s->current.data.bytes, c->version, err))
+        return base_fail_in(err, "%s", s->name);
+    if (w.width > INT32_MAX || w.height > INT32_MAX)
+        return base_fail(err, BASE_FORMAT, "%s: image of %u x %u", s->name, w.width, w.height);
+    *image =
+        (client_image){ h.frame, h.timestamp, wire_transform_to_pose(h.transform), (int)w.width, (int)w.height, w.fov, pixels };
+    return true;
+}
+
+static bool object_get(client *c, wire_actor_id sensor, wire_sensor kind, const wire_type *type, void *value, base_error *err)
+{
+    const client_stream *s = current_of(c, sensor, err);
+    wire_header h;
+    if (!s)
+        return false;
+    if (s->kind != kind)
+        return base_fail(err, BASE_ARGUMENT, "%s: not a %s", s->name, wire_sensor_blueprint(kind));
+    wire_memory_reset(c->sensor_memory);
+    return wire_object_read(&h, type, value, s->current.data.data, s->current.data.bytes, c->version, c->sensor_memory, err) ||
+           base_fail_in(err, "%s", s->name);
+}
+
+bool client_imu_get(client *c, wire_actor_id sensor, wire_imu *imu, base_error *err)
+{
+    return object_get(c, sensor, WIRE_SENSOR_IMU, &wire_type_imu, imu, err);
+}
+
+bool client_gnss_get(client *c, wire_actor_id sensor, wire_geo_location *location, base_error *err)
+{
+    return object_get(c, sensor, WIRE_SENSOR_GNSS, &wire_type_geo_location, location, err);
+}
+
+bool client_collision_next(client *c, wire_actor_id sensor, client_collision *collision)
+{
+    client_stream *s = sensor ? client_stream_of(c, sensor) : NULL;
+    while (s && s->kind == WIRE_SENSOR_COLLISION && s->count) {
+        wire_collision w;
+        wire_header h;
+        base_error err;
+        client_stream_advance(s);
+        wire_memory_reset(c->sensor_memory);
+        if (!wire_object_read(&h, &wire_type_collision, &w, s->current.data.data, s->current.data.bytes, c->version,
+                              c->sensor_memory, &err)) {
+            base_log_write(c->options.log, BASE_LOG_WARNING, "%s: %s", s->name, err.text);
+            continue;
+        }
+        *collision = (client_collision){ h.frame, w.self.id, w.other.id, w.other.description.id,
+                                         wire_vector3_to_vec3(w.normal_impulse) };
+        return true;
+    }
+    return false;
+}
+
+uint64_t client_dropped(const client *c) { return c->dropped; }
