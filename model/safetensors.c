@@ -217,6 +217,23 @@ bool model_safetensors_get(const model_safetensors *s, const char *name, model_d
     return true;
 }
 
+char *model_safetensors_metadata(const model_safetensors *s, const char *key, base_error *err)
+{
+    /* the header was judged when the file was read; its length is in the first eight bytes */
+    size_t header = 0;
+    for (int i = 7; i >= 0; i--)
+        header = header << 8 | s->file[i];
+    cJSON *root = cJSON_ParseWithLength((const char *)s->file + 8, header);
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(root, "__metadata__"), key);
+    char *text = NULL;
+    if (!cJSON_IsString(value))
+        base_fail(err, BASE_FORMAT, "%s: metadata has no text \"%s\"", s->path, key);
+    else if (!(text = strdup(value->valuestring)))
+        base_fail(err, BASE_MEMORY, "%s: no memory for the metadata", s->path);
+    cJSON_Delete(root);
+    return text;
+}
+
 /* ---- writing ---- */
 
 model_tensor model_tensor_make(const char *name, model_dtype dtype, int rank, const int64_t *dims, const void *data)

@@ -48,6 +48,9 @@ const model_tensor *model_safetensors_find(const model_safetensors *s, const cha
 bool model_safetensors_get(const model_safetensors *s, const char *name, model_dtype dtype, int rank, const int64_t *dims,
                            void *dst, base_error *err);
 
+/* The text of metadata entry `key`, heap memory for the caller to free; NULL with err when the file has none. */
+char *model_safetensors_metadata(const model_safetensors *s, const char *key, base_error *err);
+
 typedef struct model_metadata {
     const char *key, *value;
 } model_metadata;

@@ -7,7 +7,7 @@
  * of a requantisation (quant/kernels/kernels.h gives the formula), so every CPU level and thread count gives the same mask.
  *
  *     quant_model *q = quant_calibrate(model, &options, &frames, NULL, err);      fold, observe, quantise
- *     quant_model_save(q, "runs/demo/int8", err);
+ *     quant_model_save(q, "runs/demo/int8", err);                                  and quant_model_load
  *     quant_session *s = quant_session_create(q, h, w, threads, cpu_bits, err);
  *     quant_session_run(s, rgb, mask, NULL);                                      per frame: no allocation
  *
@@ -30,11 +30,12 @@ typedef struct quant_params {
 /* u8 parameters that cover [lo, hi] and 0 exactly: scale = (hi - lo)/255 after lo = min(lo, 0), hi = max(hi, 0), not below 2^-23;
  * zero_point = clamp(rint(-lo/scale), 0, 255). */
 quant_params quant_params_from_range(float lo, float hi);
+bool quant_params_equal(quant_params a, quant_params b);
 /* clamp(rint(x/scale) + zero_point, 0, 255): a true division, ties to even. */
 uint8_t quant_encode(quant_params p, float x);
 float quant_decode(quant_params p, uint8_t q);
 /* One output channel of weights: scale = max|w|/127 (1 when all are 0), raised when |bias|/(scale * src_scale) would pass 2^30; then
- * q = clamp(rint(w/scale), -127, 127). Returns the scale. weights are `stride` floats apart. */
+ * q = clamp(rint(w/scale), -127, 127). Returns the scale. */
 float quant_encode_weights(const float *weights, size_t count, float bias, float src_scale, int8_t *q);
 /* table[q] = encode(to, decode(from, q)): how a branch enters a concatenation of another scale. */
 void quant_rescale_table(quant_params from, quant_params to, uint8_t table[256]);
@@ -83,15 +84,14 @@ const model_description *quant_model_about(const quant_model *q);
 bool quant_model_note(quant_model *q, const cJSON *calibration, base_error *err);
 
 /* Write DIR/int8.safetensors (DIR is created). The file, all of it, little-endian:
- *   metadata   "laneloop.quant" = JSON {"format": 1, "model": {description as in state.json}, "input": ..., "layers": [...],
- *              "calibration": {...}}
- *   NAME.weight      I8  [oc][ic][kh][kw], transposed [ic][oc][2][2]: PyTorch's order    real = weight * weight_scale[o]
+ *   metadata   "laneloop.quant" = JSON {"format": 1, "model": {as in a checkpoint's state.json}, "calibration": {...}}
+ *   NAME.weight       I8  [oc][ic][kh][kw], transposed [ic][oc][2][2]: PyTorch's order    real = weight * weight_scale[o]
  *   NAME.weight_scale F32 [oc]
- *   NAME.bias        I32 [oc]       real = bias * src_scale * weight_scale[o]
- *   NAME.multiplier  F32 [oc]       of the requantisation; absent for the last layer
- *   NAME.output      F32 [2]        scale and zero point of the output; absent for the last layer
- *   NAME.table.I     U8  [256]      concat NAME: input I's bytes to the concat's; absent where they are the same
- * Nothing in it depends on a CPU: weights are packed for the level in use when a session is created. */
+ *   NAME.bias         I32 [oc]       real = bias * src_scale * weight_scale[o]
+ *   NAME.multiplier   F32 [oc]       of the requantisation; absent for the last layer
+ *   NAME.output       F32 [2]        scale and zero point of the output, also of concatenations; absent for the last layer
+ *   NAME.table.I      U8  [256]      concatenation NAME: input I's bytes to its own; absent where they are the same
+ * BatchNorm is folded. Nothing in it depends on a CPU: weights are packed for the level in use when a session is created. */
 #define QUANT_FILE "int8.safetensors"
 bool quant_model_save(const quant_model *q, const char *dir, base_error *err);
 /* path: the directory or the file. Everything is checked: names, types, shapes against the described network, value ranges, tables, and
@@ -107,7 +107,7 @@ typedef struct quant_session quant_session;
  * threads 0 = one per core; cpu_bits from base_cpu_select. */
 quant_session *quant_session_create(const quant_model *q, int h, int w, int threads, uint32_t cpu_bits, base_error *err);
 void quant_session_destroy(quant_session *s); /* NULL is accepted */
-/* rgb [h][w][3]; mask [h][w] class per pixel; logits [h][w][outputs] the last layer's int32 sums. mask or logits may be NULL. */
+/* rgb [h][w][3] (as many bytes a pixel as the network has input channels); mask [h][w] class per pixel; logits [h][w][outputs] the last layer's int32 sums. mask or logits may be NULL. */
 void quant_session_run(quant_session *s, const uint8_t *rgb, uint8_t *mask, int32_t *logits);
 int quant_session_outputs(const quant_session *s);
 size_t quant_session_bytes(const quant_session *s); /* activations + packed weights + scratch */

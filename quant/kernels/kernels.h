@@ -39,7 +39,7 @@ typedef struct quant_conv {
     int stride, padding, dilation; /* padding per side; dilation 1 is none */
     bool transposed;               /* then kh = kw = stride = 2, padding 0, dilation 1 */
     const int8_t *weights;         /* [oc][kh][kw][ic]; transposed: [2*dy + dx][oc][ic] */
-    const int32_t *bias;           /* [oc], zero point of src folded in */
+    const int32_t *bias;           /* [oc], zero point of src folded in; transposed: [2*dy + dx][oc] */
     const float *multiplier;       /* [oc] = fl32(fl32(s_src * s_w[o]) / s_dst) */
     float lo, hi;                  /* 0 - zero_point (0 with ReLU) and 255 - zero_point */
     int32_t zero_point;            /* of dst, 0..255 */

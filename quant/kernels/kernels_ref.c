@@ -32,8 +32,8 @@ static int32_t conv_sum(const quant_conv *c, const quant_view *src, int y, int x
 /* Output pixel (y, x) sees one source pixel, (y/2, x/2), through the taps of its phase 2*(y%2) + x%2. */
 static int32_t transposed_sum(const quant_conv *c, const quant_view *src, int y, int x, int o)
 {
-    int32_t acc = c->bias[o];
     int phase = 2 * (y % 2) + x % 2;
+    int32_t acc = c->bias[phase * c->oc + o];
     for (int i = 0; i < c->ic; i++)
         acc += quant_view_at(src, y / 2, x / 2)[i] * c->weights[((size_t)phase * c->oc + o) * c->ic + i];
     return acc;

@@ -9,11 +9,7 @@
 #define STRIP_BYTES ((size_t)384 << 10)
 #define MAX_BLOCK   16 /* output rows */
 
-    static int
-    round_up(int value, int step)
-{
-    return (value + step - 1) / step * step;
-}
+static int round_up(int value, int step) { return (value + step - 1) / step * step; }
 static int min_int(int a, int b) { return a < b ? a : b; }
 
 /* The shared tile serves three taps with one broadcast. */
@@ -40,15 +36,18 @@ static size_t panel_bytes(const quant_tiler *k, const quant_conv *c) /* of a ful
 }
 static int padded_oc(const quant_tiler *k, const quant_conv *c) { return panels_of(k, c) * panel_channels(k); }
 
-/* packed: int32 bias[padded oc], float multiplier[padded oc], then phases x panels of weights. */
-static size_t header_bytes(const quant_tiler *k, const quant_conv *c)
+static int phases_of(const quant_conv *c) { return c->transposed ? 4 : 1; }
+
+/* packed: int32 bias[phase][padded oc], float multiplier[padded oc], then phases x panels of weights. */
+static size_t row_of_oc_bytes(const quant_tiler *k, const quant_conv *c)
 {
-    return 2 * base_arena_round(sizeof(int32_t) * padded_oc(k, c));
+    return base_arena_round(sizeof(int32_t) * padded_oc(k, c));
 }
+static size_t header_bytes(const quant_tiler *k, const quant_conv *c) { return (phases_of(c) + 1) * row_of_oc_bytes(k, c); }
 
 size_t quant_tiled_packed_bytes(const quant_tiler *k, const quant_conv *c)
 {
-    return header_bytes(k, c) + (c->transposed ? 4 : 1) * panels_of(k, c) * panel_bytes(k, c);
+    return header_bytes(k, c) + phases_of(c) * panels_of(k, c) * panel_bytes(k, c);
 }
 
 static void put(const quant_tiler *k, unsigned char **at, int8_t weight)
@@ -79,11 +78,13 @@ static void pack_vector(const quant_tiler *k, const quant_conv *c, int phase, in
 void quant_tiled_pack(const quant_tiler *k, const quant_conv *c, void *packed)
 {
     memset(packed, 0, quant_tiled_packed_bytes(k, c));
-    memcpy(packed, c->bias, sizeof(int32_t) * c->oc);
-    memcpy((unsigned char *)packed + header_bytes(k, c) / 2, c->multiplier, sizeof(float) * c->oc);
+    unsigned char *row = packed;
+    for (int phase = 0; phase < phases_of(c); phase++, row += row_of_oc_bytes(k, c))
+        memcpy(row, c->bias + (size_t)phase * c->oc, sizeof(int32_t) * c->oc);
+    memcpy(row, c->multiplier, sizeof(float) * c->oc);
     int kh = c->transposed ? 1 : c->kh, kw = c->transposed ? 1 : c->kw, groups = groups_of(k, c);
     int outer = is_shared(c) ? groups : kw, inner = is_shared(c) ? kw : groups;
-    for (int phase = 0; phase < (c->transposed ? 4 : 1); phase++)
+    for (int phase = 0; phase < phases_of(c); phase++)
         for (int p = 0; p < panels_of(k, c); p++) {
             unsigned char *at =
                 (unsigned char *)packed + header_bytes(k, c) + ((size_t)phase * panels_of(k, c) + p) * panel_bytes(k, c);
@@ -211,8 +212,7 @@ static void run_block(const quant_tiler *k, const quant_conv *c, const unsigned 
                             .kh = c->transposed ? 1 : c->kh,
                             .kw = c->transposed ? 1 : c->kw,
                             .groups = groups_of(k, c),
-                            .bias = (const int32_t *)(const void *)packed + o,
-                            .multiplier = (const float *)(const void *)(packed + header_bytes(k, c) / 2) + o,
+                            .multiplier = (const float *)(const void *)(packed + phases_of(c) * row_of_oc_bytes(k, c)) + o,
                             .lo = c->lo,
                             .hi = c->hi,
                             .zero_point = c->zero_point,
@@ -223,6 +223,7 @@ static void run_block(const quant_tiler *k, const quant_conv *c, const unsigned 
             tile.src = src->data + (size_t)(src_row - src->first) * src->row_bytes;
             for (int dx = 0; dx < (c->transposed ? 2 : 1); dx++) {
                 int phase = c->transposed ? 2 * (y % 2) + dx : 0;
+                tile.bias = (const int32_t *)(const void *)(packed + phase * row_of_oc_bytes(k, c)) + o;
                 tile.weights = packed + header_bytes(k, c) + ((size_t)phase * panels_of(k, c) + p) * panel_bytes(k, c);
                 tile.dst = quant_view_at(dst, y, dx) + o;
                 run_row(&tile, c->transposed ? dst->width / 2 : dst->width, shared ? k->shared[n] : k->plain[n],

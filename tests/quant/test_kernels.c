@@ -98,15 +98,16 @@ static problem problem_create(const shape *s, values v, int gap, base_random *r)
     memset(p.dst_block, 0xa5, p.dst_bytes);
     p.dst = (quant_view){ p.dst_block + gap, oh, ow, s->oc, dst_pitch, (size_t)ow * dst_pitch };
     p.weights = malloc(weight_count(&p.conv));
-    p.bias = malloc(sizeof(int32_t) * s->oc);
+    int biases = s->oc * (s->transposed ? 4 : 1);
+    p.bias = malloc(sizeof(int32_t) * biases);
     p.multiplier = malloc(sizeof(float) * s->oc);
     fill_values(&p, v, r, src_bytes);
     /* sums of random operands spread over about +-74*127*sqrt(K): scale most of them into the byte's range */
     double spread = 9400.0 * sqrt((double)s->ic * s->k * s->k);
-    for (int o = 0; o < s->oc; o++) {
+    for (int o = 0; o < biases; o++)
         p.bias[o] = (int32_t)base_random_range(r, -spread, spread);
+    for (int o = 0; o < s->oc; o++)
         p.multiplier[o] = (float)(base_random_range(r, 20, 200) / spread);
-    }
     p.conv.zero_point = (int32_t)base_random_below(r, 256);
     p.conv.lo = base_random_below(r, 2) ? 0.0f : (float)-p.conv.zero_point;
     p.conv.hi = (float)(255 - p.conv.zero_point);
