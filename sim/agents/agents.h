@@ -79,13 +79,14 @@ typedef struct agents_stanley_options {
 agents_stanley_options agents_stanley_options_default(void);
 /* heading_error = path heading - vehicle heading; offset = path's lateral position at the front axle, right positive. */
 double agents_stanley_angle(const agents_stanley_options *o, double heading_error_rad, double offset_m, double speed_mps);
-/* Stanley's law at the front axle, with wheel angle for the path's curvature fed forward: returns the front wheel angle, rad. 0 for
- * fewer than 2 points. yaw_rate in rad/s, right positive. */
+/* Stanley's law at the front axle for a path of points: returns the front wheel angle, rad. On a circle the heading error at the front
+ * axle is the very angle that holds it, so no curvature is fed forward; the yaw term damps towards speed * path curvature. 0 for fewer
+ * than 2 points. yaw_rate in rad/s, right positive. */
 double agents_stanley(const agents_vehicle *v, const agents_stanley_options *o, const agents_point *path, int count,
                       double speed_mps, double yaw_rate_radps);
 
-/* PID with clamped output and anti-windup: the integral is held while the output saturates in its direction
- * and while the caller says so (standstill). Derivative on the error, filtered over two steps. */
+/* PID with clamped output and anti-windup: the integral is held while the output saturates in its direction, and while `integrate` is
+ * false (near standstill). The derivative is of the error, averaged over two steps. */
 typedef struct agents_pid_options {
     double kp, ki, kd, low, high;
 } agents_pid_options;
