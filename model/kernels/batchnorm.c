@@ -26,7 +26,7 @@ void model_batchnorm_statistics(const model_cpu *cpu, const model_batchnorm *s, 
                                 void *scratch)
 {
     size_t chunks = chunk_count(s), chunk = model_chunk_pixels(s->channels), channels = (size_t)s->channels;
-    float *partial = scratch; /* [chunks][sums, squares][channels] */
+    float *partial = scratch; /* [chunks][means, squares][channels] */
 #pragma omp parallel for schedule(static) num_threads(cpu->threads)
     for (size_t i = 0; i < chunks; i++)
         cpu->kernels->loops->moments(chunk_length(s, i), s->channels, src + i * chunk * (size_t)s->src_pitch, s->src_pitch,
@@ -34,7 +34,7 @@ void model_batchnorm_statistics(const model_cpu *cpu, const model_batchnorm *s, 
     for (size_t c = 0; c < channels; c++) {
         double count = 0, average = 0, squares = 0;
         for (size_t i = 0; i < chunks; i++) { /* Chan, Golub, LeVeque: merge two sets by count, mean, squares */
-            double n = (double)chunk_length(s, i), delta = (double)partial[i * 2 * channels + c] / n - average;
+            double n = (double)chunk_length(s, i), delta = (double)partial[i * 2 * channels + c] - average;
             squares += (double)partial[(i * 2 + 1) * channels + c] + delta * delta * count * n / (count + n);
             average += delta * n / (count + n);
             count += n;

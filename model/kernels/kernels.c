@@ -7,7 +7,7 @@
 static const model_kernels rows[] = {
     { "scalar", 0, 1, &model_tiles_scalar, &model_loops_scalar, model_peak_scalar },
 #if defined(__x86_64__)
-    { "avx2", CPU_AVX2, 8, &model_tiles_scalar, &model_loops_avx2, model_peak_avx2 },
+    { "avx2", CPU_AVX2, 8, &model_tiles_avx2, &model_loops_avx2, model_peak_avx2 },
     { "avx512", CPU_AVX2 | CPU_AVX512, 16, &model_tiles_avx512, &model_loops_avx512, model_peak_avx512 },
 #endif
 };

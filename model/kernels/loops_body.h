@@ -113,41 +113,37 @@ static void loop_sum(size_t pixels, int channels, const float *a, int a_pitch, f
         fold(wide, channels, g.width, sums);
 }
 
-static void loop_moments(size_t pixels, int channels, const float *a, int a_pitch, float *sums, float *squares)
+/* A first sum gives a mean that float rounding may miss by a few units; the second look sums what is left of the values after
+ * taking it off, which corrects both results. WIDE channels at a time. */
+static void loop_moments(size_t pixels, int channels, const float *a, int a_pitch, float *means, float *squares)
 {
     grid g = grid_make(pixels, channels, a_pitch == channels);
-    float wide_mean[WIDE], wide[WIDE];
-    loop_sum(pixels, channels, a, a_pitch, sums);
+    loop_sum(pixels, channels, a, a_pitch, means);
     for (int c = 0; c < channels; c++)
-        squares[c] = sums[c] / (float)pixels; /* the mean, for now */
-    float *q = squares;
-    if (g.repeat == 1) { /* the mean has to leave squares before sums go there: one channel block after another */
-        for (int first = 0; first < channels; first += WIDE) {
-            int n = channels - first < WIDE ? channels - first : WIDE;
-            memcpy(wide_mean, squares + first, (size_t)n * sizeof *wide_mean);
-            memset(wide, 0, sizeof wide);
-            for (size_t p = 0; p < pixels; p++) {
-                const float *x = a + p * (size_t)a_pitch + first;
+        means[c] /= (float)pixels;
+    for (int first = 0; first < channels; first += WIDE) {
+        int block = channels - first < WIDE ? channels - first : WIDE, all = g.repeat > 1 ? g.width : block;
+        float middle[WIDE], left[WIDE] = { 0 }, square[WIDE] = { 0 };
+        for (int i = 0; i < all; i++)
+            middle[i] = means[first + i % block];
+        for (size_t r = 0; r < g.rows; r++) {
+            const float *x = a + r * g.repeat * (size_t)a_pitch + first;
+            int width = g.repeat > 1 ? grid_width(&g, r) : block;
 #pragma omp simd
-                for (int i = 0; i < n; i++)
-                    wide[i] += (x[i] - wide_mean[i]) * (x[i] - wide_mean[i]);
+            for (int i = 0; i < width; i++) {
+                float d = x[i] - middle[i];
+                left[i] += d;
+                square[i] += d * d;
             }
-            memcpy(squares + first, wide, (size_t)n * sizeof *wide);
         }
-        return;
+        float lefts[WIDE];
+        fold(left, block, all, lefts);
+        fold(square, block, all, squares + first);
+        for (int c = 0; c < block; c++) {
+            means[first + c] += lefts[c] / (float)pixels;
+            squares[first + c] -= lefts[c] * lefts[c] / (float)pixels;
+        }
     }
-    widen(squares, channels, g.width, wide_mean);
-    q = wide;
-    memset(q, 0, sizeof wide);
-    for (size_t r = 0; r < g.rows; r++) {
-        int width = grid_width(&g, r);
-        size_t pixel = r * g.repeat;
-        const float *x = a + pixel * (size_t)a_pitch;
-#pragma omp simd
-        for (int i = 0; i < width; i++)
-            q[i] += (x[i] - wide_mean[i]) * (x[i] - wide_mean[i]);
-    }
-    fold(wide, channels, g.width, squares);
 }
 
 static void loop_affine(size_t pixels, int channels, bool relu, const float *a, int a_pitch, const float *scale,

@@ -20,8 +20,8 @@ typedef struct model_loops {
     void (*softmax)(size_t pixels, int channels, const float *a, int a_pitch, float *dst, int dst_pitch);
     void (*sigmoid)(size_t pixels, int channels, const float *a, int a_pitch, float *dst, int dst_pitch);
     void (*adam)(size_t count, const float factors[MODEL_ADAM_FACTORS], const float *grad, float *m, float *v, float *weights);
-    /* sums[c] = sum of a, squares[c] = sum of (a - sums[c]/pixels)^2 */
-    void (*moments)(size_t pixels, int channels, const float *a, int a_pitch, float *sums, float *squares);
+    /* means[c] = mean of a, squares[c] = sum of (a - means[c])^2 */
+    void (*moments)(size_t pixels, int channels, const float *a, int a_pitch, float *means, float *squares);
     void (*affine)(size_t pixels, int channels, bool relu, const float *a, int a_pitch, const float *scale, const float *shift,
                    float *dst, int dst_pitch);
     /* g = grad, masked where relu and a*scale + shift <= 0; sums[c] = sum of g, products[c] = sum of g*(a - mean[c]) */
