@@ -9,9 +9,8 @@
 #ifndef EVAL_PREDICTOR_H
 #define EVAL_PREDICTOR_H
 #include "base/error.h"
+#include "dataset/classes.h"
 #include <stdint.h>
-
-#define EVAL_MAX_CLASSES 64
 
 typedef struct eval_predictor_options {
     int width_px, height_px; /* image size to plan for; 0: the size the model was trained or quantised with */
@@ -29,9 +28,8 @@ typedef struct eval_predictor_info {
     const char *kind_name; /* "fp32", "int8" */
     const char *level;     /* CPU level of the kernels in use: "avx512vnni", ... */
     int width_px, height_px, threads;
-    int class_count;                           /* classes of the mask, 2 .. EVAL_MAX_CLASSES */
-    const char *class_names[EVAL_MAX_CLASSES]; /* borrowed from the predictor */
-    size_t weight_bytes;                       /* bytes of the file with the weights */
+    const dataset_classes *classes; /* values of the mask; borrowed from the predictor */
+    size_t weight_bytes;            /* bytes of the file with the weights */
 } eval_predictor_info;
 
 typedef struct eval_predictor eval_predictor;
