@@ -1,0 +1,565 @@
+/* sim/render/render.c — one frame: what is in view, triangle setup and binning, then the tiles on a pool of threads. */
+#include "sim/render/render_internal.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/cpu.h"
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct render {
+    const scene *scene;
+    base_pool *pool;
+    render_options options;
+    const render_kernel *kernel;
+    uint32_t *textures;
+    float *clouds;
+    render_shadow *shadow;
+    render_item *items;
+    uint32_t item_count, item_capacity;
+    render_slot slots[SLOTS];
+    render_scratch **scratch; /* per worker */
+    int workers;
+    render_pass pass;
+    render_stats stats;
+};
+
+static const render_kernel *choose_kernel(uint32_t bits)
+{
+#if defined(__x86_64__)
+    if (bits & CPU_AVX512)
+        return &render_kernel_avx512;
+    if (bits & CPU_AVX2)
+        return &render_kernel_avx2;
+#else
+    (void)bits;
+#endif
+    return &render_kernel_plain;
+}
+
+render *render_create(const scene *s, base_pool *pool, const render_options *o, base_error *err)
+{
+    assert(s->finished);
+    render_options options = o ? *o : render_options_default();
+    if (!(options.shadow_range_m >= 20) || !(options.shadow_range_m <= 400)) {
+        base_fail(err, BASE_ARGUMENT, "render: shadow_range_m is %g, expected 20..400", (double)options.shadow_range_m);
+        return NULL;
+    }
+    render *r = calloc(1, sizeof *r);
+    if (!r) {
+        base_fail(err, BASE_MEMORY, "render: out of memory");
+        return NULL;
+    }
+    r->scene = s;
+    r->pool = pool;
+    r->options = options;
+    r->kernel = choose_kernel(options.cpu_bits);
+    r->workers = pool ? base_pool_threads(pool) : 1;
+    r->scratch = calloc((size_t)r->workers, sizeof *r->scratch);
+    bool good = r->scratch && (r->textures = render_textures_create(pool, options.seed, err)) &&
+                (r->clouds = render_clouds_create(pool, options.seed, err)) && (r->shadow = render_shadow_create(s, err));
+    for (int i = 0; good && i < r->workers; i++) {
+        r->scratch[i] = base_alloc_zero(1, sizeof **r->scratch, err);
+        good = r->scratch[i] != NULL;
+    }
+    if (good)
+        return r;
+    if (!r->scratch)
+        base_fail(err, BASE_MEMORY, "render: out of memory");
+    render_destroy(r);
+    return NULL;
+}
+
+void render_destroy(render *r)
+{
+    if (!r)
+        return;
+    for (int i = 0; r->scratch && i < r->workers; i++)
+        if (r->scratch[i]) {
+            free(r->scratch[i]->records);
+            free(r->scratch[i]->record_of);
+            free(r->scratch[i]->setups);
+            free(r->scratch[i]);
+        }
+    for (int i = 0; i < SLOTS; i++) {
+        free(r->slots[i].setups);
+        free(r->slots[i].pairs);
+        free(r->slots[i].bins);
+        free(r->slots[i].starts);
+        free(r->slots[i].corners);
+        free(r->slots[i].outcodes);
+    }
+    render_shadow_destroy(r->shadow);
+    free(r->scratch);
+    free(r->items);
+    free(r->textures);
+    free(r->clouds);
+    free(r);
+}
+
+render_stats render_last_stats(const render *r) { return r->stats; }
+
+/* ---- what is in view */
+
+typedef struct camera {
+    base_mat3 rotation;
+    base_vec3 location;
+    double focal, cx, cy, width, height, near_m;
+    double plane[5][4]; /* inside where plane . (x, y, z, 1) >= 0: near, left, right, top, bottom */
+} camera;
+
+static camera camera_from(const render_view *v)
+{
+    camera c = { .rotation = base_rotation_matrix(v->pose.rotation), .location = v->pose.location };
+    c.focal = v->width / (2 * tan(BASE_RAD(v->fov_deg) / 2));
+    c.cx = v->width / 2.0;
+    c.cy = v->height / 2.0;
+    c.width = v->width;
+    c.height = v->height;
+    c.near_m = v->near_m > 0 ? v->near_m : 0.1;
+    const double local[5][4] = { { 1, 0, 0, -c.near_m },
+                                 { c.cx, c.focal, 0, 0 },
+                                 { c.cx, -c.focal, 0, 0 },
+                                 { c.cy, 0, -c.focal, 0 },
+                                 { c.cy, 0, c.focal, 0 } };
+    for (int k = 0; k < 5; k++) {
+        base_vec3 n = base_mat3_apply(&c.rotation, (base_vec3){ local[k][0], local[k][1], local[k][2] });
+        c.plane[k][0] = n.x;
+        c.plane[k][1] = n.y;
+        c.plane[k][2] = n.z;
+        c.plane[k][3] = local[k][3] - base_vec3_dot(n, c.location);
+    }
+    return c;
+}
+
+static bool box_in_view(const camera *c, const scene_bounds *b)
+{
+    for (int k = 0; k < 5; k++) {
+        const double *n = c->plane[k];
+        double best = n[3];
+        for (int i = 0; i < 3; i++)
+            best += n[i] * (n[i] > 0 ? b->hi[i] : b->lo[i]);
+        if (best < 0)
+            return false;
+    }
+    return true;
+}
+
+static double box_distance2(const camera *c, const scene_bounds *b)
+{
+    double p[3] = { c->location.x, c->location.y, c->location.z }, sum = 0;
+    for (int k = 0; k < 3; k++) {
+        double d = fmax(0, fmax(b->lo[k] - p[k], p[k] - b->hi[k]));
+        sum += d * d;
+    }
+    return sum;
+}
+
+/* World -> screen rows, then optionally preceded by an instance's own transform. */
+static void set_transform(const camera *c, const scene_instance *in, render_item *item)
+{
+    double world[3][4];
+    for (int k = 0; k < 3; k++) { /* camera axes are the columns of the rotation */
+        double fx = c->rotation.m[k][0], ry = c->rotation.m[k][1], uz = c->rotation.m[k][2];
+        world[0][k] = c->focal * ry + c->cx * fx;
+        world[1][k] = -c->focal * uz + c->cy * fx;
+        world[2][k] = fx;
+    }
+    base_vec3 at = in ? in->pose.location : (base_vec3){ 0, 0, 0 };
+    base_vec3 d = base_vec3_sub(at, c->location); /* subtract first: far from the origin digits are precious */
+    for (int q = 0; q < 3; q++)
+        world[q][3] = world[q][0] * d.x + world[q][1] * d.y + world[q][2] * d.z;
+    if (!in) {
+        memcpy(item->to_screen, world, sizeof world);
+        return;
+    }
+    base_mat3 r = base_rotation_matrix(in->pose.rotation);
+    double scale[3] = { in->scale.x != 0 ? in->scale.x : 1, in->scale.y != 0 ? in->scale.y : 1,
+                        in->scale.z != 0 ? in->scale.z : 1 };
+    for (int q = 0; q < 3; q++) {
+        for (int k = 0; k < 3; k++) {
+            item->to_screen[q][k] = (world[q][0] * r.m[0][k] + world[q][1] * r.m[1][k] + world[q][2] * r.m[2][k]) * scale[k];
+            item->normal[q][k] = r.m[q][k] / scale[k];
+        }
+        item->to_screen[q][3] = world[q][3];
+    }
+}
+
+static scene_bounds instance_bounds(const scene *s, const scene_instance *in)
+{
+    const scene_bounds *b = &s->meshes[in->mesh].bounds;
+    base_mat3 r = base_rotation_matrix(in->pose.rotation);
+    double scale[3] = { in->scale.x != 0 ? in->scale.x : 1, in->scale.y != 0 ? in->scale.y : 1,
+                        in->scale.z != 0 ? in->scale.z : 1 };
+    double at[3] = { in->pose.location.x, in->pose.location.y, in->pose.location.z };
+    scene_bounds out;
+    for (int q = 0; q < 3; q++) {
+        double middle = at[q], reach = 0;
+        for (int k = 0; k < 3; k++) {
+            middle += r.m[q][k] * scale[k] * 0.5 * ((double)b->lo[k] + b->hi[k]);
+            reach += fabs(r.m[q][k] * scale[k]) * 0.5 * ((double)b->hi[k] - b->lo[k]);
+        }
+        out.lo[q] = (float)(middle - reach - 1e-3);
+        out.hi[q] = (float)(middle + reach + 1e-3);
+    }
+    return out;
+}
+
+typedef struct sort_key {
+    double distance2;
+    uint32_t chunk;
+} sort_key;
+
+static int nearer_first(const void *a, const void *b)
+{
+    const sort_key *x = a, *y = b;
+    if (x->distance2 != y->distance2)
+        return x->distance2 < y->distance2 ? -1 : 1;
+    return (x->chunk > y->chunk) - (x->chunk < y->chunk);
+}
+
+/* Fill r->items: instances in view, then chunks in view from near to far. */
+static bool collect_items(render *r, const render_view *v, const camera *c, const scene_instance *instances, int instance_count,
+                          base_error *err)
+{
+    const scene *s = r->scene;
+    uint32_t wanted = s->chunk_count + (uint32_t)instance_count;
+    if (wanted > r->item_capacity) {
+        render_item *items = realloc(r->items, (size_t)wanted * sizeof *items);
+        if (!items)
+            return base_fail(err, BASE_MEMORY, "render: no memory for %u things in view", wanted);
+        r->items = items;
+        r->item_capacity = wanted;
+    }
+    r->item_count = 0;
+    for (int i = 0; i < instance_count; i++) {
+        const scene_instance *in = &instances[i];
+        if (in->mesh < 0 || (uint32_t)in->mesh >= s->mesh_count)
+            return base_fail(err, BASE_ARGUMENT, "render: instance %d has mesh %d, the scene has %u", i, in->mesh,
+                             s->mesh_count);
+        const scene_part *part = &s->meshes[in->mesh];
+        scene_bounds b = instance_bounds(s, in);
+        if ((v->hidden_id && in->id == v->hidden_id) || !box_in_view(c, &b))
+            continue;
+        render_item *item = &r->items[r->item_count++];
+        *item = (render_item){
+            .part = part, .triangle_count = part->triangle_count, .vertex_count = part->vertex_count, .instance = in
+        };
+        set_transform(c, in, item);
+    }
+    sort_key *keys = malloc(((size_t)s->chunk_count + 1) * sizeof *keys);
+    if (!keys)
+        return base_fail(err, BASE_MEMORY, "render: no memory for %u chunks", s->chunk_count);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < s->chunk_count; i++)
+        if (box_in_view(c, &s->chunks[i].bounds))
+            keys[count++] = (sort_key){ box_distance2(c, &s->chunks[i].bounds), i };
+    qsort(keys, count, sizeof *keys, nearer_first);
+    for (uint32_t i = 0; i < count; i++) {
+        const scene_chunk *chunk = &s->chunks[keys[i].chunk];
+        render_item *item = &r->items[r->item_count++];
+        *item = (render_item){ .part = &s->world,
+                               .first_triangle = chunk->first_triangle,
+                               .triangle_count = chunk->triangle_count,
+                               .first_vertex = chunk->first_vertex,
+                               .vertex_count = chunk->vertex_count,
+                               .bounds = &chunk->bounds };
+        set_transform(c, NULL, item);
+    }
+    free(keys);
+    return true;
+}
+
+/* Contiguous runs of items with about the same number of triangles. */
+static void share_out(render *r)
+{
+    uint64_t total = 0, done = 0;
+    for (uint32_t i = 0; i < r->item_count; i++)
+        total += r->items[i].triangle_count;
+    uint32_t item = 0;
+    for (int k = 0; k < SLOTS; k++) {
+        r->slots[k].first_item = item;
+        while (item < r->item_count && (k == SLOTS - 1 || done * SLOTS < total * (uint64_t)(k + 1)))
+            done += r->items[item++].triangle_count;
+        r->slots[k].item_count = item - r->slots[k].first_item;
+    }
+}
+
+/* ---- setup and binning of one slot */
+
+static bool reserve(void **array, uint32_t wanted, uint32_t *capacity, size_t size)
+{
+    if (wanted <= *capacity)
+        return true;
+    uint32_t n = wanted + wanted / 2 + 64;
+    void *moved = realloc(*array, (size_t)n * size);
+    if (!moved)
+        return false;
+    *array = moved;
+    *capacity = n;
+    return true;
+}
+
+enum { OUT_LEFT = 1, OUT_RIGHT = 2, OUT_TOP = 4, OUT_BOTTOM = 8, OUT_NEAR = 16 };
+
+static bool transform_vertices(const render *r, const camera *c, render_slot *slot, const render_item *item)
+{
+    uint32_t n = item->vertex_count, old = slot->corner_capacity;
+    if (!reserve((void **)&slot->corners, n, &slot->corner_capacity, 3 * sizeof(double)))
+        return false;
+    if (slot->corner_capacity != old) {
+        free(slot->outcodes);
+        slot->outcodes = malloc(slot->corner_capacity);
+        if (!slot->outcodes) {
+            slot->corner_capacity = 0;
+            return false;
+        }
+    }
+    (void)r;
+    const double(*m)[4] = item->to_screen;
+    /* Of the world only the camera's offset is large; set_transform put it into m[.][3] exactly as for instances. */
+    const scene_vertex *v = item->part->vertices + item->first_vertex;
+    for (uint32_t i = 0; i < n; i++) {
+        double x = v[i].position[0], y = v[i].position[1], z = v[i].position[2];
+        double *q = slot->corners + 3 * (size_t)i;
+        q[0] = m[0][0] * x + m[0][1] * y + m[0][2] * z + m[0][3];
+        q[1] = m[1][0] * x + m[1][1] * y + m[1][2] * z + m[1][3];
+        q[2] = m[2][0] * x + m[2][1] * y + m[2][2] * z + m[2][3];
+        slot->outcodes[i] =
+            (uint8_t)((q[0] < 0 ? OUT_LEFT : 0) | (q[0] > c->width * q[2] ? OUT_RIGHT : 0) | (q[1] < 0 ? OUT_TOP : 0) |
+                      (q[1] > c->height * q[2] ? OUT_BOTTOM : 0) | (q[2] < c->near_m ? OUT_NEAR : 0));
+    }
+    return true;
+}
+
+static bool push_pair(render_slot *slot, uint32_t tile, uint32_t setup)
+{
+    if (!reserve((void **)&slot->pairs, slot->pair_count + 1, &slot->pair_capacity, sizeof *slot->pairs))
+        return false;
+    slot->pairs[slot->pair_count++] = (render_pair){ tile, setup };
+    return true;
+}
+
+/* Can the edge functions be positive anywhere in the tile? */
+static bool touches_tile(const render_setup *t, int tx, int ty)
+{
+    for (int e = 0; e < 3; e++) {
+        const double *q = t->edge[e];
+        double best = q[2] + q[0] * (q[0] > 0 ? (tx + 1) * TILE : tx * TILE) + q[1] * (q[1] > 0 ? (ty + 1) * TILE : ty * TILE);
+        if (best < 0)
+            return false;
+    }
+    return true;
+}
+
+/* Pixels that a triangle in front of the camera may touch; false: it slips between all samples. */
+static bool pixel_bounds(const camera *c, const double *p[3], bool antialias, render_setup *t)
+{
+    double lo[2] = { 1e30, 1e30 }, hi[2] = { -1e30, -1e30 };
+    for (int k = 0; k < 3; k++) {
+        double inv = 1 / p[k][2];
+        for (int a = 0; a < 2; a++) {
+            double x = p[k][a] * inv;
+            lo[a] = x < lo[a] ? x : lo[a];
+            hi[a] = x > hi[a] ? x : hi[a];
+        }
+    }
+    /* Samples lie at (k + 1/2) / n of a pixel in each axis: n = 4 anti-aliased (labels, in the middle, come on top), else 1. */
+    double n = antialias ? 8 : 1, shift = antialias ? 0 : 0.5;
+    for (int a = 0; a < 2; a++)
+        if (ceil(lo[a] * n - shift) > floor(hi[a] * n - shift))
+            return false;
+    lo[0] = fmax(lo[0], 0);
+    lo[1] = fmax(lo[1], 0);
+    hi[0] = fmin(hi[0], c->width);
+    hi[1] = fmin(hi[1], c->height);
+    t->x0 = (int16_t)floor(lo[0]);
+    t->y0 = (int16_t)floor(lo[1]);
+    t->x1 = (int16_t)ceil(hi[0]);
+    t->y1 = (int16_t)ceil(hi[1]);
+    return t->x0 < t->x1 && t->y0 < t->y1;
+}
+
+static bool set_up_triangle(const render *r, const camera *c, render_slot *slot, uint32_t item_index, uint32_t triangle)
+{
+    const render_item *item = &r->items[item_index];
+    const scene_triangle *tri = &item->part->triangles[triangle];
+    uint32_t i0 = tri->vertex[0] - item->first_vertex, i1 = tri->vertex[1] - item->first_vertex,
+             i2 = tri->vertex[2] - item->first_vertex;
+    uint8_t o0 = slot->outcodes[i0], o1 = slot->outcodes[i1], o2 = slot->outcodes[i2];
+    if (o0 & o1 & o2)
+        return true;
+    const double *p[3] = { slot->corners + 3 * (size_t)i0, slot->corners + 3 * (size_t)i1, slot->corners + 3 * (size_t)i2 };
+    render_setup t = { .item = item_index, .triangle = triangle };
+    for (int e = 0; e < 3; e++) {
+        const double *a = p[e == 2 ? 0 : e + 1], *b = p[e == 0 ? 2 : e - 1];
+        t.edge[e][0] = a[1] * b[2] - a[2] * b[1];
+        t.edge[e][1] = a[2] * b[0] - a[0] * b[2];
+        t.edge[e][2] = a[0] * b[1] - a[1] * b[0];
+    }
+    double det = p[0][0] * t.edge[0][0] + p[0][1] * t.edge[0][1] + p[0][2] * t.edge[0][2];
+    if (det < 0) {
+        if (!(tri->flags & SCENE_TWO_SIDED))
+            return true;
+        for (int e = 0; e < 3; e++)
+            for (int k = 0; k < 3; k++)
+                t.edge[e][k] = -t.edge[e][k];
+        det = -det;
+        t.flipped = true;
+    }
+    if (!(det > 0))
+        return true;
+    t.inverse_det = 1 / det;
+    if ((o0 | o1 | o2) & OUT_NEAR) { /* a corner beside or behind the eye: anywhere on the screen */
+        t.x1 = (int16_t)c->width;
+        t.y1 = (int16_t)c->height;
+    } else if (!pixel_bounds(c, p, r->pass.antialias && r->pass.out.bgra, &t)) {
+        return true;
+    }
+    if (!reserve((void **)&slot->setups, slot->setup_count + 1, &slot->setup_capacity, sizeof *slot->setups))
+        return false;
+    int tx0 = t.x0 / TILE, ty0 = t.y0 / TILE, tx1 = (t.x1 - 1) / TILE, ty1 = (t.y1 - 1) / TILE;
+    bool one = tx0 == tx1 && ty0 == ty1, any = false;
+    for (int ty = ty0; ty <= ty1; ty++)
+        for (int tx = tx0; tx <= tx1; tx++)
+            if (one || touches_tile(&t, tx, ty)) {
+                any = true;
+                if (!push_pair(slot, (uint32_t)(ty * r->pass.tiles_x + tx), slot->setup_count))
+                    return false;
+            }
+    if (any)
+        slot->setups[slot->setup_count++] = t;
+    return true;
+}
+
+static bool sort_pairs(render_slot *slot, uint32_t tiles)
+{
+    if (!reserve((void **)&slot->starts, tiles + 2, &slot->start_capacity, sizeof *slot->starts) ||
+        !reserve((void **)&slot->bins, slot->pair_count, &slot->bin_capacity, sizeof *slot->bins))
+        return false;
+    memset(slot->starts, 0, ((size_t)tiles + 2) * sizeof *slot->starts);
+    uint32_t *next = slot->starts + 1; /* counts, then running ends: starts[t] ends up right */
+    for (uint32_t i = 0; i < slot->pair_count; i++)
+        next[slot->pairs[i].tile + 1]++;
+    for (uint32_t t = 1; t <= tiles; t++)
+        next[t] += next[t - 1];
+    for (uint32_t i = 0; i < slot->pair_count; i++)
+        slot->bins[next[slot->pairs[i].tile]++] = slot->pairs[i].setup;
+    return true;
+}
+
+typedef struct frame_job {
+    render *r;
+    camera camera;
+} frame_job;
+
+static void fill_slot(void *user, int index, int worker)
+{
+    (void)worker;
+    frame_job *job = user;
+    render *r = job->r;
+    render_slot *slot = &r->slots[index];
+    slot->setup_count = slot->pair_count = slot->triangles_in = 0;
+    slot->failed = false;
+    bool good = true;
+    for (uint32_t i = slot->first_item; good && i < slot->first_item + slot->item_count; i++) {
+        const render_item *item = &r->items[i];
+        good = transform_vertices(r, &job->camera, slot, item);
+        for (uint32_t t = 0; good && t < item->triangle_count; t++)
+            good = set_up_triangle(r, &job->camera, slot, i, item->first_triangle + t);
+        slot->triangles_in += item->triangle_count;
+    }
+    good = good && sort_pairs(slot, (uint32_t)(r->pass.tiles_x * r->pass.tiles_y));
+    slot->failed = !good;
+}
+
+static void run_tile(void *user, int tile, int worker)
+{
+    frame_job *job = user;
+    job->r->kernel->tile(&job->r->pass, job->r->scratch[worker], tile);
+}
+
+/* ---- the frame */
+
+static bool check_view(const render_view *v, base_error *err)
+{
+    if (v->width < 1 || v->width > 4096 || v->height < 1 || v->height > 4096)
+        return base_fail(err, BASE_ARGUMENT, "render: picture of %d x %d pixels, expected 1..4096 each", v->width, v->height);
+    if (!(v->fov_deg >= 1) || !(v->fov_deg <= 170))
+        return base_fail(err, BASE_ARGUMENT, "render: field of view %g degrees, expected 1..170", v->fov_deg);
+    const double number[] = {
+        v->pose.location.x,       v->pose.location.y,        v->pose.location.z, v->pose.rotation.pitch_deg,
+        v->pose.rotation.yaw_deg, v->pose.rotation.roll_deg, v->near_m
+    };
+    for (size_t i = 0; i < sizeof number / sizeof *number; i++)
+        if (!isfinite(number[i]) || fabs(number[i]) > 1e7)
+            return base_fail(err, BASE_ARGUMENT, "render: camera pose or near plane is not a finite number below 1e7");
+    return true;
+}
+
+static void set_rays(render_pass *p, const camera *c)
+{
+    for (int k = 0; k < 3; k++) {
+        double fx = c->rotation.m[k][0], ry = c->rotation.m[k][1], uz = c->rotation.m[k][2];
+        p->ray_x[k] = (float)(ry / c->focal);
+        p->ray_y[k] = (float)(-uz / c->focal);
+        p->ray_0[k] = (float)(fx - ry * c->cx / c->focal + uz * c->cy / c->focal);
+    }
+}
+
+bool render_frame(render *r, const render_view *view, const render_environment *environment, const scene_instance *instances,
+                  int instance_count, const render_output *out, base_error *err)
+{
+    if (!check_view(view, err))
+        return false;
+    double start = base_clock_s();
+    frame_job job = { r, camera_from(view) };
+    render_pass *p = &r->pass;
+    p->scene = r->scene;
+    p->width = view->width;
+    p->height = view->height;
+    p->tiles_x = (view->width + TILE - 1) / TILE;
+    p->tiles_y = (view->height + TILE - 1) / TILE;
+    p->antialias = view->antialias;
+    p->inverse_near = (float)(1 / job.camera.near_m);
+    p->environment = *environment;
+    p->textures = r->textures;
+    p->clouds = r->clouds;
+    p->out = *out;
+    p->slots = r->slots;
+    p->slot_count = SLOTS;
+    set_rays(p, &job.camera);
+    if (!collect_items(r, view, &job.camera, instances, instance_count, err))
+        return false;
+    p->items = r->items;
+    share_out(r);
+    base_pool_run(r->pool, SLOTS, fill_slot, &job);
+    double set_up = base_clock_s();
+
+    r->stats = (render_stats){ .kernel = r->kernel->name };
+    for (int i = 0; i < SLOTS; i++) {
+        if (r->slots[i].failed)
+            return base_fail(err, BASE_MEMORY, "render: no memory to set up %u triangles", r->slots[i].triangles_in);
+        r->stats.triangles_in += r->slots[i].triangles_in;
+        r->stats.triangles_set_up += r->slots[i].setup_count;
+    }
+    const float *sun = environment->sun_direction, *sun_rgb = environment->sun_rgb;
+    p->shadow.on = false;
+    if (r->options.shadows && out->bgra && sun[2] > 0.03f && sun_rgb[0] + sun_rgb[1] + sun_rgb[2] > 0.02f)
+        r->stats.shadow_tiles_drawn =
+            render_shadow_update(r->shadow, r->pool, sun, job.camera.location, r->options.shadow_range_m, r->items,
+                                 r->item_count, instances, instance_count, &p->shadow);
+    double shadowed = base_clock_s();
+
+    base_pool_run(r->pool, p->tiles_x * p->tiles_y, run_tile, &job);
+    for (int i = 0; i < r->workers; i++)
+        if (r->scratch[i]->failed) {
+            r->scratch[i]->failed = false;
+            return base_fail(err, BASE_MEMORY, "render: no memory to shade a tile");
+        }
+    double end = base_clock_s();
+    r->stats.geometry_s = set_up - start;
+    r->stats.shadow_s = shadowed - set_up;
+    r->stats.tiles_s = end - shadowed;
+    return true;
+}

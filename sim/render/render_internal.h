@@ -1,0 +1,143 @@
+/* sim/render/render_internal.h — what the files of the render room share.
+ *
+ *   render.c           chooses the chunks in view, sets triangles up and bins them, runs the tiles
+ *   render_shadow.c    the sun's shadow: square pieces of the plane across the sun's rays, kept between frames
+ *   render_texture.c   the surface pictures and the clouds
+ *   render_environment.c  weather -> light
+ *   render_tile_body.h the tile kernels, compiled three times (render_tile_scalar.c, _avx2.c, _avx512.c) */
+#ifndef SIM_RENDER_INTERNAL_H
+#define SIM_RENDER_INTERNAL_H
+#include "sim/render/render.h"
+
+/* ---- surface pictures: [layer][mip pixels] of R, G, B, A bytes in one int.
+ * A texel t stands for the factor 2 (t/255)^2 on the material's colour; A is the share of glass, which has its own colour. */
+enum {
+    TEXTURE_SIZE_LOG2 = 8,
+    TEXTURE_SIZE = 1 << TEXTURE_SIZE_LOG2,
+    TEXTURE_LEVELS = TEXTURE_SIZE_LOG2 + 1,
+    TEXTURE_TEXELS = 87381, /* (4^9 - 1) / 3: all levels of one layer */
+    CLOUD_SIZE = 512        /* one repeat of the cloud density, floats 0..1 */
+};
+uint32_t *render_textures_create(base_pool *pool, uint64_t seed, base_error *err); /* SCENE_TEXTURE_COUNT layers */
+float *render_clouds_create(base_pool *pool, uint64_t seed, base_error *err);      /* CLOUD_SIZE squared */
+
+/* ---- triangles in view */
+
+enum { TILE = 64, SLOTS = 16, SAMPLES_MAX = 4 };
+
+typedef struct render_item { /* a chunk of the world or one instance */
+    const scene_part *part;
+    uint32_t first_triangle, triangle_count, first_vertex, vertex_count;
+    const scene_instance *instance; /* NULL for the world */
+    const scene_bounds *bounds;     /* of a chunk of the world, else NULL */
+    double to_screen[3][4];         /* vertex -> (x w, y w, w) in pixels; w = metres along the camera's axis */
+    double normal[3][3];            /* of instances: mesh normal -> world */
+} render_item;
+
+/* Edge functions e_i(x, y) = a x + b y + c, positive inside, in pixels from the image's corner. They are the cross products of
+ * the homogeneous corners and not normalised, so that two triangles give a shared edge with exactly opposite signs.
+ * Their sum times inverse_det is 1/depth, linear in (x, y). */
+typedef struct render_setup {
+    double edge[3][3];
+    double inverse_det;
+    uint32_t item, triangle; /* triangle: of the item's part */
+    int16_t x0, y0, x1, y1;  /* pixels it may cover, x1 and y1 excluded */
+    bool flipped;            /* seen from behind */
+} render_setup;
+
+typedef struct render_pair {
+    uint32_t tile, setup;
+} render_pair;
+
+/* Triangles of a contiguous run of items. Tiles read the slots in order, so that what a tile sees does not depend on which
+ * thread filled a slot when. */
+typedef struct render_slot {
+    uint32_t first_item, item_count;
+    render_setup *setups;
+    render_pair *pairs;
+    uint32_t *bins;   /* setups by tile: bins[starts[tile] .. starts[tile + 1]) */
+    uint32_t *starts; /* tile_count + 1 */
+    double *corners;  /* transformed vertices of the item at hand */
+    uint8_t *outcodes;
+    uint32_t setup_count, setup_capacity, pair_count, pair_capacity, bin_capacity, start_capacity, corner_capacity;
+    uint32_t triangles_in;
+    bool failed;
+} render_slot;
+
+/* ---- shadow */
+
+enum {
+    SHADOW_TEXELS = 512, /* across one piece, without its border */
+    SHADOW_BORDER = 2,
+    SHADOW_PITCH = 520, /* u16 per row */
+    SHADOW_ROWS = SHADOW_TEXELS + 2 * SHADOW_BORDER,
+    SHADOW_GRID = 24, /* pieces around the camera, per side */
+    SHADOW_STATIC_MAX = 64,
+    SHADOW_DYNAMIC_MAX = 24
+};
+#define SHADOW_PIECE_M 51.2
+
+/* What the kernels need to look a point up: coordinates across the sun's rays, relative to the grid's corner, in pieces. */
+typedef struct render_shadow_lookup {
+    bool on;
+    const uint16_t *maps;                     /* all pieces */
+    int32_t piece[SHADOW_GRID * SHADOW_GRID]; /* first texel of a piece in maps, -1 = always lit */
+    float across_s[3], across_t[3];           /* camera-relative world metres -> pieces */
+    float origin_s, origin_t;                 /* of the camera in the grid */
+    float height_scale, height_origin;        /* camera-relative z -> u16 units */
+    float range_m;
+} render_shadow_lookup;
+
+typedef struct render_shadow render_shadow;
+render_shadow *render_shadow_create(const scene *s, base_error *err);
+void render_shadow_destroy(render_shadow *s);
+/* Draw what is missing for the chunks in view (items of the world) and all instances; fill lookup. Returns how many static
+ * pieces had to be drawn. */
+uint32_t render_shadow_update(render_shadow *s, base_pool *pool, const float sun[3], base_vec3 camera, double range_m,
+                              const render_item *items, uint32_t item_count, const scene_instance *instances,
+                              int instance_count, render_shadow_lookup *lookup);
+
+/* ---- one frame, as the kernels see it */
+
+typedef struct render_pass {
+    const scene *scene;
+    const render_item *items;
+    const render_slot *slots;
+    int slot_count, tiles_x, tiles_y;
+    int width, height;
+    bool antialias;
+    float inverse_near;
+    base_vec3 camera;
+    float ray_x[3], ray_y[3], ray_0[3]; /* world direction of the pixel (x, y) with unit depth: ray_0 + x ray_x + y ray_y */
+    double ray_exact[3][3];             /* the same in double: columns x, y, 1 */
+    render_environment environment;
+    render_shadow_lookup shadow;
+    const uint32_t *textures;
+    const float *clouds;
+    render_output out;
+} render_pass;
+
+/* Scratch of one thread. */
+enum { RECORD_FLOATS = 32, JOBS_MAX = TILE * TILE * SAMPLES_MAX };
+typedef struct render_scratch {
+    _Alignas(64) float z[TILE * TILE * SAMPLES_MAX];
+    _Alignas(64) uint32_t id[TILE * TILE * SAMPLES_MAX];
+    _Alignas(64) float colour[3][TILE * TILE];
+    _Alignas(64) uint32_t job_record[JOBS_MAX + 16];
+    _Alignas(64) float job_x[JOBS_MAX + 16], job_y[JOBS_MAX + 16], job_weight[JOBS_MAX + 16];
+    uint16_t job_pixel[JOBS_MAX + 16];
+    float *records;              /* [record][RECORD_FLOATS] */
+    uint32_t *record_of;         /* [triangle of the tile] */
+    const render_setup **setups; /* [triangle of the tile] */
+    uint32_t record_count, record_capacity, setup_capacity;
+    bool failed;
+} render_scratch;
+
+typedef struct render_kernel {
+    const char *name;
+    void (*tile)(const render_pass *p, render_scratch *s, int tile);
+} render_kernel;
+extern const render_kernel render_kernel_plain;  /* 4 lanes: SSE2, NEON or plain C */
+extern const render_kernel render_kernel_avx2;   /* 8 lanes */
+extern const render_kernel render_kernel_avx512; /* 16 lanes */
+#endif

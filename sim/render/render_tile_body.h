@@ -1,0 +1,632 @@
+/* sim/render/render_tile_body.h — one 64 x 64 tile: what is visible, then its light (included once per instruction set).
+ *
+ *   1. rasterise   for each triangle of the tile, each sample: is it inside, is it nearer? Keeps 1/depth and the triangle's number.
+ *   2. jobs        per pixel the distinct triangles among its samples, each with its share of the pixel
+ *   3. shade       LANES jobs at a time: surface picture, sun, shadow, sky light, reflection, fog, tone curve
+ *   4. resolve     display coding, bytes
+ *
+ * Samples of a pixel lie beside each other, sample (x, y, k) at (y * TILE + x) * S + k, so one vector holds LANES / S pixels with
+ * all their samples: small triangles cost few vectors, and the same loop serves one and four samples.
+ *
+ * Tags, ids and depth come from a pass with the one sample in the middle of the pixel: the same bytes with and without
+ * anti-aliasing. Only + - * / sqrt, comparisons and conversions are used, never fused, so lanes do not change results. */
+#include "sim/render/render_internal.h"
+#include "sim/render/render_simd.h"
+#include <float.h>
+#include <stdlib.h>
+
+#define NOTHING UINT32_MAX
+
+/* Rotated grid: four samples, no two in one row or column. */
+static const float sample_x[2][4] = { { 0.5f, 0.5f, 0.5f, 0.5f }, { 0.375f, 0.875f, 0.125f, 0.625f } };
+static const float sample_y[2][4] = { { 0.5f, 0.5f, 0.5f, 0.5f }, { 0.125f, 0.375f, 0.625f, 0.875f } };
+
+/* ---- 1. visibility */
+
+typedef struct tile_lanes { /* where the lanes of a vector lie, relative to its first pixel */
+    vf x, y;
+    int samples, step; /* samples per pixel; pixels per vector */
+} tile_lanes;
+
+static tile_lanes lanes_for(int samples)
+{
+    tile_lanes l = { .samples = samples, .step = LANES / samples };
+    for (int k = 0; k < LANES; k++) {
+        l.x[k] = (float)(k / samples) + sample_x[samples == 4][k % samples];
+        l.y[k] = sample_y[samples == 4][k % samples];
+    }
+    return l;
+}
+
+/* An edge counts its zero when it is a top or left one, so that pixels on a shared edge belong to exactly one triangle. */
+static float edge_threshold(double a, double b) { return a > 0 || (a == 0 && b > 0) ? 0.0f : FLT_MIN; }
+
+static void rasterise(const render_pass *p, render_scratch *s, const render_setup *t, uint32_t number, int ox, int oy,
+                      const tile_lanes *l)
+{
+    int x0 = t->x0 - ox, x1 = t->x1 - ox, y0 = t->y0 - oy, y1 = t->y1 - oy;
+    x0 = x0 < 0 ? 0 : x0;
+    y0 = y0 < 0 ? 0 : y0;
+    x1 = x1 > TILE ? TILE : x1;
+    y1 = y1 > TILE ? TILE : y1;
+    x0 &= -l->step;
+    vf a[3], b[3], c[3], threshold[3];
+    int edges = 0;
+    double plane[3] = { 0, 0, 0 };
+    for (int e = 0; e < 3; e++) {
+        double ea = t->edge[e][0], eb = t->edge[e][1], ec = t->edge[e][2] + ea * ox + eb * oy;
+        plane[0] += ea;
+        plane[1] += eb;
+        plane[2] += ec;
+        /* An edge that the whole rectangle clears, by more than float can lose, needs no test. */
+        double least = ec + (ea < 0 ? ea * x1 : ea * x0) + (eb < 0 ? eb * y1 : eb * y0);
+        if (least > 1e-5 * (fabs(ea) * TILE + fabs(eb) * TILE + fabs(ec)))
+            continue;
+        a[edges] = vf_splat((float)ea);
+        b[edges] = vf_splat((float)eb);
+        c[edges] = vf_splat((float)ec);
+        threshold[edges++] = vf_splat(edge_threshold(ea, eb));
+    }
+    vf za = vf_splat((float)(plane[0] * t->inverse_det)), zb = vf_splat((float)(plane[1] * t->inverse_det));
+    vf zc = vf_splat((float)(plane[2] * t->inverse_det)), z_max = vf_splat(p->inverse_near);
+    vi num = vi_splat((int32_t)number);
+    for (int y = y0; y < y1; y++) {
+        vf py = l->y + (float)y;
+        vf row[3], z_row = zb * py;
+        for (int e = 0; e < edges; e++)
+            row[e] = b[e] * py;
+        float *z_line = s->z + (size_t)y * TILE * l->samples;
+        uint32_t *id_line = s->id + (size_t)y * TILE * l->samples;
+        for (int x = x0; x < x1; x += l->step) {
+            vf px = l->x + (float)x;
+            vf z = (zc + za * px) + z_row;
+            float *z_at = z_line + (size_t)x * l->samples;
+            vf old = vf_load(z_at);
+            vi inside = (z > old) & (z <= z_max);
+            for (int e = 0; e < edges; e++)
+                inside &= ((c[e] + a[e] * px) + row[e]) >= threshold[e];
+            if (!vi_any(inside))
+                continue;
+            uint32_t *id_at = id_line + (size_t)x * l->samples;
+            vf_store(z_at, vf_select(inside, z, old));
+            vi_store(id_at, vi_select(inside, num, vi_load(id_at)));
+        }
+    }
+}
+
+static void clear(render_scratch *s, int samples)
+{
+    size_t n = (size_t)TILE * TILE * samples;
+    memset(s->z, 0, n * sizeof *s->z);
+    memset(s->id, 0xff, n * sizeof *s->id);
+}
+
+static void visibility(const render_pass *p, render_scratch *s, int tile, int samples)
+{
+    int ox = tile % p->tiles_x * TILE, oy = tile / p->tiles_x * TILE;
+    tile_lanes l = lanes_for(samples);
+    clear(s, samples);
+    uint32_t number = 0;
+    for (int k = 0; k < p->slot_count; k++) {
+        const render_slot *slot = &p->slots[k];
+        for (uint32_t i = slot->starts[tile]; i < slot->starts[tile + 1]; i++)
+            rasterise(p, s, &slot->setups[slot->bins[i]], number++, ox, oy, &l);
+    }
+}
+
+/* ---- labels: the sample in the middle of the pixel, as it is */
+
+static void labels(const render_pass *p, render_scratch *s, int tile)
+{
+    int ox = tile % p->tiles_x * TILE, oy = tile / p->tiles_x * TILE;
+    int w = p->width - ox < TILE ? p->width - ox : TILE, h = p->height - oy < TILE ? p->height - oy : TILE;
+    for (int y = 0; y < h; y++) {
+        size_t row = (size_t)(oy + y) * p->width + ox;
+        for (int x = 0; x < w; x++) {
+            uint32_t n = s->id[y * TILE + x];
+            uint8_t tag = SCENE_TAG_SKY;
+            uint32_t id = 0;
+            if (n != NOTHING) {
+                const render_setup *t = s->setups[n];
+                const render_item *item = &p->items[t->item];
+                const scene_triangle *tri = &item->part->triangles[t->triangle];
+                const scene_instance *in = item->instance;
+                tag = in && in->tag ? in->tag : tri->tag;
+                id = in && in->id ? in->id : tri->instance;
+            }
+            if (p->out.tag)
+                p->out.tag[row + x] = tag;
+            if (p->out.id)
+                p->out.id[row + x] = id;
+            if (p->out.depth)
+                p->out.depth[row + x] = n == NOTHING ? INFINITY : 1.0f / s->z[y * TILE + x];
+        }
+    }
+}
+
+/* ---- 2. jobs */
+
+/* Record of a visible triangle: planes over (x, y) in the tile of 1/w, u/w, v/w, normal/w, light/w, then its material.
+ *   [0..7] factor of x   [8..15] factor of y   [16..23] constant
+ *   [24..26] colour  [27] gloss  [28] emission  [29] texture layer (int)  [30] 1 = lets light through  [31] 1 = can be wet */
+enum { R_Z, R_U, R_V, R_NX, R_NY, R_NZ, R_LIGHT, R_RED = 24, R_GLOSS = 27, R_EMISSION, R_LAYER, R_LEAF, R_WET };
+
+static void corner_attributes(const render_item *item, const render_setup *t, const scene_vertex *v, double u0, double v0,
+                              double scale, double a[8])
+{
+    double n[3] = { v->normal[0], v->normal[1], v->normal[2] }, sign = t->flipped ? -1.0 / 32767 : 1.0 / 32767;
+    if (item->instance) {
+        double m[3];
+        for (int k = 0; k < 3; k++)
+            m[k] = item->normal[k][0] * n[0] + item->normal[k][1] * n[1] + item->normal[k][2] * n[2];
+        memcpy(n, m, sizeof n);
+    }
+    a[0] = 1;
+    a[1] = v->uv[0] * scale - u0;
+    a[2] = v->uv[1] * scale - v0;
+    a[3] = n[0] * sign;
+    a[4] = n[1] * sign;
+    a[5] = n[2] * sign;
+    a[6] = v->light * (1.0 / 65535);
+    a[7] = 0;
+}
+
+static void fill_record(const render_pass *p, const render_setup *t, int ox, int oy, float *r)
+{
+    const render_item *item = &p->items[t->item];
+    const scene_triangle *tri = &item->part->triangles[t->triangle];
+    const scene_vertex *v[3];
+    for (int k = 0; k < 3; k++)
+        v[k] = &item->part->vertices[tri->vertex[k]];
+    const scene_material *m = &p->scene->materials[tri->material];
+    double scale = 1.0 / scene_texture_repeat_m(m->texture);
+    /* Whole repeats are dropped, so that float keeps its digits far from the origin. */
+    double u0 = floor(v[0]->uv[0] * scale), v0 = floor(v[0]->uv[1] * scale);
+    double attribute[3][8];
+    for (int k = 0; k < 3; k++)
+        corner_attributes(item, t, v[k], u0, v0, scale, attribute[k]);
+    for (int k = 0; k < 3; k++) {
+        double e[3];
+        for (int i = 0; i < 3; i++) {
+            const double *q = t->edge[i];
+            e[i] = (k < 2 ? q[k] : q[2] + q[0] * ox + q[1] * oy) * t->inverse_det;
+        }
+        for (int j = 0; j < 8; j++)
+            r[k * 8 + j] = (float)((e[0] * attribute[0][j] + e[1] * attribute[1][j]) + e[2] * attribute[2][j]);
+    }
+    const float *rgb = m->rgb;
+    if (m->texture == SCENE_CAR_PAINT && item->instance)
+        rgb = item->instance->tint;
+    memcpy(r + R_RED, rgb, 3 * sizeof *r);
+    r[R_GLOSS] = m->gloss;
+    r[R_EMISSION] = m->emission;
+    int32_t layer = (int32_t)m->texture * TEXTURE_TEXELS;
+    memcpy(r + R_LAYER, &layer, sizeof layer);
+    r[R_LEAF] = m->texture == SCENE_LEAF;
+    r[R_WET] = m->texture == SCENE_ASPHALT || m->texture == SCENE_PAINT || m->texture == SCENE_PAVING ||
+               m->texture == SCENE_CONCRETE || m->texture == SCENE_ROOF;
+}
+
+static uint32_t record_for(const render_pass *p, render_scratch *s, uint32_t n, int ox, int oy)
+{
+    if (s->record_of[n] != NOTHING)
+        return s->record_of[n];
+    if (s->record_count == s->record_capacity) {
+        uint32_t wanted = s->record_capacity ? s->record_capacity * 2 : 1024;
+        float *moved = realloc(s->records, (size_t)wanted * RECORD_FLOATS * sizeof *moved);
+        if (!moved) {
+            s->failed = true;
+            return 0;
+        }
+        s->records = moved;
+        s->record_capacity = wanted;
+    }
+    fill_record(p, s->setups[n], ox, oy, s->records + (size_t)s->record_count * RECORD_FLOATS);
+    return s->record_of[n] = s->record_count++;
+}
+
+/* Surfaces are listed from the front of the arrays, sky from the back. Returns the number of surface jobs. */
+static int make_jobs(const render_pass *p, render_scratch *s, int tile, int samples, int *sky)
+{
+    int ox = tile % p->tiles_x * TILE, oy = tile / p->tiles_x * TILE, jobs = 0;
+    int w = p->width - ox < TILE ? p->width - ox : TILE, h = p->height - oy < TILE ? p->height - oy : TILE;
+    *sky = 0;
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++) {
+            const uint32_t *id = s->id + (size_t)(y * TILE + x) * samples;
+            uint32_t left = (1u << samples) - 1;
+            while (left) { /* one turn per distinct triangle; nearly always one */
+                int k = __builtin_ctz(left), at;
+                uint32_t n = id[k], mine = 0;
+                float sx = 0, sy = 0, count = 0;
+                for (int j = k; j < samples; j++)
+                    if (id[j] == n) {
+                        mine |= 1u << j;
+                        sx += sample_x[samples == 4][j];
+                        sy += sample_y[samples == 4][j];
+                        count++;
+                    }
+                left &= ~mine;
+                if (n == NOTHING) {
+                    at = JOBS_MAX - 1 - (*sky)++;
+                    s->job_record[at] = 0;
+                } else {
+                    at = jobs++;
+                    s->job_record[at] = record_for(p, s, n, ox, oy) * RECORD_FLOATS;
+                }
+                s->job_pixel[at] = (uint16_t)(y * TILE + x);
+                s->job_x[at] = (float)x + sx / count;
+                s->job_y[at] = (float)y + sy / count;
+                s->job_weight[at] = count / (float)samples;
+            }
+        }
+    return jobs;
+}
+
+/* ---- 3. light */
+
+typedef struct v3 {
+    vf x, y, z;
+} v3;
+static inline vf dot3(v3 a, v3 b) { return a.x * b.x + a.y * b.y + a.z * b.z; }
+static inline vf dot3f(v3 a, const float b[3]) { return a.x * b[0] + a.y * b[1] + a.z * b[2]; }
+static inline v3 scale3(v3 a, vf k) { return (v3){ a.x * k, a.y * k, a.z * k }; }
+static inline v3 mix3(v3 a, v3 b, vf t) { return (v3){ a.x + (b.x - a.x) * t, a.y + (b.y - a.y) * t, a.z + (b.z - a.z) * t }; }
+static inline v3 splat3(const float c[3]) { return (v3){ vf_splat(c[0]), vf_splat(c[1]), vf_splat(c[2]) }; }
+static inline vf smooth(vf x, float lo, float hi)
+{
+    vf t = vf_saturate((x - lo) * (1.0f / (hi - lo)));
+    return t * t * (3.0f - 2.0f * t);
+}
+
+/* Clear sky in direction d (unit), and its glow around the sun. Below the horizon: the sunlit ground. */
+static v3 sky_gradient(const render_environment *e, v3 d)
+{
+    vf up = vf_saturate(d.z), curve = vf_sqrt(up);
+    v3 c = mix3(splat3(e->horizon_rgb), splat3(e->zenith_rgb), vf_saturate(curve * 1.15f - 0.08f));
+    vf towards = vf_saturate(dot3f(d, e->sun_direction)), t2 = towards * towards, t8 = t2 * t2 * t2 * t2;
+    vf glow = t8 * 0.16f * (1.0f - e->cloud_cover * 0.8f);
+    c = (v3){ c.x + glow * e->sun_rgb[0], c.y + glow * e->sun_rgb[1], c.z + glow * e->sun_rgb[2] };
+    return mix3(c, splat3(e->ground_rgb), vf_saturate(d.z * -12.0f));
+}
+
+static vf cloud_sample(const float *clouds, vf u, vf v)
+{
+    u = (u - vf_floor(u)) * (float)CLOUD_SIZE;
+    v = (v - vf_floor(v)) * (float)CLOUD_SIZE;
+    vf fu = vf_floor(u), fv = vf_floor(v), tu = u - fu, tv = v - fv;
+    vi x0 = vi_of(fu) & (CLOUD_SIZE - 1), x1 = (x0 + 1) & (CLOUD_SIZE - 1);
+    vi y0 = (vi_of(fv) & (CLOUD_SIZE - 1)) * CLOUD_SIZE, y1 = (y0 + CLOUD_SIZE) & (CLOUD_SIZE * CLOUD_SIZE - 1);
+    vf a = vf_gather(clouds, y0 + x0), b = vf_gather(clouds, y0 + x1);
+    vf c = vf_gather(clouds, y1 + x0), d = vf_gather(clouds, y1 + x1);
+    a = a + (b - a) * tu;
+    c = c + (d - c) * tu;
+    return a + (c - a) * tv;
+}
+
+static v3 sky(const render_pass *p, v3 d)
+{
+    const render_environment *e = &p->environment;
+    v3 c = sky_gradient(e, d);
+    vf towards = dot3f(d, e->sun_direction);
+    /* The disc is a quarter degree in radius; its halo hides in the clouds. */
+    vf disc = smooth(towards, 0.99980f, 0.99993f) * 12.0f + smooth(towards, 0.985f, 1.0004f) * 0.55f;
+    vf cover = vf_splat(0);
+    if (e->cloud_cover > 0) {
+        vf k = 0.55f / (vf_max(d.z, vf_splat(0)) + 0.16f);
+        vf u = d.x * k + e->cloud_offset_m[0] * 1e-4f, v = d.y * k + e->cloud_offset_m[1] * 1e-4f;
+        vf density =
+            cloud_sample(p->clouds, u, v) * 0.68f + cloud_sample(p->clouds, u * 3.7f + 0.31f, v * 3.7f + 0.17f) * 0.32f;
+        float least = 0.80f - 0.95f * e->cloud_cover;
+        vf body = (density - least) * 3.2f;
+        cover = vf_saturate(body);
+        cover = cover * cover * (3.0f - 2.0f * cover) * vf_saturate(d.z * 9.0f - 0.1f);
+        cover = vf_max(cover, vf_splat(e->cloud_cover > 0.9f ? (e->cloud_cover - 0.9f) * 10.0f : 0.0f));
+        vf shade = 1.0f - vf_saturate(body * 0.35f) * 0.45f;
+        v3 cloud = scale3(splat3(e->cloud_rgb), shade);
+        vf lining = vf_saturate(towards) * (1.0f - cover) * 0.6f;
+        cloud = (v3){ cloud.x + lining * e->sun_rgb[0], cloud.y + lining * e->sun_rgb[1], cloud.z + lining * e->sun_rgb[2] };
+        c = mix3(c, cloud, cover);
+    }
+    disc = disc * (1.0f - cover) * (1.0f - cover) * vf_saturate(d.z * 40.0f + 0.2f);
+    c = (v3){ c.x + disc * e->sun_rgb[0], c.y + disc * e->sun_rgb[1], c.z + disc * e->sun_rgb[2] };
+    /* Fog fills the lower sky. */
+    if (e->fog_density_per_m > 0) {
+        vf path = 220.0f / (vf_max(d.z, vf_splat(0)) + 0.02f);
+        vf clear = vf_exp2(vf_min(path, vf_splat(9000)) * (-1.4427f * e->fog_density_per_m));
+        c = mix3(splat3(e->horizon_rgb), c, clear);
+    }
+    return c;
+}
+
+/* Trilinear sample of the surface pictures. rgb: factor on the material's colour; a: share of glass. */
+static void texture(const uint32_t *textures, vi layer, vf u, vf v, vf lod, v3 *rgb, vf *a)
+{
+    static const int32_t level_start[16] = { 0,     65536, 81920, 86016, 87040, 87296, 87360, 87376,
+                                             87380, 87380, 87380, 87380, 87380, 87380, 87380, 87380 };
+    lod = vf_clamp(lod, 0, TEXTURE_LEVELS - 1.001f);
+    vi level = vi_of(lod);
+    vf blend = lod - vf_of(level);
+    u = u - vf_floor(u);
+    v = v - vf_floor(v);
+    vf sum[4] = { { 0 }, { 0 }, { 0 }, { 0 } };
+    for (int k = 0; k < 2; k++) {
+        vi size = vi_splat(TEXTURE_SIZE) >> level, mask = size - 1;
+        vf pu = u * vf_of(size) - 0.5f, pv = v * vf_of(size) - 0.5f;
+        vf fu = vf_floor(pu), fv = vf_floor(pv), tu = pu - fu, tv = pv - fv;
+        vi x0 = vi_of(fu) & mask, x1 = (x0 + 1) & mask, iy = vi_of(fv);
+        vi base = layer + vi_gather(level_start, level);
+        vi y0 = base + (iy & mask) * size, y1 = base + ((iy + 1) & mask) * size;
+        vf share = blend;
+        if (k == 0)
+            share = 1.0f - blend;
+        vf w11 = tu * tv * share, w10 = tv * share - w11, w01 = tu * share - w11, w00 = share - tu * share - w10;
+        vi t00 = vi_gather(textures, y0 + x0), t01 = vi_gather(textures, y0 + x1);
+        vi t10 = vi_gather(textures, y1 + x0), t11 = vi_gather(textures, y1 + x1);
+        for (int c = 0; c < 4; c++) {
+            int shift = 8 * c;
+            sum[c] += (vf_of((t00 >> shift) & 255) * w00 + vf_of((t01 >> shift) & 255) * w01) +
+                      (vf_of((t10 >> shift) & 255) * w10 + vf_of((t11 >> shift) & 255) * w11);
+        }
+        level = vi_select(level < TEXTURE_LEVELS - 1, level + 1, level);
+    }
+    const float unit = 1.4142135f / 255;
+    for (int c = 0; c < 3; c++)
+        sum[c] = sum[c] * unit;
+    *rgb = (v3){ sum[0] * sum[0], sum[1] * sum[1], sum[2] * sum[2] };
+    *a = sum[3] * (1.0f / 255);
+}
+
+/* Share of sunlight that reaches a camera-relative world point: four neighbouring texels, weighted by distance. */
+static vf sunlit(const render_shadow_lookup *l, v3 at, vf distance)
+{
+    vf s = at.x * l->across_s[0] + at.y * l->across_s[1] + at.z * l->across_s[2] + l->origin_s;
+    vf t = at.x * l->across_t[0] + at.y * l->across_t[1] + at.z * l->across_t[2] + l->origin_t;
+    vi valid = (s >= 0) & (s < SHADOW_GRID) & (t >= 0) & (t < SHADOW_GRID) & (distance < l->range_m);
+    s = vf_select(valid, s, vf_splat(0));
+    t = vf_select(valid, t, vf_splat(0));
+    vf fs = vf_floor(s), ft = vf_floor(t);
+    vi piece = vi_gather(l->piece, vi_of(ft) * SHADOW_GRID + vi_of(fs));
+    valid &= piece >= 0;
+    piece = vi_select(valid, piece, vi_splat(0));
+    vf x = (s - fs) * (float)SHADOW_TEXELS + (SHADOW_BORDER - 0.5f),
+       y = (t - ft) * (float)SHADOW_TEXELS + (SHADOW_BORDER - 0.5f);
+    vf fx = vf_floor(x), fy = vf_floor(y), wx = x - fx, wy = y - fy;
+    vf height = vf_clamp(at.z * l->height_scale + l->height_origin, 0, 65535);
+    vi h = vi_of(height), texel = piece + vi_of(fy) * SHADOW_PITCH + vi_of(fx);
+    vi upper = vi_gather2(l->maps, texel), lower = vi_gather2(l->maps, texel + SHADOW_PITCH);
+    /* A true comparison is -1. */
+    vf l00 = -vf_of((upper & 65535) <= h), l01 = -vf_of(((upper >> 16) & 65535) <= h);
+    vf l10 = -vf_of((lower & 65535) <= h), l11 = -vf_of(((lower >> 16) & 65535) <= h);
+    l00 = l00 + (l01 - l00) * wx;
+    l10 = l10 + (l11 - l10) * wx;
+    vf lit = l00 + (l10 - l00) * wy;
+    vf fade = vf_saturate((distance - 0.85f * l->range_m) * (1.0f / (0.15f * l->range_m)));
+    lit = lit + (1.0f - lit) * fade;
+    return vf_select(valid, lit, vf_splat(1));
+}
+
+static v3 tone_curve(v3 c, float exposure) /* Narkowicz's fit of the ACES film curve */
+{
+    vf *x[3] = { &c.x, &c.y, &c.z };
+    for (int k = 0; k < 3; k++) {
+        vf v = *x[k] * exposure;
+        *x[k] = vf_saturate(v * (2.51f * v + 0.03f) / (v * (2.43f * v + 0.59f) + 0.14f));
+    }
+    return c;
+}
+
+typedef struct field_reader { /* fields of the records of LANES jobs: one load when all lanes share a record */
+    const float *records;
+    vi offset;
+    int32_t first;
+    int uniform;
+} field_reader;
+
+static inline vf field(const field_reader *f, int k)
+{
+    return f->uniform ? vf_splat(f->records[f->first + k]) : vf_gather(f->records + k, f->offset);
+}
+
+static v3 surface(const render_pass *p, const field_reader *f, vf x, vf y, v3 ray)
+{
+    const render_environment *e = &p->environment;
+    vf za = field(f, R_Z), zb = field(f, R_Z + 8);
+    vf w = 1.0f / (field(f, R_Z + 16) + za * x + zb * y);
+    vf ua = field(f, R_U), ub = field(f, R_U + 8), va = field(f, R_V), vb = field(f, R_V + 8);
+    vf u = (field(f, R_U + 16) + ua * x + ub * y) * w, v = (field(f, R_V + 16) + va * x + vb * y) * w;
+    /* Footprint of the pixel in texels: along the screen's axes, then a compromise between the longer and the shorter. */
+    vf size = w * (float)TEXTURE_SIZE;
+    vf ux = (ua - u * za) * size, vx = (va - v * za) * size, uy = (ub - u * zb) * size, vy = (vb - v * zb) * size;
+    vf dx = ux * ux + vx * vx, dy = uy * uy + vy * vy;
+    vf longer = vf_max(vf_max(dx, dy), vf_splat(1e-12f)), shorter = vf_max(vf_min(dx, dy), longer * (1.0f / 16));
+    vf lod = 0.25f * vf_log2(longer) + 0.25f * vf_log2(shorter);
+    v3 grain;
+    vf glass;
+    texture(p->textures, (vi)field(f, R_LAYER), u, v, lod, &grain, &glass);
+
+    v3 n = { field(f, R_NX + 16) + field(f, R_NX) * x + field(f, R_NX + 8) * y,
+             field(f, R_NY + 16) + field(f, R_NY) * x + field(f, R_NY + 8) * y,
+             field(f, R_NZ + 16) + field(f, R_NZ) * x + field(f, R_NZ + 8) * y };
+    n = scale3(n, 1.0f / vf_sqrt(vf_max(dot3(n, n), vf_splat(1e-30f))));
+    vf open = vf_saturate((field(f, R_LIGHT + 16) + field(f, R_LIGHT) * x + field(f, R_LIGHT + 8) * y) * w);
+    v3 at = scale3(ray, w);
+    vf distance = vf_sqrt(dot3(at, at));
+    v3 eye = scale3(at, -1.0f / vf_max(distance, vf_splat(1e-6f)));
+
+    /* colour: glass in a picture keeps its own */
+    v3 base = { field(f, R_RED), field(f, R_RED + 1), field(f, R_RED + 2) };
+    vf wall = 1.0f - glass;
+    v3 albedo = { grain.x * (base.x * wall + glass * 0.5f), grain.y * (base.y * wall + glass * 0.5f),
+                  grain.z * (base.z * wall + glass * 0.5f) };
+    vf gloss = field(f, R_GLOSS) * wall + glass * 0.9f;
+    if (e->wetness > 0) {
+        vf wet = field(f, R_WET) * vf_saturate(n.z) * e->wetness;
+        albedo = scale3(albedo, 1.0f - 0.5f * wet);
+        gloss = vf_max(gloss, wet * 0.75f);
+    }
+
+    /* light */
+    vf leaf = field(f, R_LEAF);
+    vf facing = dot3f(n, e->sun_direction);
+    vf sun = vf_max(facing, vf_splat(0)) * (1.0f - leaf) + leaf * (0.30f + 0.45f * vf_abs(facing));
+    vf lit = vf_splat(1);
+    if (p->shadow.on) {
+        /* Off the surface, further where the sun grazes it: texels are 10 cm wide. */
+        vf off = 0.06f + 0.10f * (1.0f - vf_saturate(facing));
+        v3 lifted = { at.x + n.x * off, at.y + n.y * off, at.z + n.z * off };
+        lit = sunlit(&p->shadow, lifted, distance);
+        lit = lit + (1.0f - lit) * leaf * 0.25f;
+    }
+    vf direct = sun * lit * (0.55f + 0.45f * open);
+    vf up = n.z * 0.5f + 0.5f;
+    v3 light = mix3(splat3(e->ground_rgb),
+                    scale3(mix3(splat3(e->zenith_rgb), splat3(e->horizon_rgb), vf_splat(0.4f)), vf_splat(1.0f)), up);
+    light = (v3){ light.x * open + direct * e->sun_rgb[0], light.y * open + direct * e->sun_rgb[1],
+                  light.z * open + direct * e->sun_rgb[2] };
+    vf emission = field(f, R_EMISSION);
+    v3 c = { albedo.x * light.x + base.x * emission, albedo.y * light.y + base.y * emission,
+             albedo.z * light.z + base.z * emission };
+
+    /* reflection of the sky and of the sun, Schlick's Fresnel term */
+    if (vi_any(gloss > 0.01f)) {
+        vf cosine = dot3(n, eye);
+        v3 mirrored = { n.x * 2.0f * cosine - eye.x, n.y * 2.0f * cosine - eye.y, n.z * 2.0f * cosine - eye.z };
+        vf k = 1.0f - vf_saturate(cosine), k2 = k * k;
+        vf share = gloss * (0.05f + 0.6f * k2 * k2 * k);
+        v3 image = sky_gradient(e, mirrored);
+        vf spot = vf_saturate(dot3f(mirrored, e->sun_direction)), s2 = spot * spot, s4 = s2 * s2, s16 = s4 * s4 * s4 * s4;
+        vf shine = gloss * gloss * lit * (s16 * s16 * s16 * s16) * 1.2f;
+        c = (v3){ c.x + share * image.x * open + shine * e->sun_rgb[0], c.y + share * image.y * open + shine * e->sun_rgb[1],
+                  c.z + share * image.z * open + shine * e->sun_rgb[2] };
+    }
+    if (e->fog_density_per_m > 0) {
+        vf path = vf_max(distance - e->fog_start_m, vf_splat(0));
+        vf clear = vf_exp2(path * (-1.4427f * e->fog_density_per_m));
+        vf towards = vf_saturate(-dot3f(eye, e->sun_direction)), t2 = towards * towards, t4 = t2 * t2;
+        v3 air = splat3(e->horizon_rgb);
+        vf glow = t4 * 0.15f;
+        air = (v3){ air.x + glow * e->sun_rgb[0], air.y + glow * e->sun_rgb[1], air.z + glow * e->sun_rgb[2] };
+        c = mix3(air, c, clear);
+    }
+    return c;
+}
+
+static void shade(const render_pass *p, render_scratch *s, int tile, int from, int to, bool is_sky)
+{
+    float ox = (float)(tile % p->tiles_x * TILE), oy = (float)(tile / p->tiles_x * TILE);
+    for (int i = from; i < to; i += LANES) {
+        vf x = vf_load(s->job_x + i), y = vf_load(s->job_y + i), weight = vf_load(s->job_weight + i);
+        vf ix = x + ox, iy = y + oy;
+        v3 ray = { p->ray_0[0] + ix * p->ray_x[0] + iy * p->ray_y[0], p->ray_0[1] + ix * p->ray_x[1] + iy * p->ray_y[1],
+                   p->ray_0[2] + ix * p->ray_x[2] + iy * p->ray_y[2] };
+        v3 c;
+        if (is_sky) {
+            c = sky(p, scale3(ray, 1.0f / vf_sqrt(dot3(ray, ray))));
+        } else {
+            field_reader f = { s->records, vi_load(s->job_record + i), (int32_t)s->job_record[i], 0 };
+            f.uniform = !vi_any(f.offset != f.first);
+            c = surface(p, &f, x, y, ray);
+        }
+        c = tone_curve(c, p->environment.exposure);
+        c = scale3(c, weight);
+        for (int k = 0; k < LANES && i + k < to; k++) { /* neighbouring jobs may share a pixel */
+            int pixel = s->job_pixel[i + k];
+            s->colour[0][pixel] += c.x[k];
+            s->colour[1][pixel] += c.y[k];
+            s->colour[2][pixel] += c.z[k];
+        }
+    }
+}
+
+/* ---- 4. bytes */
+
+static vi display_code(vf c) /* sRGB curve by three roots, error < 0.3 of a step */
+{
+    vf s1 = vf_sqrt(c), s2 = vf_sqrt(s1), s3 = vf_sqrt(s2);
+    vf v = 0.662002687f * s1 + 0.684122060f * s2 - 0.323583601f * s3 - 0.0225411470f * c;
+    return vi_of(vf_saturate(v) * 255.0f + 0.5f);
+}
+
+static void resolve(const render_pass *p, const render_scratch *s, int tile)
+{
+    int ox = tile % p->tiles_x * TILE, oy = tile / p->tiles_x * TILE;
+    int w = p->width - ox < TILE ? p->width - ox : TILE, h = p->height - oy < TILE ? p->height - oy : TILE;
+    for (int y = 0; y < h; y++) {
+        uint8_t *row = p->out.bgra + ((size_t)(oy + y) * p->width + ox) * 4;
+        for (int x = 0; x < w; x += LANES) {
+            size_t at = (size_t)y * TILE + x;
+            vi r = display_code(vf_load(s->colour[0] + at)), g = display_code(vf_load(s->colour[1] + at));
+            vi b = display_code(vf_load(s->colour[2] + at));
+            vi packed = b | (g << 8) | (r << 16) | (int32_t)0xff000000;
+            if (w - x >= LANES)
+                vi_store(row + 4 * (size_t)x, packed);
+            else
+                memcpy(row + 4 * (size_t)x, &packed, 4 * (size_t)(w - x));
+        }
+    }
+}
+
+/* ---- the tile */
+
+static bool reserve(render_scratch *s, uint32_t triangles)
+{
+    if (triangles <= s->setup_capacity)
+        return true;
+    uint32_t wanted = triangles + triangles / 2 + 256;
+    const render_setup **setups = realloc(s->setups, (size_t)wanted * sizeof *setups);
+    s->setups = setups ? setups : s->setups;
+    uint32_t *record_of = realloc(s->record_of, (size_t)wanted * sizeof *record_of);
+    s->record_of = record_of ? record_of : s->record_of;
+    if (!setups || !record_of)
+        return false;
+    s->setup_capacity = wanted;
+    return true;
+}
+
+static void draw_tile(const render_pass *p, render_scratch *s, int tile)
+{
+    uint32_t triangles = 0, n = 0;
+    for (int k = 0; k < p->slot_count; k++)
+        triangles += p->slots[k].starts[tile + 1] - p->slots[k].starts[tile];
+    if (!reserve(s, triangles)) {
+        s->failed = true;
+        return;
+    }
+    for (int k = 0; k < p->slot_count; k++) {
+        const render_slot *slot = &p->slots[k];
+        for (uint32_t i = slot->starts[tile]; i < slot->starts[tile + 1]; i++)
+            s->setups[n++] = &slot->setups[slot->bins[i]];
+    }
+    bool want_labels = p->out.tag || p->out.id || p->out.depth;
+    int samples = p->out.bgra && p->antialias ? 4 : 1;
+    visibility(p, s, tile, samples);
+    if (want_labels && samples == 1)
+        labels(p, s, tile);
+    if (p->out.bgra) {
+        int sky_jobs;
+        memset(s->record_of, 0xff, (size_t)triangles * sizeof *s->record_of);
+        memset(s->colour, 0, sizeof s->colour);
+        s->record_count = 0;
+        int jobs = make_jobs(p, s, tile, samples, &sky_jobs);
+        if (s->failed)
+            return;
+        for (int k = 0; k < LANES; k++) /* lanes behind the last job repeat it, their results are dropped */
+            if (jobs > 0 && jobs + k < JOBS_MAX - sky_jobs) {
+                s->job_record[jobs + k] = s->job_record[jobs - 1];
+                s->job_x[jobs + k] = s->job_x[jobs - 1];
+                s->job_y[jobs + k] = s->job_y[jobs - 1];
+            }
+        for (int k = 0; k < 16; k++) {
+            s->job_x[JOBS_MAX + k] = s->job_y[JOBS_MAX + k] = s->job_weight[JOBS_MAX + k] = 0;
+            s->job_record[JOBS_MAX + k] = 0;
+        }
+        shade(p, s, tile, 0, jobs, false);
+        shade(p, s, tile, JOBS_MAX - sky_jobs, JOBS_MAX, true);
+        resolve(p, s, tile);
+    }
+    if (want_labels && samples != 1) {
+        visibility(p, s, tile, 1);
+        labels(p, s, tile);
+    }
+}

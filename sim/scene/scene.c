@@ -1,0 +1,345 @@
+/* sim/scene/scene.c — materials, static triangles sorted into chunks, meshes for instances, rays through all of them. */
+#include "sim/scene/scene.h"
+#include "sim/scene/bvh.h"
+#include <assert.h>
+#include <float.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct scene_build {
+    scene_mesh all; /* static triangles before they are sorted */
+    uint32_t material_capacity, mesh_capacity;
+    bool failed;
+};
+
+scene *scene_create(base_error *err)
+{
+    scene *s = calloc(1, sizeof *s);
+    struct scene_build *build = calloc(1, sizeof *build);
+    if (!s || !build) {
+        free(s);
+        free(build);
+        base_fail(err, BASE_MEMORY, "scene: out of memory");
+        return NULL;
+    }
+    s->build = build;
+    return s;
+}
+
+static void part_free(scene_part *p)
+{
+    free(p->vertices);
+    free(p->triangles);
+    free(p->nodes);
+    free(p->order);
+}
+
+void scene_destroy(scene *s)
+{
+    if (!s)
+        return;
+    if (s->build) {
+        scene_mesh_free(&s->build->all);
+        free(s->build);
+    }
+    for (uint32_t i = 0; i < s->mesh_count; i++)
+        part_free(&s->meshes[i]);
+    part_free(&s->world);
+    free(s->meshes);
+    free(s->chunks);
+    free(s->materials);
+    free(s);
+}
+
+static bool same_material(const scene_material *a, const scene_material *b)
+{
+    return a->rgb[0] == b->rgb[0] && a->rgb[1] == b->rgb[1] && a->rgb[2] == b->rgb[2] && a->texture == b->texture &&
+           a->gloss == b->gloss && a->emission == b->emission;
+}
+
+uint16_t scene_material_add(scene *s, scene_material m)
+{
+    assert(!s->finished && m.texture >= 0 && m.texture < SCENE_TEXTURE_COUNT);
+    for (uint32_t i = 0; i < s->material_count; i++)
+        if (same_material(&s->materials[i], &m))
+            return (uint16_t)i;
+    if (s->material_count == s->build->material_capacity) {
+        uint32_t wanted = s->material_count ? s->material_count * 2 : 64;
+        scene_material *moved = s->material_count < 65535 ? realloc(s->materials, (size_t)wanted * sizeof *s->materials) : NULL;
+        if (!moved) {
+            s->build->failed = true;
+            return 0;
+        }
+        s->materials = moved;
+        s->build->material_capacity = wanted;
+    }
+    s->materials[s->material_count] = m;
+    return (uint16_t)s->material_count++;
+}
+
+bool scene_add_static(scene *s, scene_mesh *m, base_error *err)
+{
+    assert(!s->finished);
+    scene_mesh *all = &s->build->all;
+    if (all->vertex_count == 0 && !all->failed) {
+        scene_mesh_free(all);
+        *all = *m;
+        *m = (scene_mesh){ 0 };
+    } else {
+        scene_mesh_append(all, m, NULL);
+        scene_mesh_free(m);
+    }
+    if (all->failed)
+        return base_fail(err, BASE_MEMORY, "scene: no memory for %u static triangles", all->triangle_count);
+    return true;
+}
+
+bool scene_add_mesh(scene *s, scene_mesh *m, int *mesh, base_error *err)
+{
+    assert(!s->finished);
+    if (!m->failed && s->mesh_count == s->build->mesh_capacity) {
+        uint32_t wanted = s->mesh_count ? s->mesh_count * 2 : 16;
+        scene_part *moved = realloc(s->meshes, (size_t)wanted * sizeof *s->meshes);
+        if (moved) {
+            s->meshes = moved;
+            s->build->mesh_capacity = wanted;
+        } else {
+            m->failed = true;
+        }
+    }
+    if (m->failed) {
+        scene_mesh_free(m);
+        return base_fail(err, BASE_MEMORY, "scene: no memory for mesh %u", s->mesh_count);
+    }
+    scene_part *p = &s->meshes[s->mesh_count];
+    *p = (scene_part){
+        .vertices = m->vertices, .triangles = m->triangles, .vertex_count = m->vertex_count, .triangle_count = m->triangle_count
+    };
+    *m = (scene_mesh){ 0 };
+    *mesh = (int)s->mesh_count++;
+    return true;
+}
+
+/* ---- chunks: cells of a square grid, row by row; a triangle belongs to the cell of its middle */
+
+typedef struct cell_key {
+    uint32_t cell, triangle;
+} cell_key;
+
+static int compare_cells(const void *a, const void *b)
+{
+    const cell_key *x = a, *y = b;
+    if (x->cell != y->cell)
+        return x->cell < y->cell ? -1 : 1;
+    return x->triangle < y->triangle ? -1 : x->triangle > y->triangle;
+}
+
+static void bounds_point(scene_bounds *b, const float *x)
+{
+    for (int k = 0; k < 3; k++) {
+        b->lo[k] = x[k] < b->lo[k] ? x[k] : b->lo[k];
+        b->hi[k] = x[k] > b->hi[k] ? x[k] : b->hi[k];
+    }
+}
+
+static double middle(const scene_mesh *m, const scene_triangle *t, int axis)
+{
+    return ((double)m->vertices[t->vertex[0]].position[axis] + m->vertices[t->vertex[1]].position[axis] +
+            m->vertices[t->vertex[2]].position[axis]) /
+           3;
+}
+
+/* Cells of all triangles, sorted. A map 100 km across still gives fewer than 2^32 cells of 2 m. */
+static cell_key *sort_cells(const scene_mesh *m, double chunk_m)
+{
+    cell_key *keys = malloc((size_t)m->triangle_count * sizeof *keys);
+    double low[2] = { DBL_MAX, DBL_MAX }, high[2] = { -DBL_MAX, -DBL_MAX };
+    if (!keys)
+        return NULL;
+    for (uint32_t i = 0; i < m->triangle_count; i++)
+        for (int k = 0; k < 2; k++) {
+            low[k] = fmin(low[k], middle(m, &m->triangles[i], k));
+            high[k] = fmax(high[k], middle(m, &m->triangles[i], k));
+        }
+    while ((floor((high[0] - low[0]) / chunk_m) + 1) * (floor((high[1] - low[1]) / chunk_m) + 1) > 4e9)
+        chunk_m *= 2;
+    uint32_t columns = (uint32_t)((high[0] - low[0]) / chunk_m) + 1;
+    for (uint32_t i = 0; i < m->triangle_count; i++) {
+        uint32_t x = (uint32_t)((middle(m, &m->triangles[i], 0) - low[0]) / chunk_m);
+        uint32_t y = (uint32_t)((middle(m, &m->triangles[i], 1) - low[1]) / chunk_m);
+        keys[i] = (cell_key){ y * columns + x, i };
+    }
+    qsort(keys, m->triangle_count, sizeof *keys, compare_cells);
+    return keys;
+}
+
+/* Copy the triangles in order of their cells; a vertex used in several cells is copied into each. */
+static bool fill_chunks(scene *s, const scene_mesh *m, const cell_key *keys)
+{
+    uint32_t n = m->triangle_count, chunk_capacity = 0;
+    for (uint32_t i = 0; i < n; i++)
+        chunk_capacity += i == 0 || keys[i].cell != keys[i - 1].cell;
+    uint32_t *moved_to = malloc((size_t)m->vertex_count * sizeof *moved_to);
+    uint32_t *in_chunk = malloc((size_t)m->vertex_count * sizeof *in_chunk);
+    scene_mesh sorted = { 0 };
+    s->chunks = calloc(chunk_capacity, sizeof *s->chunks);
+    bool good = moved_to && in_chunk && s->chunks;
+    if (good)
+        memset(in_chunk, 0xff, (size_t)m->vertex_count * sizeof *in_chunk);
+    for (uint32_t i = 0; i < n && good; i++) {
+        if (i == 0 || keys[i].cell != keys[i - 1].cell) {
+            scene_chunk fresh = { .first_triangle = i,
+                                  .first_vertex = sorted.vertex_count,
+                                  .bounds = { { FLT_MAX, FLT_MAX, FLT_MAX }, { -FLT_MAX, -FLT_MAX, -FLT_MAX } } };
+            s->chunks[s->chunk_count++] = fresh;
+        }
+        scene_chunk *c = &s->chunks[s->chunk_count - 1];
+        const scene_triangle *t = &m->triangles[keys[i].triangle];
+        uint32_t v[3];
+        for (int k = 0; k < 3; k++) {
+            uint32_t old = t->vertex[k];
+            if (in_chunk[old] != s->chunk_count) {
+                in_chunk[old] = s->chunk_count;
+                moved_to[old] = scene_mesh_vertex(&sorted, (base_vec3){ 0, 0, 0 }, (base_vec3){ 0, 0, 0 }, 0, 0, 0);
+                if (!sorted.failed)
+                    sorted.vertices[moved_to[old]] = m->vertices[old];
+                c->vertex_count++;
+                bounds_point(&c->bounds, m->vertices[old].position);
+            }
+            v[k] = moved_to[old];
+        }
+        scene_mesh_triangle(&sorted, v[0], v[1], v[2], (scene_surface){ t->material, t->tag, t->flags, t->instance });
+        c->triangle_count++;
+        good = !sorted.failed;
+    }
+    free(moved_to);
+    free(in_chunk);
+    s->world.vertices = sorted.vertices;
+    s->world.triangles = sorted.triangles;
+    s->world.vertex_count = sorted.vertex_count;
+    s->world.triangle_count = sorted.triangle_count;
+    return good;
+}
+
+bool scene_finish(scene *s, double chunk_m, base_error *err)
+{
+    assert(!s->finished);
+    struct scene_build *b = s->build;
+    if (b->failed || b->all.failed)
+        return base_fail(err, BASE_MEMORY, "scene: out of memory while it was built (%u materials, %u triangles)",
+                         s->material_count, b->all.triangle_count);
+    if (b->all.triangle_count) {
+        cell_key *keys = sort_cells(&b->all, chunk_m > 0 ? chunk_m : 48);
+        bool good = keys && fill_chunks(s, &b->all, keys);
+        free(keys);
+        if (!good)
+            return base_fail(err, BASE_MEMORY, "scene: no memory to sort %u triangles", b->all.triangle_count);
+    }
+    scene_mesh_free(&b->all);
+    free(b);
+    s->build = NULL;
+    if (!scene_bvh_build(&s->world, err))
+        return false;
+    for (uint32_t i = 0; i < s->mesh_count; i++)
+        if (!scene_bvh_build(&s->meshes[i], err))
+            return false;
+    s->finished = true;
+    return true;
+}
+
+/* ---- rays */
+
+static base_vec3 plane_normal(const scene_part *p, uint32_t triangle)
+{
+    base_vec3 x[3];
+    for (int k = 0; k < 3; k++) {
+        const float *v = p->vertices[p->triangles[triangle].vertex[k]].position;
+        x[k] = (base_vec3){ v[0], v[1], v[2] };
+    }
+    return base_vec3_cross(base_vec3_sub(x[1], x[0]), base_vec3_sub(x[2], x[0]));
+}
+
+static base_vec3 unit_against(base_vec3 n, base_vec3 direction)
+{
+    double length = base_vec3_length(n);
+    if (length == 0)
+        return (base_vec3){ 0, 0, 1 };
+    return base_vec3_scale(n, (base_vec3_dot(n, direction) > 0 ? -1 : 1) / length);
+}
+
+static base_vec3 instance_scale(const scene_instance *i)
+{
+    return (base_vec3){ i->scale.x != 0 ? i->scale.x : 1, i->scale.y != 0 ? i->scale.y : 1, i->scale.z != 0 ? i->scale.z : 1 };
+}
+
+static void fill_static_hit(const scene *s, const scene_bvh_hit *h, base_vec3 origin, base_vec3 direction, scene_hit *hit)
+{
+    const scene_triangle *t = &s->world.triangles[h->triangle];
+    *hit = (scene_hit){ .distance_m = h->t,
+                        .point = base_vec3_add(origin, base_vec3_scale(direction, h->t)),
+                        .normal = unit_against(plane_normal(&s->world, h->triangle), direction),
+                        .tag = t->tag,
+                        .instance = t->instance,
+                        .dynamic = -1,
+                        .triangle = h->triangle };
+}
+
+bool scene_ray(const scene *s, const scene_instance *instances, int instance_count, base_vec3 origin, base_vec3 direction,
+               double max_m, scene_hit *hit)
+{
+    assert(s->finished);
+    double length = base_vec3_length(direction);
+    if (!(length > 0) || !(max_m >= 0))
+        return false;
+    direction = base_vec3_scale(direction, 1 / length);
+    scene_bvh_hit best = { max_m, UINT32_MAX };
+    int dynamic = -1;
+    bool found = scene_bvh_ray(&s->world, origin, direction, UINT32_MAX, &best);
+    for (int i = 0; i < instance_count; i++) {
+        const scene_instance *in = &instances[i];
+        base_mat3 r = base_rotation_matrix(in->pose.rotation);
+        base_vec3 k = instance_scale(in);
+        base_vec3 o = base_mat3_apply_inverse(&r, base_vec3_sub(origin, in->pose.location));
+        base_vec3 d = base_mat3_apply_inverse(&r, direction);
+        /* Dividing by the scale keeps t: the ray's parameter is the world's distance in metres. */
+        o = (base_vec3){ o.x / k.x, o.y / k.y, o.z / k.z };
+        d = (base_vec3){ d.x / k.x, d.y / k.y, d.z / k.z };
+        scene_bvh_hit h = { best.t, UINT32_MAX };
+        if (scene_bvh_ray(&s->meshes[in->mesh], o, d, UINT32_MAX, &h) && (!found || h.t < best.t)) {
+            best = h;
+            dynamic = i;
+            found = true;
+        }
+    }
+    if (!found || !hit)
+        return found;
+    if (dynamic < 0) {
+        fill_static_hit(s, &best, origin, direction, hit);
+        return true;
+    }
+    const scene_instance *in = &instances[dynamic];
+    const scene_part *p = &s->meshes[in->mesh];
+    base_mat3 r = base_rotation_matrix(in->pose.rotation);
+    base_vec3 k = instance_scale(in), n = plane_normal(p, best.triangle);
+    n = base_mat3_apply(&r, (base_vec3){ n.x / k.x, n.y / k.y, n.z / k.z });
+    *hit = (scene_hit){ .distance_m = best.t,
+                        .point = base_vec3_add(origin, base_vec3_scale(direction, best.t)),
+                        .normal = unit_against(n, direction),
+                        .tag = in->tag ? in->tag : p->triangles[best.triangle].tag,
+                        .instance = in->id ? in->id : p->triangles[best.triangle].instance,
+                        .dynamic = dynamic,
+                        .triangle = best.triangle };
+    return true;
+}
+
+bool scene_ground(const scene *s, double x, double y, double from_z, uint32_t tag_mask, scene_hit *hit)
+{
+    assert(s->finished);
+    base_vec3 origin = { x, y, from_z }, down = { 0, 0, -1 };
+    scene_bvh_hit best = { 1e6, UINT32_MAX };
+    if (!scene_bvh_ray(&s->world, origin, down, tag_mask, &best))
+        return false;
+    if (hit)
+        fill_static_hit(s, &best, origin, down, hit);
+    return true;
+}

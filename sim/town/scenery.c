@@ -1,0 +1,94 @@
+/* sim/town/scenery.c — from a road map to a finished scene, step by step. */
+#include "sim/town/scenery_internal.h"
+#include <stdlib.h>
+
+/* Reflectances are linear. Asphalt of 0.10 to 0.13 is what a dry city street shows. */
+static const scene_material materials[MATERIAL_COUNT] = {
+    [MATERIAL_ASPHALT] = { { 0.118f, 0.116f, 0.113f }, SCENE_ASPHALT, 0.02f, 0 },
+    [MATERIAL_SHOULDER] = { { 0.142f, 0.139f, 0.133f }, SCENE_ASPHALT, 0.02f, 0 },
+    [MATERIAL_WHITE_PAINT] = { { 0.70f, 0.70f, 0.68f }, SCENE_PAINT, 0.03f, 0 },
+    [MATERIAL_YELLOW_PAINT] = { { 0.72f, 0.49f, 0.085f }, SCENE_PAINT, 0.03f, 0 },
+    [MATERIAL_BLUE_PAINT] = { { 0.05f, 0.12f, 0.50f }, SCENE_PAINT, 0.03f, 0 },
+    [MATERIAL_GREEN_PAINT] = { { 0.05f, 0.36f, 0.12f }, SCENE_PAINT, 0.03f, 0 },
+    [MATERIAL_RED_PAINT] = { { 0.50f, 0.06f, 0.05f }, SCENE_PAINT, 0.03f, 0 },
+    [MATERIAL_PAVING] = { { 0.36f, 0.35f, 0.33f }, SCENE_PAVING, 0.02f, 0 },
+    [MATERIAL_KERB] = { { 0.40f, 0.39f, 0.37f }, SCENE_CONCRETE, 0.02f, 0 },
+    [MATERIAL_GRASS] = { { 0.072f, 0.098f, 0.028f }, SCENE_GRASS, 0, 0 },
+    [MATERIAL_ROOF] = { { 0.20f, 0.195f, 0.19f }, SCENE_ROOF, 0, 0 },
+    [MATERIAL_ROOF_TILES] = { { 0.30f, 0.13f, 0.085f }, SCENE_BRICK, 0, 0 },
+    [MATERIAL_BARK] = { { 0.125f, 0.090f, 0.062f }, SCENE_BARK, 0, 0 },
+    [MATERIAL_LEAF] = { { 0.085f, 0.150f, 0.032f }, SCENE_LEAF, 0, 0 },
+    [MATERIAL_LEAF_DARK] = { { 0.050f, 0.100f, 0.030f }, SCENE_LEAF, 0, 0 },
+    [MATERIAL_LEAF_LIGHT] = { { 0.150f, 0.190f, 0.040f }, SCENE_LEAF, 0, 0 },
+    [MATERIAL_POLE] = { { 0.17f, 0.175f, 0.18f }, SCENE_METAL, 0.15f, 0 },
+    [MATERIAL_WOOD] = { { 0.26f, 0.19f, 0.125f }, SCENE_WOOD, 0, 0 },
+    [MATERIAL_WHITE] = { { 0.66f, 0.65f, 0.62f }, SCENE_PLAIN, 0.05f, 0 },
+    [MATERIAL_BLACK] = { { 0.022f, 0.022f, 0.024f }, SCENE_PLAIN, 0.1f, 0 },
+    [MATERIAL_LAMP] = { { 0.60f, 0.60f, 0.56f }, SCENE_PLAIN, 0.3f, 0 },
+    [MATERIAL_RED_LIGHT] = { { 1.0f, 0.06f, 0.03f }, SCENE_PLAIN, 0.3f, 2.2f },
+    [MATERIAL_YELLOW_LIGHT] = { { 1.0f, 0.55f, 0.03f }, SCENE_PLAIN, 0.3f, 2.2f },
+    [MATERIAL_GREEN_LIGHT] = { { 0.05f, 1.0f, 0.35f }, SCENE_PLAIN, 0.3f, 1.8f },
+    [MATERIAL_DARK_LENS] = { { 0.045f, 0.045f, 0.04f }, SCENE_PLAIN, 0.3f, 0 },
+    [MATERIAL_HOUSING] = { { 0.55f, 0.36f, 0.03f }, SCENE_PLAIN, 0.1f, 0 },
+    [MATERIAL_CAR_PAINT] = { { 0.35f, 0.35f, 0.36f }, SCENE_CAR_PAINT, 0.8f, 0 },
+    [MATERIAL_CAR_GLASS] = { { 0.018f, 0.021f, 0.024f }, SCENE_GLASS, 1.0f, 0 },
+    [MATERIAL_TYRE] = { { 0.022f, 0.022f, 0.022f }, SCENE_RUBBER, 0, 0 },
+    [MATERIAL_RIM] = { { 0.34f, 0.34f, 0.35f }, SCENE_METAL, 0.4f, 0 },
+    [MATERIAL_HEADLIGHT] = { { 0.78f, 0.80f, 0.82f }, SCENE_PLAIN, 0.7f, 0 },
+    [MATERIAL_TAILLIGHT] = { { 0.42f, 0.018f, 0.015f }, SCENE_PLAIN, 0.5f, 0.12f },
+    [MATERIAL_SKIN] = { { 0.42f, 0.26f, 0.19f }, SCENE_PLAIN, 0, 0 },
+    [MATERIAL_CLOTH] = { { 0.30f, 0.30f, 0.32f }, SCENE_CAR_PAINT, 0, 0 },
+    [MATERIAL_TROUSERS] = { { 0.06f, 0.07f, 0.10f }, SCENE_PLAIN, 0, 0 },
+};
+
+void scenery_materials_add(town_scenery *t)
+{
+    for (int i = 0; i < MATERIAL_COUNT; i++)
+        t->material[i] = scene_material_add(t->scene, materials[i]);
+}
+
+static bool build_world(town_scenery *t, base_error *err)
+{
+    scene_mesh m = { 0 };
+    bool good = t->map ? scenery_roads_build(t, &m, err) && scenery_raster_build(t, &m, err) &&
+                             scenery_ground_build(t, &m, err) && scenery_objects_build(t, &m, err)
+                       : scenery_plain_build(t, &m, err);
+    good = good && scene_add_static(t->scene, &m, err);
+    scene_mesh_free(&m);
+    free(t->footprint.quads);
+    t->footprint = (scenery_footprint){ 0 };
+    scenery_raster_free(&t->raster);
+    return good;
+}
+
+town_scenery *town_scenery_build(const road_map *map, uint64_t seed, base_error *err)
+{
+    town_scenery *t = calloc(1, sizeof *t);
+    if (!t) {
+        base_fail(err, BASE_MEMORY, "scenery: out of memory");
+        return NULL;
+    }
+    t->map = map;
+    t->seed = seed;
+    t->scene = scene_create(err);
+    if (t->scene) {
+        scenery_materials_add(t);
+        if (scenery_bodies_build(t, err) && build_world(t, err) && scene_finish(t->scene, 0, err))
+            return t;
+    }
+    town_scenery_destroy(t);
+    return NULL;
+}
+
+void town_scenery_destroy(town_scenery *t)
+{
+    if (!t)
+        return;
+    scene_destroy(t->scene);
+    scenery_raster_free(&t->raster);
+    free(t->footprint.quads);
+    free(t->lights);
+    free(t);
+}
+
+const scene *town_scenery_scene(const town_scenery *t) { return t->scene; }

@@ -1,0 +1,389 @@
+/* sim/town/scenery_ground.c — a raster of what is paved, the gaps that roads enclose, and the ground around them.
+ *
+ * The raster (half a metre per cell) knows for each cell what lies there, at what height, and how far the nearest pavement is: an
+ * exact enough Euclidean distance by propagating offsets (Danielsson, Euclidean distance mapping, 1980). The ground
+ * meets the pavement's edge 3 cm below it, dips under it, and rolls into low hills further out. */
+#include "sim/town/scenery_internal.h"
+#include "base/random.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define MARGIN_M    260.0
+#define FINE_M      2.0
+#define COARSE_M    16.0
+#define FINE_BAND_M 5.0
+#define CELLS_MAX   ((size_t)12 << 20)
+
+/* ---- raster */
+
+void scenery_raster_free(scenery_raster *r)
+{
+    free(r->kind);
+    free(r->level);
+    free(r->outside_m);
+    free(r->taken);
+    *r = (scenery_raster){ 0 };
+}
+
+int scenery_cell(const scenery_raster *r, double x, double y)
+{
+    double fx = floor((x - r->x0) / r->cell_m), fy = floor((y - r->y0) / r->cell_m);
+    if (!(fx >= 0) || !(fx < r->width) || !(fy >= 0) || !(fy < r->height))
+        return -1;
+    return (int)fy * r->width + (int)fx;
+}
+
+static bool inside_quad(const scenery_quad *q, double x, double y, double *z)
+{
+    /* As two triangles 0 1 2 and 0 2 3, from either side. */
+    for (int half = 0; half < 2; half++) {
+        int a = 0, b = half ? 2 : 1, c = half ? 3 : 2;
+        double abx = q->x[b] - q->x[a], aby = q->y[b] - q->y[a], acx = q->x[c] - q->x[a], acy = q->y[c] - q->y[a];
+        double det = abx * acy - aby * acx, px = x - q->x[a], py = y - q->y[a];
+        if (fabs(det) < 1e-9)
+            continue;
+        double u = (px * acy - py * acx) / det, v = (abx * py - aby * px) / det;
+        if (u >= -1e-6 && v >= -1e-6 && u + v <= 1 + 1e-6) {
+            *z = q->z[a] + u * (q->z[b] - q->z[a]) + v * (q->z[c] - q->z[a]);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void paint_quad(scenery_raster *r, const scenery_quad *q)
+{
+    float lo[2] = { q->x[0], q->y[0] }, hi[2] = { q->x[0], q->y[0] };
+    for (int k = 1; k < 4; k++) {
+        lo[0] = fminf(lo[0], q->x[k]);
+        hi[0] = fmaxf(hi[0], q->x[k]);
+        lo[1] = fminf(lo[1], q->y[k]);
+        hi[1] = fmaxf(hi[1], q->y[k]);
+    }
+    int x0 = (int)floor((lo[0] - r->x0) / r->cell_m), x1 = (int)floor((hi[0] - r->x0) / r->cell_m);
+    int y0 = (int)floor((lo[1] - r->y0) / r->cell_m), y1 = (int)floor((hi[1] - r->y0) / r->cell_m);
+    for (int y = y0 < 0 ? 0 : y0; y <= y1 && y < r->height; y++)
+        for (int x = x0 < 0 ? 0 : x0; x <= x1 && x < r->width; x++) {
+            double z;
+            size_t at = (size_t)y * r->width + x;
+            if (!inside_quad(q, r->x0 + (x + 0.5) * r->cell_m, r->y0 + (y + 0.5) * r->cell_m, &z))
+                continue;
+            /* Roads win over sidewalks, the lower of two levels over the higher (bridges stay free-standing). */
+            if (r->kind[at] == PAVED_NONE || q->kind < r->kind[at]) {
+                r->kind[at] = q->kind;
+                r->level[at] = (float)z;
+            }
+        }
+}
+
+/* Distances and levels for cells without pavement, from the nearest cell with some. */
+static bool spread(scenery_raster *r, base_error *err)
+{
+    size_t n = (size_t)r->width * r->height;
+    int16_t(*to)[2] = malloc(n * sizeof *to);
+    if (!to)
+        return base_fail(err, BASE_MEMORY, "scenery: no memory for a raster of %zu cells", n);
+    const int16_t far_away = 16000;
+    for (size_t i = 0; i < n; i++)
+        to[i][0] = to[i][1] = r->kind[i] != PAVED_NONE ? 0 : far_away;
+    int w = r->width, h = r->height;
+    for (int pass = 0; pass < 2; pass++) {
+        static const int8_t around[2][4][2] = { { { -1, 0 }, { 0, -1 }, { -1, -1 }, { 1, -1 } },
+                                                { { 1, 0 }, { 0, 1 }, { 1, 1 }, { -1, 1 } } };
+        for (int j = 0; j < h; j++)
+            for (int i = 0; i < w; i++) {
+                int x = pass ? w - 1 - i : i, y = pass ? h - 1 - j : j;
+                int16_t *me = to[(size_t)y * w + x];
+                for (int k = 0; k < 4; k++) {
+                    int nx = x + around[pass][k][0], ny = y + around[pass][k][1];
+                    if (nx < 0 || nx >= w || ny < 0 || ny >= h)
+                        continue;
+                    const int16_t *other = to[(size_t)ny * w + nx];
+                    if (other[0] == far_away)
+                        continue;
+                    int dx = other[0] + around[pass][k][0], dy = other[1] + around[pass][k][1];
+                    if (me[0] == far_away || dx * dx + dy * dy < me[0] * me[0] + me[1] * me[1]) {
+                        me[0] = (int16_t)dx;
+                        me[1] = (int16_t)dy;
+                    }
+                }
+            }
+    }
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++) {
+            size_t at = (size_t)y * w + x;
+            if (to[at][0] == far_away)
+                continue;
+            r->outside_m[at] = (float)(r->cell_m * sqrt((double)to[at][0] * to[at][0] + (double)to[at][1] * to[at][1]));
+            if (r->kind[at] == PAVED_NONE)
+                r->level[at] = r->level[(size_t)(y + to[at][1]) * w + x + to[at][0]];
+        }
+    free(to);
+    return true;
+}
+
+/* Connected unpaved areas below 80 m2 that do not reach the raster's rim (slivers inside junctions) become asphalt: a quad
+ * per run of cells, one cell wider on each side and 1 cm low, so that the real surfaces cover its ragged rim. */
+static bool fill_gaps(town_scenery *t, scene_mesh *m, base_error *err)
+{
+    scenery_raster *r = &t->raster;
+    size_t n = (size_t)r->width * r->height;
+    size_t limit = (size_t)(80 / (r->cell_m * r->cell_m));
+    uint8_t *seen = calloc(n, 1);
+    uint32_t *stack = malloc(n * sizeof *stack), *area = malloc(n * sizeof *area);
+    bool good = seen && stack && area;
+    scene_surface s = scenery_surface(t, MATERIAL_ASPHALT, SCENE_TAG_ROADS, SCENE_NO_SHADOW);
+    for (size_t start = 0; good && start < n; start++) {
+        if (seen[start] || r->kind[start] != PAVED_NONE)
+            continue;
+        size_t top = 0, count = 0;
+        bool rim = false, walk = false;
+        stack[top++] = (uint32_t)start;
+        seen[start] = 1;
+        while (top) {
+            uint32_t at = stack[--top];
+            int x = (int)(at % (uint32_t)r->width), y = (int)(at / (uint32_t)r->width);
+            area[count++] = at;
+            for (int k = 0; k < 4; k++) {
+                int nx = x + (k == 0) - (k == 1), ny = y + (k == 2) - (k == 3);
+                if (nx < 0 || nx >= r->width || ny < 0 || ny >= r->height) {
+                    rim = true;
+                    continue;
+                }
+                uint32_t next = (uint32_t)(ny * r->width + nx);
+                walk = walk || r->kind[next] == PAVED_WALK;
+                if (!seen[next] && r->kind[next] == PAVED_NONE) {
+                    seen[next] = 1;
+                    stack[top++] = next;
+                }
+            }
+        }
+        if (rim || walk || count > limit)
+            continue;
+        for (size_t k = 0; k < count; k++) {
+            uint32_t at = area[k];
+            double x = r->x0 + (at % (uint32_t)r->width) * r->cell_m, y = r->y0 + (at / (uint32_t)r->width) * r->cell_m;
+            double z = r->level[at] - 0.01, e = r->cell_m;
+            uint32_t v = scene_mesh_vertex(m, (base_vec3){ x - e, y - e, z }, (base_vec3){ 0, 0, 1 }, x - e, y - e, 1);
+            scene_mesh_vertex(m, (base_vec3){ x + 2 * e, y - e, z }, (base_vec3){ 0, 0, 1 }, x + 2 * e, y - e, 1);
+            scene_mesh_vertex(m, (base_vec3){ x + 2 * e, y + 2 * e, z }, (base_vec3){ 0, 0, 1 }, x + 2 * e, y + 2 * e, 1);
+            scene_mesh_vertex(m, (base_vec3){ x - e, y + 2 * e, z }, (base_vec3){ 0, 0, 1 }, x - e, y + 2 * e, 1);
+            scene_mesh_triangle(m, v, v + 1, v + 2, s);
+            scene_mesh_triangle(m, v, v + 2, v + 3, s);
+            r->kind[at] = PAVED_ROAD;
+            r->outside_m[at] = 0;
+        }
+    }
+    free(seen);
+    free(stack);
+    free(area);
+    return good || base_fail(err, BASE_MEMORY, "scenery: no memory for a raster of %zu cells", n);
+}
+
+bool scenery_raster_build(town_scenery *t, scene_mesh *m, base_error *err)
+{
+    scenery_raster *r = &t->raster;
+    const scenery_footprint *f = &t->footprint;
+    double lo[2] = { 1e30, 1e30 }, hi[2] = { -1e30, -1e30 };
+    for (size_t i = 0; i < f->count; i++)
+        for (int k = 0; k < 4; k++) {
+            lo[0] = fmin(lo[0], f->quads[i].x[k]);
+            hi[0] = fmax(hi[0], f->quads[i].x[k]);
+            lo[1] = fmin(lo[1], f->quads[i].y[k]);
+            hi[1] = fmax(hi[1], f->quads[i].y[k]);
+        }
+    if (!f->count)
+        lo[0] = lo[1] = hi[0] = hi[1] = 0;
+    r->cell_m = 0.5;
+    for (int k = 0; k < 2; k++) {
+        lo[k] = COARSE_M * floor((lo[k] - MARGIN_M) / COARSE_M);
+        hi[k] = COARSE_M * ceil((hi[k] + MARGIN_M) / COARSE_M);
+    }
+    while ((hi[0] - lo[0]) / r->cell_m * ((hi[1] - lo[1]) / r->cell_m) > CELLS_MAX)
+        r->cell_m *= 2;
+    r->x0 = lo[0];
+    r->y0 = lo[1];
+    r->width = (int)lrint((hi[0] - lo[0]) / r->cell_m);
+    r->height = (int)lrint((hi[1] - lo[1]) / r->cell_m);
+    size_t n = (size_t)r->width * r->height;
+    r->kind = calloc(n, 1);
+    r->taken = calloc(n, 1);
+    r->level = calloc(n, sizeof *r->level);
+    r->outside_m = calloc(n, sizeof *r->outside_m);
+    if (!r->kind || !r->taken || !r->level || !r->outside_m)
+        return base_fail(err, BASE_MEMORY, "scenery: no memory for a raster of %zu cells", n);
+    for (size_t i = 0; i < f->count; i++)
+        paint_quad(r, &f->quads[i]);
+    return spread(r, err) && fill_gaps(t, m, err);
+}
+
+/* ---- ground */
+
+static double lattice(uint64_t seed, int64_t x, int64_t y)
+{
+    base_random d = base_random_start(seed, "ground", (uint64_t)x, (uint64_t)y);
+    return base_random_uniform(&d);
+}
+
+static double hills(uint64_t seed, double x, double y, double cell)
+{
+    double fx = x / cell, fy = y / cell;
+    double ix = floor(fx), iy = floor(fy), tx = fx - ix, ty = fy - iy;
+    tx = tx * tx * (3 - 2 * tx);
+    ty = ty * ty * (3 - 2 * ty);
+    int64_t i = (int64_t)ix, j = (int64_t)iy;
+    double a = lattice(seed, i, j), b = lattice(seed, i + 1, j), c = lattice(seed, i, j + 1), d = lattice(seed, i + 1, j + 1);
+    return (a + (b - a) * tx) * (1 - ty) + (c + (d - c) * tx) * ty;
+}
+
+double scenery_ground_z(const town_scenery *t, double x, double y)
+{
+    const scenery_raster *r = &t->raster;
+    x = fmax(r->x0, fmin(r->x0 + r->width * r->cell_m - 1e-6, x));
+    y = fmax(r->y0, fmin(r->y0 + r->height * r->cell_m - 1e-6, y));
+    int at = scenery_cell(r, x, y);
+    if (at < 0)
+        return 0;
+    double d = r->outside_m[at], z = r->level[at] - 0.03;
+    if (r->kind[at] != PAVED_NONE)
+        return z - 0.30;
+    double rise = fmax(0, fmin(1, (d - 25) / 150));
+    z += rise * rise * (3 - 2 * rise) * (14 * hills(t->seed, x, y, 110) + 4 * hills(t->seed + 1, x, y, 45) - 3);
+    return z + fmin(1, d / 12) * 0.25 * (hills(t->seed + 2, x, y, 9) - 0.5);
+}
+
+typedef struct ground_grid { /* coarse cells; some are divided into fine ones */
+    const town_scenery *town;
+    scene_mesh *mesh;
+    double x0, y0;
+    int width, height;
+    uint8_t *fine; /* [height][width] 1 = divided */
+    scene_surface surface;
+} ground_grid;
+
+static uint32_t ground_vertex(ground_grid *g, double x, double y)
+{
+    double e = 1.5, z = scenery_ground_z(g->town, x, y);
+    double dx = scenery_ground_z(g->town, x + e, y) - scenery_ground_z(g->town, x - e, y);
+    double dy = scenery_ground_z(g->town, x, y + e) - scenery_ground_z(g->town, x, y - e);
+    base_vec3 n = { -dx / (2 * e), -dy / (2 * e), 1 };
+    if (fabs(dx) + fabs(dy) > 0.2 && scenery_cell(&g->town->raster, x, y) >= 0) {
+        int at = scenery_cell(&g->town->raster, x, y);
+        if (g->town->raster.outside_m[at] < 4) /* beside the pavement: the dip under it must not darken the grass */
+            n = (base_vec3){ 0, 0, 1 };
+    }
+    return scene_mesh_vertex(g->mesh, (base_vec3){ x, y, z }, n, x, y, 1);
+}
+
+static bool cell_is_fine(const ground_grid *g, int i, int j)
+{
+    return i >= 0 && j >= 0 && i < g->width && j < g->height && g->fine[j * g->width + i];
+}
+
+/* Is the whole fine cell under pavement? Then nothing of the ground can show. */
+static bool hidden_cell(const scenery_raster *r, double x, double y)
+{
+    for (double dy = -0.5; dy <= FINE_M + 0.5; dy += 0.5)
+        for (double dx = -0.5; dx <= FINE_M + 0.5; dx += 0.5) {
+            int at = scenery_cell(r, x + dx, y + dy);
+            if (at < 0 || r->kind[at] == PAVED_NONE)
+                return false;
+        }
+    return true;
+}
+
+static void fine_cell(ground_grid *g, double x, double y)
+{
+    enum { STEPS = (int)(COARSE_M / FINE_M) };
+    uint32_t v[STEPS + 1][STEPS + 1];
+    bool made[STEPS + 1][STEPS + 1];
+    memset(made, 0, sizeof made);
+    for (int j = 0; j < STEPS; j++)
+        for (int i = 0; i < STEPS; i++) {
+            if (hidden_cell(&g->town->raster, x + i * FINE_M, y + j * FINE_M))
+                continue;
+            for (int c = 0; c < 4; c++) {
+                int p = i + (c & 1), q = j + (c >> 1);
+                if (!made[q][p]) {
+                    v[q][p] = ground_vertex(g, x + p * FINE_M, y + q * FINE_M);
+                    made[q][p] = true;
+                }
+            }
+            scene_mesh_triangle(g->mesh, v[j][i], v[j][i + 1], v[j + 1][i + 1], g->surface);
+            scene_mesh_triangle(g->mesh, v[j][i], v[j + 1][i + 1], v[j + 1][i], g->surface);
+        }
+}
+
+/* A fan around the middle; along fine neighbours it takes their vertices, so that no crack opens. */
+static void coarse_cell(ground_grid *g, int i, int j)
+{
+    double x = g->x0 + i * COARSE_M, y = g->y0 + j * COARSE_M;
+    static const int8_t corner[5][2] = { { 0, 0 }, { 1, 0 }, { 1, 1 }, { 0, 1 }, { 0, 0 } }; /* clockwise from above */
+    static const int8_t beside[4][2] = { { 0, -1 }, { 1, 0 }, { 0, 1 }, { -1, 0 } };
+    uint32_t middle = ground_vertex(g, x + COARSE_M / 2, y + COARSE_M / 2), first = 0, last = 0;
+    for (int side = 0; side < 4; side++) {
+        int steps = cell_is_fine(g, i + beside[side][0], j + beside[side][1]) ? (int)(COARSE_M / FINE_M) : 1;
+        for (int k = 0; k < steps; k++) {
+            double a = (double)k / steps;
+            double px = x + COARSE_M * (corner[side][0] + a * (corner[side + 1][0] - corner[side][0]));
+            double py = y + COARSE_M * (corner[side][1] + a * (corner[side + 1][1] - corner[side][1]));
+            uint32_t v = ground_vertex(g, px, py);
+            if (side == 0 && k == 0)
+                first = v;
+            else
+                scene_mesh_triangle(g->mesh, middle, last, v, g->surface);
+            last = v;
+        }
+    }
+    scene_mesh_triangle(g->mesh, middle, last, first, g->surface);
+}
+
+static bool near_pavement(const scenery_raster *r, double x, double y)
+{
+    for (double dy = 0; dy <= COARSE_M; dy += 2)
+        for (double dx = 0; dx <= COARSE_M; dx += 2) {
+            int at = scenery_cell(r, fmin(x + dx, r->x0 + r->width * r->cell_m - 0.1),
+                                  fmin(y + dy, r->y0 + r->height * r->cell_m - 0.1));
+            if (at >= 0 && r->outside_m[at] < FINE_BAND_M)
+                return true;
+        }
+    return false;
+}
+
+bool scenery_ground_build(town_scenery *t, scene_mesh *m, base_error *err)
+{
+    const scenery_raster *r = &t->raster;
+    ground_grid g = { .town = t,
+                      .mesh = m,
+                      .x0 = r->x0,
+                      .y0 = r->y0,
+                      .width = (int)lrint(r->width * r->cell_m / COARSE_M),
+                      .height = (int)lrint(r->height * r->cell_m / COARSE_M),
+                      .surface = scenery_surface(t, MATERIAL_GRASS, SCENE_TAG_TERRAIN, SCENE_NO_SHADOW) };
+    g.fine = calloc((size_t)g.width * g.height + 1, 1);
+    if (!g.fine)
+        return base_fail(err, BASE_MEMORY, "scenery: no memory for the ground");
+    for (int j = 0; j < g.height; j++)
+        for (int i = 0; i < g.width; i++)
+            g.fine[j * g.width + i] = near_pavement(r, g.x0 + i * COARSE_M, g.y0 + j * COARSE_M);
+    for (int j = 0; j < g.height; j++)
+        for (int i = 0; i < g.width; i++)
+            if (g.fine[j * g.width + i])
+                fine_cell(&g, g.x0 + i * COARSE_M, g.y0 + j * COARSE_M);
+            else
+                coarse_cell(&g, i, j);
+    free(g.fine);
+    return !m->failed || base_fail(err, BASE_MEMORY, "scenery: no memory for the ground");
+}
+
+bool scenery_plain_build(town_scenery *t, scene_mesh *m, base_error *err)
+{
+    scene_surface s = scenery_surface(t, MATERIAL_ASPHALT, SCENE_TAG_GROUND, SCENE_NO_SHADOW);
+    for (int j = -20; j < 20; j++)
+        for (int i = -20; i < 20; i++) {
+            double x = i * 50.0, y = j * 50.0;
+            scene_mesh_quad(m, (base_vec3){ x, y, 0 }, (base_vec3){ x + 50, y, 0 }, (base_vec3){ x + 50, y + 50, 0 },
+                            (base_vec3){ x, y + 50, 0 }, x, y, s);
+        }
+    return !m->failed || base_fail(err, BASE_MEMORY, "scenery: no memory for the ground");
+}

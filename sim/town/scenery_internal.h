@@ -1,0 +1,113 @@
+/* sim/town/scenery_internal.h — what the scenery builders share.
+ *
+ *   scenery.c          order of building, the public functions
+ *   scenery_road.c     lanes, marks, kerbs -> strips of surface, and the footprint they leave
+ *   scenery_ground.c   footprint -> raster of what is paved, distances, the ground around it
+ *   scenery_place.c    buildings, trees, lamps, fences and signals where the raster leaves room
+ *   scenery_body.c     cars, wheels, walkers, lamps of traffic lights */
+#ifndef SIM_TOWN_SCENERY_INTERNAL_H
+#define SIM_TOWN_SCENERY_INTERNAL_H
+#include "sim/town/scenery.h"
+
+/* Materials by name, so that builders need not know numbers. */
+typedef enum scenery_material {
+    MATERIAL_ASPHALT,
+    MATERIAL_SHOULDER,
+    MATERIAL_WHITE_PAINT,
+    MATERIAL_YELLOW_PAINT,
+    MATERIAL_BLUE_PAINT,
+    MATERIAL_GREEN_PAINT,
+    MATERIAL_RED_PAINT,
+    MATERIAL_PAVING,
+    MATERIAL_KERB,
+    MATERIAL_GRASS,
+    MATERIAL_ROOF,
+    MATERIAL_ROOF_TILES,
+    MATERIAL_BARK,
+    MATERIAL_LEAF,
+    MATERIAL_LEAF_DARK,
+    MATERIAL_LEAF_LIGHT,
+    MATERIAL_POLE,
+    MATERIAL_WOOD,
+    MATERIAL_WHITE,
+    MATERIAL_BLACK,
+    MATERIAL_LAMP,
+    MATERIAL_RED_LIGHT,
+    MATERIAL_YELLOW_LIGHT,
+    MATERIAL_GREEN_LIGHT,
+    MATERIAL_DARK_LENS,
+    MATERIAL_HOUSING,
+    MATERIAL_CAR_PAINT,
+    MATERIAL_CAR_GLASS,
+    MATERIAL_TYRE,
+    MATERIAL_RIM,
+    MATERIAL_HEADLIGHT,
+    MATERIAL_TAILLIGHT,
+    MATERIAL_SKIN,
+    MATERIAL_CLOTH,
+    MATERIAL_TROUSERS,
+    MATERIAL_COUNT
+} scenery_material;
+
+/* ---- footprint of the roads: quads in the plane with heights */
+
+typedef enum scenery_paved { PAVED_NONE, PAVED_ROAD, PAVED_WALK, PAVED_GREEN } scenery_paved;
+
+typedef struct scenery_quad {
+    float x[4], y[4], z[4];
+    uint8_t kind; /* scenery_paved */
+} scenery_quad;
+
+typedef struct scenery_footprint {
+    scenery_quad *quads;
+    size_t count, capacity;
+    bool failed;
+} scenery_footprint;
+
+/* ---- raster of the ground plane: cells of cell_m, row by row along +y, from (x0, y0) */
+
+typedef struct scenery_raster {
+    double x0, y0, cell_m;
+    int width, height;
+    uint8_t *kind;    /* [height][width] scenery_paved */
+    float *level;     /* [height][width] z of the pavement; of the nearest one where there is none */
+    float *outside_m; /* [height][width] distance to the nearest paved cell, 0 on it */
+    uint8_t *taken;   /* [height][width] 1 = a building, tree, ... stands here */
+} scenery_raster;
+
+typedef struct town_scenery_light_head {
+    base_pose pose;
+    bool is_light;
+} town_scenery_light_head;
+
+struct town_scenery {
+    const road_map *map; /* NULL: a plain */
+    uint64_t seed;
+    scene *scene;
+    uint16_t material[MATERIAL_COUNT];
+    int body[8], wheel, walker[4], lamp[3];
+    town_scenery_light_head *lights; /* [signals]; of dark or other signals is_light is false */
+    int light_count;
+    scenery_footprint footprint;
+    scenery_raster raster;
+};
+
+static inline scene_surface scenery_surface(const town_scenery *t, scenery_material m, uint8_t tag, uint8_t flags)
+{
+    return (scene_surface){ .material = t->material[m], .tag = tag, .flags = flags };
+}
+
+void scenery_materials_add(town_scenery *t);
+
+bool scenery_roads_build(town_scenery *t, scene_mesh *m, base_error *err);
+/* Raster from the footprint; fills gaps that roads enclose (added to m as asphalt). */
+bool scenery_raster_build(town_scenery *t, scene_mesh *m, base_error *err);
+void scenery_raster_free(scenery_raster *r);
+bool scenery_ground_build(town_scenery *t, scene_mesh *m, base_error *err);
+bool scenery_plain_build(town_scenery *t, scene_mesh *m, base_error *err); /* without a map */
+/* Height of the ground where nothing is paved. */
+double scenery_ground_z(const town_scenery *t, double x, double y);
+int scenery_cell(const scenery_raster *r, double x, double y); /* index or -1 */
+bool scenery_objects_build(town_scenery *t, scene_mesh *m, base_error *err);
+bool scenery_bodies_build(town_scenery *t, base_error *err);
+#endif
