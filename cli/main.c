@@ -17,6 +17,7 @@ static const struct {
 } commands[] = {
     { "bench", cli_bench, "speed of the kernels and of the server, as ratios of this machine's limits" },
     { "dataset", cli_dataset, "check, count and show a recorded dataset" },
+    { "report", cli_report, "summary, table and page of a run folder" },
     { NULL, NULL, NULL },
 };
 

@@ -193,6 +193,7 @@ bool eval_plot_lines(base_buffer *svg, const eval_plot_options *o, const eval_se
     }
     base_buffer text = { 0 };
     cairo_surface_t *surface = cairo_svg_surface_create_for_stream(append, &text, width, height);
+    cairo_svg_surface_set_document_unit(surface, CAIRO_SVG_UNIT_PX);
     cairo_t *c = cairo_create(surface);
     cairo_select_font_face(c, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
     draw_axes(c, &f, o);
