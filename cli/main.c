@@ -17,6 +17,7 @@ static const struct {
 } commands[] = {
     { "bench", cli_bench, "speed of the kernels and of the server, as ratios of this machine's limits" },
     { "dataset", cli_dataset, "check, count and show a recorded dataset" },
+    { "drive", cli_drive, "closed-loop driving by a network, with expert and controls" },
     { "report", cli_report, "summary, table and page of a run folder" },
     { "infer", cli_infer, "masks and overlays of images" },
     { "train", cli_train, "fit a network to a dataset" },
