@@ -21,6 +21,8 @@ static const struct {
     { "report", cli_report, "summary, table and page of a run folder" },
     { "infer", cli_infer, "masks and overlays of images" },
     { "train", cli_train, "fit a network to a dataset" },
+    { "eval", cli_eval, "IoU of a model, fp32 or int8, over a dataset" },
+    { "quantize", cli_quantize, "an fp32 checkpoint to an int8 model, with size and IoU before and after" },
     { NULL, NULL, NULL },
 };
 
