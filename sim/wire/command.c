@@ -52,7 +52,7 @@ static const wire_field fields_args_spawn_command[] = {
     FIELD(wire_args_spawn_command, parent, optional_u32),           FIELD_SINCE(wire_args_spawn_command, attachment, u8, 16),
     FIELD_SINCE(wire_args_spawn_command, socket_name, text, 16),    FIELD(wire_args_spawn_command, do_after, command_list),
 };
-static const STRUCT_TYPE(args_spawn_command);
+static STRUCT_TYPE(args_spawn_command);
 
 static const wire_alternative kinds[WIRE_COMMAND_COUNT] = {
     /*                                                                                           0.9.13  14  15  16 */

@@ -50,6 +50,8 @@ static bool take_bytes(const msgpack_object *o, const char *expected, wire_bytes
         *b = (wire_bytes){ (const uint8_t *)o->via.bin.ptr, o->via.bin.size };
     else
         return mismatch(err, expected, o);
+    if (!b->bytes)
+        b->data = (const uint8_t *)""; /* msgpack's empty text has no pointer */
     return true;
 }
 

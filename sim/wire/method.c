@@ -4,14 +4,14 @@
 
 #define ARGS1(name, m1, t1)                                                                                                    \
     static const wire_field fields_args_##name[] = { FIELD(wire_args_##name, m1, t1) };                                        \
-    static const STRUCT_TYPE(args_##name)
+    static STRUCT_TYPE(args_##name)
 #define ARGS2(name, m1, t1, m2, t2)                                                                                            \
     static const wire_field fields_args_##name[] = { FIELD(wire_args_##name, m1, t1), FIELD(wire_args_##name, m2, t2) };       \
-    static const STRUCT_TYPE(args_##name)
+    static STRUCT_TYPE(args_##name)
 #define ARGS3(name, m1, t1, m2, t2, m3, t3)                                                                                    \
     static const wire_field fields_args_##name[] = { FIELD(wire_args_##name, m1, t1), FIELD(wire_args_##name, m2, t2),         \
                                                      FIELD(wire_args_##name, m3, t3) };                                        \
-    static const STRUCT_TYPE(args_##name)
+    static STRUCT_TYPE(args_##name)
 
 ARGS1(settings, settings, episode_settings);
 ARGS3(load, map_name, text, reset_settings, flag, map_layers, u16);
@@ -49,13 +49,13 @@ static const wire_field fields_args_spawn_with_parent[] = {
     FIELD(wire_args_spawn_with_parent, attachment, u8),
     FIELD_SINCE(wire_args_spawn_with_parent, socket_name, text, 16),
 };
-static const STRUCT_TYPE(args_spawn_with_parent);
+static STRUCT_TYPE(args_spawn_with_parent);
 static const wire_field fields_args_replay[] = {
     FIELD(wire_args_replay, name, text),           FIELD(wire_args_replay, start, f64),
     FIELD(wire_args_replay, duration, f64),        FIELD(wire_args_replay, follow_id, u32),
     FIELD(wire_args_replay, replay_sensors, flag), FIELD_SINCE(wire_args_replay, offset, transform, 16),
 };
-static const STRUCT_TYPE(args_replay);
+static STRUCT_TYPE(args_replay);
 
 static const wire_method methods[WIRE_METHOD_COUNT] = {
 #define X(name, args, result, since)                                                                                           \

@@ -61,7 +61,7 @@ static const char *take_text(const msgpack_object *o, size_t max, wire_memory *m
     }
     size_t n = o->via.str.size < max ? o->via.str.size : max;
     char *text = wire_memory_take(m, n + 1, 1, err);
-    if (text)
+    if (text && n) /* msgpack's empty text has no pointer */
         memcpy(text, o->via.str.ptr, n);
     return text;
 }

@@ -71,12 +71,14 @@ wire_scan_result wire_scan_feed(wire_scan *s, const void *data, size_t bytes, ba
 {
     const uint8_t *p = data;
     for (;;) {
+        if (s->offset > bytes) /* a payload reaches beyond what is there, perhaps the last one of the message */
+            return WIRE_SCAN_MORE;
         while (s->left[s->depth] == 0) {
             if (s->depth == 0)
                 return WIRE_SCAN_COMPLETE;
             s->depth--;
         }
-        if (s->offset >= bytes) /* also when a payload reaches beyond what is there */
+        if (s->offset == bytes)
             return WIRE_SCAN_MORE;
         lead l;
         if (!lead_of(p[s->offset], &l))
@@ -96,8 +98,6 @@ wire_scan_result wire_scan_feed(wire_scan *s, const void *data, size_t bytes, ba
         s->left[s->depth]--;
         if (!l.is_container) {
             s->offset = after + (size_t)count;
-            if (s->offset > bytes)
-                return WIRE_SCAN_MORE;
             continue;
         }
         if (count > s->limits.max_elements - s->elements)

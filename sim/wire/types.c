@@ -72,7 +72,7 @@ static const wire_field fields_attribute_value[] = {
     FIELD(wire_attribute_value, value, text),
 };
 STRUCT_TYPE(attribute_value);
-static const LIST_TYPE(attribute_value_list, attribute_value);
+static LIST_TYPE(attribute_value_list, attribute_value);
 static const wire_field fields_actor_description[] = {
     FIELD(wire_actor_description, uid, u32),
     FIELD(wire_actor_description, id, text),
@@ -88,7 +88,7 @@ static const wire_field fields_attribute[] = {
     FIELD(wire_attribute, restrict_to_recommended, flag),
 };
 STRUCT_TYPE(attribute);
-static const LIST_TYPE(attribute_list, attribute);
+static LIST_TYPE(attribute_list, attribute);
 static const wire_field fields_actor_definition[] = {
     FIELD(wire_actor_definition, uid, u32),
     FIELD(wire_actor_definition, id, text),
@@ -224,7 +224,7 @@ STRUCT_TYPE(walker_control);
 static const wire_field fields_gear[] = { FIELD(wire_gear, ratio, f32), FIELD(wire_gear, down_ratio, f32),
                                           FIELD(wire_gear, up_ratio, f32) };
 STRUCT_TYPE(gear);
-static const LIST_TYPE(gear_list, gear);
+static LIST_TYPE(gear_list, gear);
 static const wire_field fields_wheel[] = {
     FIELD(wire_wheel, tire_friction, f32),      FIELD(wire_wheel, damping_rate, f32),
     FIELD(wire_wheel, max_steer_angle, f32),    FIELD(wire_wheel, radius, f32),
@@ -233,7 +233,7 @@ static const wire_field fields_wheel[] = {
     FIELD(wire_wheel, long_stiff_value, f32),   FIELD(wire_wheel, position, vector3),
 };
 STRUCT_TYPE(wheel);
-static const LIST_TYPE(wheel_list, wheel);
+static LIST_TYPE(wheel_list, wheel);
 static const wire_field fields_vehicle_physics[] = {
     FIELD(wire_vehicle_physics, torque_curve, vector2_list),
     FIELD(wire_vehicle_physics, max_rpm, f32),
@@ -260,7 +260,7 @@ const wire_type wire_type_light_flags = {
     "light_flags", WIRE_KIND_STRUCT, sizeof(uint32_t), light_flags_field, NULL, 1, NULL, 0
 };
 static const wire_field fields_vehicle_light[] = { FIELD(wire_vehicle_light, id, u32), FIELD(wire_vehicle_light, flags, u32) };
-static const STRUCT_TYPE(vehicle_light);
+static STRUCT_TYPE(vehicle_light);
 LIST_TYPE(vehicle_light_list, vehicle_light);
 
 static const wire_field fields_wheel_telemetry[] = {
@@ -277,7 +277,7 @@ static const wire_field fields_wheel_telemetry[] = {
     FIELD(wire_wheel_telemetry, normalized_lat_force, f32),
 };
 STRUCT_TYPE(wheel_telemetry);
-static const LIST_TYPE(wheel_telemetry_list, wheel_telemetry);
+static LIST_TYPE(wheel_telemetry_list, wheel_telemetry);
 static const wire_field fields_vehicle_telemetry[] = {
     FIELD(wire_vehicle_telemetry, speed, f32),      FIELD(wire_vehicle_telemetry, steer, f32),
     FIELD(wire_vehicle_telemetry, throttle, f32),   FIELD(wire_vehicle_telemetry, brake, f32),
@@ -315,28 +315,28 @@ STRUCT_TYPE(endpoint);
 /* --- debug drawing -------------------------------------------------------------------------------------------------------- */
 static const wire_field fields_debug_point[] = { FIELD(wire_debug_point, location, vector3),
                                                  FIELD(wire_debug_point, size, f32) };
-static const STRUCT_TYPE(debug_point);
+static STRUCT_TYPE(debug_point);
 static const wire_field fields_debug_line[] = {
     FIELD(wire_debug_line, begin, vector3),
     FIELD(wire_debug_line, end, vector3),
     FIELD(wire_debug_line, thickness, f32),
 };
-static const STRUCT_TYPE(debug_line);
+static STRUCT_TYPE(debug_line);
 static const wire_field fields_debug_arrow[] = { FIELD(wire_debug_arrow, line, debug_line),
                                                  FIELD(wire_debug_arrow, arrow_size, f32) };
-static const STRUCT_TYPE(debug_arrow);
+static STRUCT_TYPE(debug_arrow);
 static const wire_field fields_debug_box[] = {
     FIELD(wire_debug_box, box, bounding_box),
     FIELD(wire_debug_box, rotation, rotation),
     FIELD(wire_debug_box, thickness, f32),
 };
-static const STRUCT_TYPE(debug_box);
+static STRUCT_TYPE(debug_box);
 static const wire_field fields_debug_text[] = {
     FIELD(wire_debug_text, location, vector3),
     FIELD(wire_debug_text, text, text),
     FIELD(wire_debug_text, draw_shadow, flag),
 };
-static const STRUCT_TYPE(debug_text);
+static STRUCT_TYPE(debug_text);
 static const wire_alternative debug_kinds[] = {
     { "point", &wire_type_debug_point, { 0, 0, 0, 0 } },      { "line", &wire_type_debug_line, { 1, 1, 1, 1 } },
     { "arrow", &wire_type_debug_arrow, { 2, 2, 2, 2 } },      { "box", &wire_type_debug_box, { 3, 3, 3, 3 } },

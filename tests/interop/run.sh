@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# CARLA's official Python client against our server. Usage: tests/interop/run.sh [carla version ...]   (default 0.9.16)
+# The client comes from PyPI into a virtual environment under build/. One "ok"/"not ok" line per check; the last line is the verdict:
+#   N passed, N failed, N skipped
+set -u
+cd "$(dirname "$0")/../.."
+server=${LANELOOP:-build/release/laneloop}
+passed=0 failed=0 skipped=0
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+
+skip() {
+    echo "skip: $1"
+    skipped=$((skipped + 1))
+}
+
+# The wheel exists for CPython 3.10, 3.11 and 3.12; look on PATH and among pyenv's.
+find_python() {
+    local p
+    for p in python3.12 python3.11 python3.10 python3 "$HOME"/.pyenv/versions/3.1[012].*/bin/python3; do
+        p=$(command -v "$p") || continue
+        "$p" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo "$p" && return
+    done
+    return 1
+}
+
+# environment VERSION: prints the path of a python that has that client, or says on stderr why there is none
+environment() {
+    local dir=build/interop-venv-$1 python
+    if ! "$dir/bin/python" -c "import carla, numpy" 2>/dev/null; then
+        python=$(find_python) || { echo "no Python 3.10 to 3.12 with venv and ensurepip found" >&2; return 1; }
+        rm -rf "$dir"
+        "$python" -m venv "$dir" >"$out" 2>&1 || { echo "venv: $(tail -1 "$out")" >&2; return 1; }
+        "$dir/bin/pip" install --quiet --disable-pip-version-check "carla==$1" numpy >"$out" 2>&1 ||
+            { echo "pip install carla==$1: $(tail -1 "$out")" >&2; return 1; }
+        "$dir/bin/python" -c "import carla, numpy" 2>"$out" || { echo "import carla: $(tail -1 "$out")" >&2; return 1; }
+    fi
+    echo "$dir/bin/python"
+}
+
+count() {
+    passed=$((passed + $(grep -c '^ok ' "$out")))
+    failed=$((failed + $(grep -c '^not ok ' "$out")))
+    skipped=$((skipped + $(grep -c '^skip' "$out")))
+}
+
+for version in "${@:-0.9.16}"; do
+    why=$(mktemp)
+    if ! python=$(environment "$version" 2>"$why"); then
+        skip "carla $version: $(cat "$why")"
+        rm -f "$why"
+        continue
+    fi
+    rm -f "$why"
+    # The client caches maps under its home directory; a stale map of another test must not be found there.
+    home=$(mktemp -d)
+    for program in tests/interop/test_*.py; do
+        echo "# carla $version: $(basename "$program")"
+        HOME=$home timeout "${TEST_TIMEOUT:-300}" "$python" "$program" "$server" "$version" >"$out" 2>&1
+        status=$?
+        cat "$out"
+        count
+        if [ "$status" -ne 0 ] && ! grep -q '^not ok ' "$out"; then
+            echo "not ok $(basename "$program"): ended with status $status"
+            failed=$((failed + 1))
+        fi
+    done
+    rm -rf "$home"
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ] && [ $((passed + skipped)) -gt 0 ]
