@@ -12,7 +12,14 @@
 #include "model/kernels/tiles.h"
 #include <math.h>
 
-#define TEMPLATE static inline __attribute__((always_inline))
+/* Sanitizers leave these functions alone: instrumenting hundreds of unrolled loops takes minutes to compile. tiles_scalar.c runs
+ * under the same drivers and is checked. */
+#if defined(__clang__)
+#define UNCHECKED __attribute__((no_sanitize("address", "undefined", "coverage")))
+#else
+#define UNCHECKED __attribute__((no_sanitize("address"), no_sanitize("undefined")))
+#endif
+#define TEMPLATE static inline __attribute__((always_inline)) UNCHECKED
 
 /* Pixels m = 0..27 lie m*s bytes after the first. Every fifth has a pointer, the four after it are reached with s, 2s, s3 = 3s
  * and 4s: few enough registers for no spill. */
@@ -268,15 +275,15 @@ TEMPLATE void wtile(const model_wtile *t, const int channels, const int vectors)
 #define TABLE_END(name) (int)(sizeof name / sizeof *name) - 1
 
 #define INSTANCE_PLAIN1(m)                                                                                                     \
-    static void plain1_##m(const model_tile *t) { plain1(t, m, false); }
+    UNCHECKED static void plain1_##m(const model_tile *t) { plain1(t, m, false); }
 #define INSTANCE_SHARED1(m)                                                                                                    \
-    static void shared1_##m(const model_tile *t) { shared1(t, m, false); }
+    UNCHECKED static void shared1_##m(const model_tile *t) { shared1(t, m, false); }
 #define INSTANCE_PLAIN2(m)                                                                                                     \
-    static void plain2_##m(const model_tile *t) { plain2(t, m); }
+    UNCHECKED static void plain2_##m(const model_tile *t) { plain2(t, m); }
 #define INSTANCE_CHANNELS(m)                                                                                                   \
-    static void wtile1_##m(const model_wtile *t) { wtile(t, m, 1); }                                                           \
-    static void wtile2_##m(const model_wtile *t) { wtile(t, m, 2); }                                                           \
-    static void wtile3_##m(const model_wtile *t) { wtile(t, m, 3); }
+    UNCHECKED static void wtile1_##m(const model_wtile *t) { wtile(t, m, 1); }                                                 \
+    UNCHECKED static void wtile2_##m(const model_wtile *t) { wtile(t, m, 2); }                                                 \
+    UNCHECKED static void wtile3_##m(const model_wtile *t) { wtile(t, m, 3); }
 EACH_PLAIN1(INSTANCE_PLAIN1)
 EACH_SHARED1(INSTANCE_SHARED1)
 EACH_PLAIN2(INSTANCE_PLAIN2)
@@ -297,9 +304,9 @@ static const model_wtile_run wtile3_table[] = { NULL, EACH_CHANNELS(NAME_WTILE3)
 
 #if HALF_TILES
 #define INSTANCE_HALF_PLAIN1(m)                                                                                                \
-    static void half_plain1_##m(const model_tile *t) { plain1(t, m, true); }
+    UNCHECKED static void half_plain1_##m(const model_tile *t) { plain1(t, m, true); }
 #define INSTANCE_HALF_SHARED1(m)                                                                                               \
-    static void half_shared1_##m(const model_tile *t) { shared1(t, m, true); }
+    UNCHECKED static void half_shared1_##m(const model_tile *t) { shared1(t, m, true); }
 EACH_PLAIN1(INSTANCE_HALF_PLAIN1)
 EACH_SHARED1(INSTANCE_HALF_SHARED1)
 #define NAME_HALF_PLAIN1(m)  half_plain1_##m,
