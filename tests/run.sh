@@ -3,6 +3,7 @@
 #   N passed, N failed, N skipped
 # A program that ends without a verdict of its own (a crash) counts as one failure.
 set -u
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive} # spinning teams of parallel tests slow each other down tenfold
 passed=0 failed=0 skipped=0
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
