@@ -47,21 +47,21 @@ typedef struct world {
     eval_scorer *scorer;
 } world;
 
-static world start(double deviation_m)
+static void start(world *out, double deviation_m) /* in place: the scorer borrows the route */
 {
     base_error err = { 0 };
-    world w = { .map = road_map_parse(straight, strlen(straight), "straight", NULL, &err) };
+    *out = (world){ .map = road_map_parse(straight, strlen(straight), "straight", NULL, &err) };
     road_waypoint at;
-    if (!w.map || !road_waypoint_xodr(w.map, 1, -1, 5, &at) || !road_route_follow(w.map, &at, 150, 1, 1, &w.route, &err))
+    if (!out->map || !road_waypoint_xodr(out->map, 1, -1, 5, &at) ||
+        !road_route_follow(out->map, &at, 150, 1, 1, &out->route, &err))
         fail_msg("%s", err.text);
     eval_score_options o = eval_score_options_default();
     o.deviation_m = deviation_m;
     o.wheel_count = 4;
     for (int i = 0; i < 4; i++)
         o.wheels[i] = (base_vec3){ i < 2 ? 1.4 : -1.4, i % 2 ? 0.8 : -0.8, 0 };
-    w.scorer = eval_scorer_create(w.map, &w.route, &o, &err);
-    assert_non_null(w.scorer);
-    return w;
+    out->scorer = eval_scorer_create(out->map, &out->route, &o, &err);
+    assert_non_null(out->scorer);
 }
 
 static void stop(world *w)
@@ -97,7 +97,8 @@ static double opposite(double x) { return x > 40 ? -3.5 : 0; }
 static void a_clean_drive_scores_full(void **state)
 {
     (void)state;
-    world w = start(8);
+    world w;
+    start(&w, 8);
     eval_score r = drive(&w, centred, 0, 0);
     assert_int_equal(r.status, EVAL_COMPLETED);
     assert_true(r.route_completion_pct == 100 && r.driving_score_pct == 100 && r.lane_departures == 0 && r.collisions == 0);
@@ -109,7 +110,8 @@ static void a_clean_drive_scores_full(void **state)
 static void offsets_are_measured(void **state)
 {
     (void)state;
-    world w = start(8);
+    world w;
+    start(&w, 8);
     eval_score r = drive(&w, a_little_right, 0, 0);
     assert_true(fabs(r.mean_cross_track_m - 0.3) < 1e-6 && fabs(r.p95_cross_track_m - 0.3) < 1e-6);
     assert_int_equal(r.lane_departures, 0); /* 0.8 + 0.3 stays inside 1.75 */
@@ -119,7 +121,8 @@ static void offsets_are_measured(void **state)
 static void departures_are_counted_once_each(void **state)
 {
     (void)state;
-    world w = start(8);
+    world w;
+    start(&w, 8);
     eval_score r = drive(&w, swerving, 0, 0);
     assert_int_equal(r.lane_departures, 2);
     assert_true(fabs(r.max_excursion_m - 0.25) < 1e-6); /* 0.8 + 1.2 - 1.75 */
@@ -131,7 +134,8 @@ static void departures_are_counted_once_each(void **state)
 static void leaving_the_road_ends_the_run(void **state)
 {
     (void)state;
-    world w = start(8);
+    world w;
+    start(&w, 8);
     eval_score r = drive(&w, drifting, 0, 0);
     assert_int_equal(r.status, EVAL_DEVIATED);
     assert_true(r.route_completion_pct > 40 && r.route_completion_pct < 65);
@@ -142,7 +146,8 @@ static void leaving_the_road_ends_the_run(void **state)
 static void the_opposite_lane_is_outside(void **state)
 {
     (void)state;
-    world w = start(8);
+    world w;
+    start(&w, 8);
     eval_score r = drive(&w, opposite, 0, 0);
     assert_true(r.outside_pct > 60 && r.lane_departures == 1);
     assert_true(fabs(r.driving_score_pct - r.route_completion_pct * (1 - r.outside_pct / 100)) < 1e-9);
@@ -152,7 +157,8 @@ static void the_opposite_lane_is_outside(void **state)
 static void one_contact_is_one_collision(void **state)
 {
     (void)state;
-    world w = start(8);
+    world w;
+    start(&w, 8);
     eval_score r = drive(&w, centred, 100, 42);
     assert_int_equal(r.collisions, 1);
     assert_true(fabs(r.driving_score_pct - 100 / 1.7) < 1e-9);
@@ -162,7 +168,8 @@ static void one_contact_is_one_collision(void **state)
 static void standing_still_ends_the_run(void **state)
 {
     (void)state;
-    world w = start(8);
+    world w;
+    start(&w, 8);
     eval_status status = EVAL_RUNNING;
     eval_step step = { .pose = { { 5, 1.75, 0 }, { 0, 0, 0 } } };
     for (int i = 0; status == EVAL_RUNNING && i < 1000; i++) {
