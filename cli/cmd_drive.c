@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 static const cli_command command = {
-    "laneloop drive CONFIG MODEL [--out DIR] [--host H] [--port P] [--runs LIST] [--json]",
+    "laneloop drive CONFIG MODEL [--out DIR] [--host H] [--port P] [--map MAP] [--runs LIST] [--json]",
     "Let MODEL (an fp32 checkpoint or an int8 model) drive a route: its mask of frame t steers frame t+1. The expert and\n"
     "three controls (a mask of road only, an untrained network, a mask frozen after 5 s) drive the same route.\n"
     "Writes DIR/NAME.json, NAME.csv and pictures for each run; NAME is expert, fp32 or int8, control_...\n"
@@ -100,13 +100,16 @@ static bool run_one(const cli_simulator *sim, const eval_drive_options *o, eval_
 
 int cli_drive(int argc, char **argv)
 {
-    const char *positional[2] = { NULL, NULL }, *out = "runs/drive", *host = NULL, *port_text = NULL, *runs = NULL;
+    const char *positional[2] = { NULL, NULL }, *out = "runs/drive", *host = NULL, *port_text = NULL, *runs = NULL,
+               *seed = NULL, *map = NULL;
     bool json = false, print_config = false;
     const cli_flag flags[] = {
         { "--out", "DIR", "folder for results; default runs/drive", &out, NULL },
         { "--host", "H", "an outside CARLA server instead of the simulator inside", &host, NULL },
         { "--port", "P", "its RPC port; default 2000", &port_text, NULL },
         { "--runs", "LIST", "drivers, comma-separated, instead of the configuration's", &runs, NULL },
+        { "--seed", "N", "instead of the configuration's", &seed, NULL },
+        { "--map", "MAP", "bundled map or OpenDRIVE file, instead of the configuration's", &map, NULL },
         { "--json", NULL, "one JSON line per run", NULL, &json },
         { "--print-config", NULL, "print the configuration with its defaults and stop", NULL, &print_config },
     };
@@ -122,6 +125,10 @@ int cli_drive(int argc, char **argv)
     if (count < 2)
         return cli_usage(&command, "CONFIG and MODEL are needed");
     int port = 2000;
+    if (!cli_u64("--seed", seed, &o.seed, &err))
+        return cli_fail(&err);
+    if (map && snprintf(o.map, sizeof o.map, "%s", map) >= (int)sizeof o.map)
+        return cli_usage(&command, "--map: longer than %zu characters", sizeof o.map - 1);
     if (!eval_drive_options_check(&o, &err) || !cli_int("--port", port_text, 1, 65535, &port, &err) ||
         (runs && !choose_runs(runs, &o, &err)))
         return cli_fail(&err);
