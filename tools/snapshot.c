@@ -183,6 +183,14 @@ int main(int argc, char **argv)
     const scene *sc = town_scenery_scene(scenery);
     printf("map %.0f ms, scenery %.0f ms (%u triangles, %u chunks), renderer %.0f ms\n", 1e3 * (t1 - t0), 1e3 * (t2 - t1),
            sc->world.triangle_count, sc->chunk_count, 1e3 * (t3 - t2));
+    uint32_t by_tag[32] = { 0 };
+    for (uint32_t i = 0; i < sc->world.triangle_count; i++)
+        by_tag[sc->world.triangles[i].tag & 31]++;
+    printf("triangles by tag:");
+    for (int i = 0; i < 32; i++)
+        if (by_tag[i])
+            printf(" %d:%u", i, by_tag[i]);
+    printf("\n");
     int count = place_cars(&s, scenery, map, parts);
     render_environment light = render_environment_from_weather(&s.weather, 0);
     render_view view = {

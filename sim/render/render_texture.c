@@ -142,7 +142,7 @@ static texel pane(float u, float v, uint32_t seed, int id)
 }
 
 /* One bay of 3 x 3 m; v = 0 is its lower edge: uv grow upwards on walls. */
-static texel facade(float u, float v, scene_texture kind, uint32_t seed)
+static texel facade(float u, float v, scene_texture kind, uint32_t seed, int bay)
 {
     float up = v, stain = 0.24f * (octaves(u, v, 4, 4, seed) - 0.5f);
     if (kind == SCENE_FACADE_OFFICE) {
@@ -171,7 +171,7 @@ static texel facade(float u, float v, scene_texture kind, uint32_t seed)
         float frame = fminf(half - fabsf(x), fminf(up - low, high - up));
         if (frame < 0.022f || fabsf(x) < 0.011f || (kind == SCENE_FACADE_BRICK && fabsf(up - 0.56f) < 0.010f))
             return (texel){ 0.9f, 0.9f, 0.87f, 0.5f }; /* frames keep their own light colour */
-        return pane((x + half) / (2 * half), (high - up) / (high - low), seed, 1);
+        return pane((x + half) / (2 * half), (high - up) / (high - low), seed, bay);
     }
     if (fabsf(x) < half + 0.045f && up > low - 0.05f && up <= low)
         return (texel){ 1.35f, 1.35f, 1.32f, 0 }; /* sill */
@@ -200,7 +200,10 @@ static texel picture(scene_texture kind, float x, float y, uint32_t seed)
     case SCENE_FACADE_BRICK:
     case SCENE_FACADE_PLASTER:
     case SCENE_FACADE_OFFICE:
-    case SCENE_FACADE_SHOP: return facade(x, y, kind, seed);
+    case SCENE_FACADE_SHOP: { /* two by two bays that differ in blinds and stains */
+        int bay = (x >= 0.5f) + 2 * (y >= 0.5f);
+        return facade(2 * x - (float)(x >= 0.5f), 2 * y - (float)(y >= 0.5f), kind, seed + 101 * (uint32_t)bay, bay);
+    }
     case SCENE_ROOF: return grey(0.85f + 0.3f * octaves(x, y, 8, 5, seed) - (to_joint(x, 2) < 0.006f ? 0.25f : 0));
     case SCENE_BARK: {
         float k = 0.6f + 0.8f * noise(x, y * 0.25f + 0.1f * noise(x, y, 8, seed), 28, seed + 1);

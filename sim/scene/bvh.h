@@ -7,7 +7,7 @@
 bool scene_bvh_build(scene_part *p, base_error *err);
 
 typedef struct scene_bvh_hit {
-    double   t;        /* origin + t * direction */
+    double t;          /* origin + t * direction */
     uint32_t triangle; /* UINT32_MAX: none */
 } scene_bvh_hit;
 

@@ -6,7 +6,7 @@
 static const float texture_repeat_m[SCENE_TEXTURE_COUNT] = {
     [SCENE_PLAIN] = 4,        [SCENE_ASPHALT] = 8,        [SCENE_PAINT] = 4,         [SCENE_PAVING] = 3,
     [SCENE_CONCRETE] = 4,     [SCENE_GRASS] = 8,          [SCENE_EARTH] = 8,         [SCENE_BRICK] = 2,
-    [SCENE_FACADE_BRICK] = 3, [SCENE_FACADE_PLASTER] = 3, [SCENE_FACADE_OFFICE] = 3, [SCENE_FACADE_SHOP] = 3,
+    [SCENE_FACADE_BRICK] = 6, [SCENE_FACADE_PLASTER] = 6, [SCENE_FACADE_OFFICE] = 6, [SCENE_FACADE_SHOP] = 6,
     [SCENE_ROOF] = 4,         [SCENE_BARK] = 1,           [SCENE_LEAF] = 2,          [SCENE_WOOD] = 2,
     [SCENE_METAL] = 2,        [SCENE_CAR_PAINT] = 4,      [SCENE_GLASS] = 4,         [SCENE_RUBBER] = 1,
 };

@@ -57,7 +57,7 @@ typedef enum scene_texture {
     SCENE_GRASS,          /* 8 m */
     SCENE_EARTH,          /* 8 m */
     SCENE_BRICK,          /* bricks, 2 m */
-    SCENE_FACADE_BRICK,   /* one window bay and floor per 3 x 3 m: brick wall */
+    SCENE_FACADE_BRICK,   /* one window bay and floor per 3 x 3 m, four different ones per repeat: brick wall */
     SCENE_FACADE_PLASTER, /* same: plain wall, tall windows */
     SCENE_FACADE_OFFICE,  /* same: ribbon glazing */
     SCENE_FACADE_SHOP,    /* same: ground floor with shop windows */

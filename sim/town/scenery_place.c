@@ -1,7 +1,759 @@
-/* sim/town/scenery_place.c — buildings, trees, lamps, fences and signals where the raster leaves room. */
+/* sim/town/scenery_place.c — buildings, trees, lamps, fences and signals where the raster leaves room.
+ *
+ * Everything is placed from the road outwards: walk along each road outside junctions, step off its edge, draw from the seed
+ * what stands there, and ask the raster whether it may. A thing takes its cells, so nothing overlaps; the order (signals,
+ * lamps, buildings, fences, trees) says who wins. */
 #include "sim/town/scenery_internal.h"
+#include "base/random.h"
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct yard { /* the builders' common state */
+    town_scenery *town;
+    scene_mesh *mesh;
+    uint32_t things; /* instance ids given so far */
+    uint16_t wall[12];
+    int wall_count;
+} yard;
+
+/* Static things are numbered from 32768 on: pictures carry 16 bits, and actors count from 1. */
+static scene_surface thing(const yard *y, uint16_t material, uint8_t tag, uint8_t flags)
+{
+    return (scene_surface){ .material = material, .tag = tag, .flags = flags, .instance = 32768 + y->things % 32768 };
+}
+
+static scene_surface known(const yard *y, scenery_material m, uint8_t tag, uint8_t flags)
+{
+    return thing(y, y->town->material[m], tag, flags);
+}
+
+/* ---- room on the raster */
+
+typedef struct plot {
+    double x, y, cos_yaw, sin_yaw, half_x, half_y;
+} plot; /* rectangle, its x axis along cos, sin */
+
+static base_vec3 on_plot(const plot *p, double x, double y, double z)
+{
+    return (base_vec3){ p->x + x * p->cos_yaw - y * p->sin_yaw, p->y + x * p->sin_yaw + y * p->cos_yaw, z };
+}
+
+static bool plot_free(const yard *y, const plot *p, double clearance)
+{
+    const scenery_raster *r = &y->town->raster;
+    double step = fmax(0.75, r->cell_m);
+    int nx = (int)ceil(p->half_x / step), ny = (int)ceil(p->half_y / step);
+    for (int j = -ny; j <= ny; j++)
+        for (int i = -nx; i <= nx; i++) {
+            base_vec3 q = on_plot(p, p->half_x * i / (nx ? nx : 1), p->half_y * j / (ny ? ny : 1), 0);
+            int at = scenery_cell(r, q.x, q.y);
+            if (at < 0 || r->taken[at] || r->outside_m[at] < clearance)
+                return false;
+        }
+    return true;
+}
+
+static void plot_take(yard *y, const plot *p, double margin)
+{
+    scenery_raster *r = &y->town->raster;
+    double step = 0.7 * r->cell_m;
+    for (double v = -p->half_y - margin; v <= p->half_y + margin; v += step)
+        for (double u = -p->half_x - margin; u <= p->half_x + margin; u += step) {
+            base_vec3 q = on_plot(p, u, v, 0);
+            int at = scenery_cell(r, q.x, q.y);
+            if (at >= 0)
+                r->taken[at] = 1;
+        }
+}
+
+static double pick(base_random *d, double lo, double hi) { return base_random_range(d, lo, hi); }
+
+/* ---- trees */
+
+typedef struct tree_style {
+    double height, crown_low, crown_radius, trunk;
+    int cards;
+    double card_m;
+    scenery_material leaf;
+} tree_style;
+
+static void leaf_card(yard *y, base_random *d, base_vec3 at, base_vec3 centre, double size, double light, scene_surface s)
+{
+    base_vec3 out = base_vec3_sub(at, centre);
+    double length = base_vec3_length(out);
+    out = length > 1e-6 ? base_vec3_scale(out, 1 / length) : (base_vec3){ 0, 0, 1 };
+    /* Leaves lean out and up; their light is that of the crown's round shape. */
+    base_vec3 axis = { out.x + pick(d, -0.9, 0.9), out.y + pick(d, -0.9, 0.9), out.z * 0.5 + pick(d, -0.4, 0.9) };
+    base_vec3 a = base_vec3_cross(axis, (base_vec3){ pick(d, -1, 1), pick(d, -1, 1), pick(d, -1, 1) });
+    double la = base_vec3_length(a);
+    if (la < 1e-3)
+        return;
+    a = base_vec3_scale(a, size / la);
+    base_vec3 b = base_vec3_cross(axis, a);
+    b = base_vec3_scale(b, size * pick(d, 0.55, 0.95) / fmax(1e-6, base_vec3_length(b)));
+    base_vec3 n = { out.x, out.y, out.z + 0.35 };
+    double u = pick(d, 0, 2), v = pick(d, 0, 2);
+    /* An uneven rhombus: no straight silhouettes. */
+    uint32_t i = scene_mesh_vertex(y->mesh, base_vec3_add(at, a), n, u, v, light);
+    scene_mesh_vertex(y->mesh, base_vec3_add(at, base_vec3_add(base_vec3_scale(b, 0.9), base_vec3_scale(a, -0.15))), n,
+                      u + size, v, light);
+    scene_mesh_vertex(y->mesh, base_vec3_sub(at, base_vec3_scale(a, 0.8)), n, u + size, v + size, light * 0.85);
+    scene_mesh_vertex(y->mesh, base_vec3_sub(at, base_vec3_add(b, base_vec3_scale(a, -0.2))), n, u, v + size, light * 0.9);
+    scene_mesh_triangle(y->mesh, i, i + 1, i + 2, s);
+    scene_mesh_triangle(y->mesh, i, i + 2, i + 3, s);
+}
+
+/* Round ball of few triangles: the dark inside of a crown, hedge balls. */
+static void blob(yard *y, base_vec3 c, double rx, double rz, double light, int around, scene_surface s)
+{
+    enum { RINGS = 3 };
+    uint32_t first = y->mesh->vertex_count;
+    for (int j = 0; j <= RINGS; j++)
+        for (int i = 0; i <= around; i++) {
+            double a = 2 * BASE_PI * i / around, b = BASE_PI * j / RINGS;
+            base_vec3 n = { sin(b) * cos(a), sin(b) * sin(a), cos(b) };
+            scene_mesh_vertex(y->mesh, (base_vec3){ c.x + rx * n.x, c.y + rx * n.y, c.z + rz * n.z }, n, rx * a, rz * b,
+                              light * (0.6 + 0.4 * n.z));
+        }
+    for (int j = 0; j < RINGS; j++)
+        for (int i = 0; i < around; i++) {
+            uint32_t v = first + (uint32_t)(j * (around + 1) + i), w = v + (uint32_t)around + 1;
+            if (j > 0)
+                scene_mesh_triangle(y->mesh, v, v + 1, w + 1, s);
+            if (j < RINGS - 1)
+                scene_mesh_triangle(y->mesh, v, w + 1, w, s);
+        }
+}
+
+static void broadleaf(yard *y, base_random *d, base_vec3 foot, const tree_style *t)
+{
+    scene_surface bark = known(y, MATERIAL_BARK, SCENE_TAG_VEGETATION, 0);
+    scene_surface leaf = known(y, t->leaf, SCENE_TAG_VEGETATION, SCENE_TWO_SIDED | SCENE_THIN);
+    scene_surface core = known(y, MATERIAL_LEAF_DARK, SCENE_TAG_VEGETATION, SCENE_THIN);
+    bool detail = t->cards > 40;
+    double lean_x = pick(d, -0.3, 0.3), lean_y = pick(d, -0.3, 0.3), crown_height = t->height - t->crown_low;
+    base_vec3 top = { foot.x + lean_x, foot.y + lean_y, foot.z + t->crown_low + 0.35 * crown_height };
+    scene_mesh_tube(y->mesh, (base_vec3){ foot.x, foot.y, foot.z - 0.4 }, top, t->trunk, t->trunk * 0.55, detail ? 7 : 4, false,
+                    bark);
+    base_vec3 middle = { foot.x + lean_x, foot.y + lean_y, foot.z + t->crown_low + 0.5 * crown_height };
+    enum { LOBES_MAX = 5 };
+    base_vec3 lobe[LOBES_MAX];
+    double radius[LOBES_MAX];
+    int lobes = detail ? 5 : 3;
+    for (int k = 0; k < lobes; k++) { /* a crown is a few overlapping balls */
+        double a = 2 * BASE_PI * (k + pick(d, -0.2, 0.2)) / (lobes - 1), r = k ? t->crown_radius * pick(d, 0.40, 0.58) : 0;
+        lobe[k] = (base_vec3){ middle.x + r * cos(a), middle.y + r * sin(a),
+                               middle.z + (k ? pick(d, -0.22, 0.16) : pick(d, 0.12, 0.22)) * crown_height };
+        radius[k] = t->crown_radius * (k ? pick(d, 0.48, 0.62) : pick(d, 0.60, 0.70));
+        if (k && detail)
+            scene_mesh_tube(y->mesh, top, lobe[k], t->trunk * 0.35, 0.03, 4, false, bark);
+        double squash = fmin(1.0, 0.5 * crown_height / t->crown_radius);
+        blob(y, lobe[k], radius[k] * 0.80, radius[k] * 0.80 * squash, 0.55, detail ? 6 : 5, core);
+    }
+    double squash = fmin(1.1, 0.55 * crown_height / t->crown_radius);
+    for (int k = 0; k < t->cards; k++) {
+        int l = (int)base_random_below(d, (uint32_t)lobes);
+        double z = pick(d, -0.85, 1), a = pick(d, 0, 2 * BASE_PI), flat = sqrt(1 - z * z), r = radius[l] * pick(d, 0.82, 1.06);
+        base_vec3 at = { lobe[l].x + r * flat * cos(a), lobe[l].y + r * flat * sin(a), lobe[l].z + r * z * squash };
+        double height = (at.z - foot.z - t->crown_low) / fmax(0.5, crown_height);
+        leaf_card(y, d, at, middle, t->card_m * pick(d, 0.7, 1.2), fmax(0.35, fmin(1, 0.52 + 0.5 * height)), leaf);
+    }
+}
+
+static void conifer(yard *y, base_random *d, base_vec3 foot, double height, double radius, bool detail)
+{
+    scene_surface bark = known(y, MATERIAL_BARK, SCENE_TAG_VEGETATION, 0);
+    scene_surface leaf = known(y, MATERIAL_LEAF_DARK, SCENE_TAG_VEGETATION, SCENE_TWO_SIDED | SCENE_THIN);
+    scene_mesh_tube(y->mesh, (base_vec3){ foot.x, foot.y, foot.z - 0.4 }, (base_vec3){ foot.x, foot.y, foot.z + 0.9 * height },
+                    0.018 * height, 0.03, 6, false, bark);
+    int layers = detail ? 8 : 4, around = detail ? 8 : 5;
+    for (int k = 0; k < layers; k++) { /* drooping fans with ragged rims */
+        double part = (double)k / layers, z = foot.z + height * (0.14 + 0.80 * part), r = radius * (1 - 0.92 * part);
+        double tip = z + height * 0.24 * (1 - 0.55 * part), turn = pick(d, 0, 1);
+        uint32_t apex = scene_mesh_vertex(y->mesh, (base_vec3){ foot.x, foot.y, fmin(tip, foot.z + height) },
+                                          (base_vec3){ 0, 0, 1 }, 0, 0, 0.5);
+        for (int i = 0; i <= 2 * around; i++) {
+            double a = BASE_PI * (i % (2 * around) + turn) / around, rim = r * (i & 1 ? 0.62 : pick(d, 0.9, 1.12));
+            double low = z - (i & 1 ? 0 : 0.05 * height * (1 - part));
+            scene_mesh_vertex(y->mesh, (base_vec3){ foot.x + rim * cos(a), foot.y + rim * sin(a), low },
+                              (base_vec3){ cos(a), sin(a), 0.5 }, 2 * a, r, i & 1 ? 0.45 : 0.95);
+        }
+        for (int i = 0; i < 2 * around; i++)
+            scene_mesh_triangle(y->mesh, apex, apex + 1 + (uint32_t)i, apex + 2 + (uint32_t)i, leaf);
+    }
+}
+
+static void tree(yard *y, base_random *d, double px, double py, bool detail)
+{
+    base_vec3 foot = { px, py, scenery_ground_z(y->town, px, py) };
+    double kind = base_random_uniform(d);
+    y->things++;
+    if (kind < 0.16) {
+        double height = pick(d, 7, 13);
+        conifer(y, d, foot, height, height * pick(d, 0.17, 0.24), detail);
+        return;
+    }
+    static const scenery_material leaves[3] = { MATERIAL_LEAF, MATERIAL_LEAF, MATERIAL_LEAF_LIGHT };
+    double height = kind < 0.55 ? pick(d, 7, 11) : pick(d, 5, 7.5);
+    tree_style t = { .height = height,
+                     .crown_low = height * pick(d, 0.26, 0.36),
+                     .crown_radius = height * pick(d, 0.30, 0.38),
+                     .trunk = 0.022 * height + 0.06,
+                     .cards = detail ? 100 : 18,
+                     .card_m = (detail ? 0.085 : 0.15) * height,
+                     .leaf = leaves[base_random_below(d, 3)] };
+    broadleaf(y, d, foot, &t);
+}
+
+static bool place_tree(yard *y, base_random *d, double px, double py, double clearance, bool detail)
+{
+    plot p = { px, py, 1, 0, 0.6, 0.6 };
+    if (!plot_free(y, &p, clearance))
+        return false;
+    plot_take(y, &p, 1.6);
+    tree(y, d, px, py, detail);
+    return true;
+}
+
+/* ---- buildings */
+
+typedef struct building {
+    plot plot;
+    double low, height;
+    int floors;
+    uint16_t wall;
+    uint16_t base;
+    bool gabled, shop;
+} building;
+
+/* A wall from a to b (seen from outside: left to right) between two heights; pictures repeat in whole bays. */
+static void wall(yard *y, base_vec3 a, base_vec3 b, double low, double high, double bay_v0, double floors, scene_surface s)
+{
+    double length = base_vec3_length(base_vec3_sub(b, a)), bays = fmax(1, floor(length / 3.1 + 0.5));
+    base_vec3 n = base_vec3_cross(base_vec3_sub(b, a), (base_vec3){ 0, 0, -1 });
+    double u1 = bays * 3, v0 = bay_v0, v1 = bay_v0 + floors * 3;
+    uint32_t i = scene_mesh_vertex(y->mesh, (base_vec3){ a.x, a.y, low }, n, 0, v0, 0.80);
+    scene_mesh_vertex(y->mesh, (base_vec3){ a.x, a.y, high }, n, 0, v1, 1);
+    scene_mesh_vertex(y->mesh, (base_vec3){ b.x, b.y, high }, n, u1, v1, 1);
+    scene_mesh_vertex(y->mesh, (base_vec3){ b.x, b.y, low }, n, u1, v0, 0.80);
+    scene_mesh_triangle(y->mesh, i, i + 1, i + 2, s);
+    scene_mesh_triangle(y->mesh, i, i + 2, i + 3, s);
+}
+
+static void box_on(yard *y, const plot *p, double x, double v, double z, base_vec3 extent, scene_surface s)
+{
+    base_pose at = { on_plot(p, x, v, z), { 0, BASE_DEG(atan2(p->sin_yaw, p->cos_yaw)), 0 } };
+    scene_mesh_box(y->mesh, &at, extent, false, s);
+}
+
+static void gable(yard *y, const building *b, double top)
+{
+    const plot *p = &b->plot;
+    scene_surface tiles = known(y, MATERIAL_ROOF_TILES, SCENE_TAG_BUILDINGS, 0),
+                  side = thing(y, b->base, SCENE_TAG_BUILDINGS, 0);
+    double over = 0.45, rise = 0.45 * p->half_y + 0.8, hx = p->half_x + over, hy = p->half_y + over,
+           drop = over * rise / p->half_y;
+    base_vec3 r0 = on_plot(p, -hx, 0, top + rise), r1 = on_plot(p, hx, 0, top + rise);
+    for (int k = -1; k <= 1; k += 2) {
+        base_vec3 e0 = on_plot(p, -hx, k * hy, top - drop), e1 = on_plot(p, hx, k * hy, top - drop);
+        if (k > 0)
+            scene_mesh_quad(y->mesh, r0, r1, e1, e0, 0, 0, tiles);
+        else
+            scene_mesh_quad(y->mesh, r1, r0, e0, e1, 0, 0, tiles);
+        base_vec3 apex = on_plot(p, k * p->half_x, 0, top + rise), c0 = on_plot(p, k * p->half_x, -p->half_y, top),
+                  c1 = on_plot(p, k * p->half_x, p->half_y, top);
+        base_vec3 n = { k * p->cos_yaw, k * p->sin_yaw, 0 };
+        uint32_t i = scene_mesh_vertex(y->mesh, apex, n, 0, rise, 1);
+        scene_mesh_vertex(y->mesh, k > 0 ? c1 : c0, n, p->half_y, 0, 1);
+        scene_mesh_vertex(y->mesh, k > 0 ? c0 : c1, n, -p->half_y, 0, 1);
+        scene_mesh_triangle(y->mesh, i, i + 1, i + 2, side);
+        /* the eaves' underside is never seen from the street, its edge is */
+        base_vec3 f0 = { e0.x, e0.y, e0.z - 0.18 }, f1 = { e1.x, e1.y, e1.z - 0.18 };
+        if (k > 0)
+            scene_mesh_quad(y->mesh, e0, e1, f1, f0, 0, 0, known(y, MATERIAL_WHITE, SCENE_TAG_BUILDINGS, 0));
+        else
+            scene_mesh_quad(y->mesh, e1, e0, f0, f1, 0, 0, known(y, MATERIAL_WHITE, SCENE_TAG_BUILDINGS, 0));
+    }
+    box_on(y, p, 0.4 * p->half_x, 0.3 * p->half_y, top + rise * 0.9, (base_vec3){ 0.35, 0.35, 0.9 }, side); /* chimney */
+}
+
+static void flat_roof(yard *y, base_random *d, const building *b, double top)
+{
+    const plot *p = &b->plot;
+    scene_surface rim = thing(y, b->base, SCENE_TAG_BUILDINGS, 0), roof = known(y, MATERIAL_ROOF, SCENE_TAG_BUILDINGS, 0);
+    base_vec3 c[4] = { on_plot(p, -p->half_x, -p->half_y, top), on_plot(p, p->half_x, -p->half_y, top),
+                       on_plot(p, p->half_x, p->half_y, top), on_plot(p, -p->half_x, p->half_y, top) };
+    scene_mesh_quad(y->mesh, c[0], c[1], c[2], c[3], 0, 0, roof);
+    double out = 0.22, high = 0.35; /* cornice all around, also the parapet */
+    for (int k = -1; k <= 1; k += 2) {
+        box_on(y, p, 0, k * p->half_y, top + 0.1, (base_vec3){ p->half_x + out, out, high }, rim);
+        box_on(y, p, k * p->half_x, 0, top + 0.1, (base_vec3){ out, p->half_y + out, high }, rim);
+    }
+    int boxes = 1 + (int)base_random_below(d, 3);
+    for (int k = 0; k < boxes; k++) {
+        double hx = pick(d, 0.8, 2.2), hy = pick(d, 0.8, 2.0), hz = pick(d, 0.6, 1.5);
+        box_on(y, p, pick(d, -0.6, 0.6) * p->half_x, pick(d, -0.5, 0.5) * p->half_y, top + hz, (base_vec3){ hx, hy, hz },
+               known(y, k ? MATERIAL_POLE : MATERIAL_KERB, SCENE_TAG_BUILDINGS, 0));
+    }
+}
+
+static void balconies(yard *y, base_random *d, const building *b, double storey)
+{
+    const plot *p = &b->plot;
+    int bays = (int)fmax(1, floor(2 * p->half_x / 3.1 + 0.5));
+    scene_surface slab = known(y, MATERIAL_KERB, SCENE_TAG_BUILDINGS, 0),
+                  rail = known(y, MATERIAL_POLE, SCENE_TAG_BUILDINGS, 0);
+    for (int k = 0; k < bays; k++) {
+        if (base_random_uniform(d) > 0.34)
+            continue;
+        double x = -p->half_x + 2 * p->half_x * (k + 0.5) / bays;
+        for (int f = 1; f < b->floors; f++) { /* the front is the side of -y, towards the street */
+            double z = b->low + storey * f;
+            box_on(y, p, x, -p->half_y - 0.55, z, (base_vec3){ 1.15, 0.55, 0.09 }, slab);
+            box_on(y, p, x, -p->half_y - 1.07, z + 0.55, (base_vec3){ 1.15, 0.03, 0.45 }, rail);
+            for (int side = -1; side <= 1; side += 2)
+                box_on(y, p, x + side * 1.12, -p->half_y - 0.55, z + 0.55, (base_vec3){ 0.03, 0.52, 0.45 }, rail);
+        }
+    }
+}
+
+static void erect(yard *y, base_random *d, const building *b)
+{
+    const plot *p = &b->plot;
+    y->things++;
+    base_vec3 c[4] = { on_plot(p, -p->half_x, -p->half_y, 0), on_plot(p, p->half_x, -p->half_y, 0),
+                       on_plot(p, p->half_x, p->half_y, 0), on_plot(p, -p->half_x, p->half_y, 0) };
+    double storey = b->height / b->floors, top = b->low + b->height, first = b->low + (b->shop ? storey : 0);
+    scene_surface face = thing(y, b->wall, SCENE_TAG_BUILDINGS, 0), plinth = thing(y, b->base, SCENE_TAG_BUILDINGS, 0);
+    uint16_t shop_front = y->wall[y->wall_count - 1];
+    for (int k = 0; k < 4; k++) {
+        base_vec3 from = c[(k + 1) % 4], to = c[k]; /* outside, left to right */
+        if (k == 0)
+            from = c[1], to = c[0];
+        wall(y, from, to, first, top, b->shop ? 3 : 0, b->floors - (b->shop ? 1 : 0), face);
+        if (b->shop)
+            wall(y, from, to, b->low, first, 0, 1, thing(y, shop_front, SCENE_TAG_BUILDINGS, 0));
+        wall(y, from, to, b->low - 2.5, b->low, 0, 0.5, plinth);
+    }
+    if (b->shop)
+        for (int k = -1; k <= 1; k += 2)
+            box_on(y, p, 0, k * p->half_y, first, (base_vec3){ p->half_x + 0.18, 0.2, 0.16 }, plinth);
+    if (b->gabled)
+        gable(y, b, top);
+    else
+        flat_roof(y, d, b, top);
+    if (!b->gabled && !b->shop && b->floors >= 3)
+        balconies(y, d, b, storey);
+    if (b->gabled) { /* door and step towards the street */
+        box_on(y, p, 0, -p->half_y - 0.02, b->low + 1.05, (base_vec3){ 0.52, 0.06, 1.05 },
+               known(y, MATERIAL_WOOD, SCENE_TAG_BUILDINGS, 0));
+        box_on(y, p, 0, -p->half_y - 0.5, b->low + 0.02, (base_vec3){ 0.9, 0.5, 0.1 }, plinth);
+    }
+}
+
+static void wall_materials(yard *y)
+{
+    static const struct {
+        float rgb[3];
+        scene_texture texture;
+    } looks[] = {
+        { { 0.36f, 0.17f, 0.12f }, SCENE_FACADE_BRICK },   { { 0.42f, 0.29f, 0.20f }, SCENE_FACADE_BRICK },
+        { { 0.28f, 0.21f, 0.18f }, SCENE_FACADE_BRICK },   { { 0.55f, 0.50f, 0.41f }, SCENE_FACADE_PLASTER },
+        { { 0.58f, 0.55f, 0.50f }, SCENE_FACADE_PLASTER }, { { 0.52f, 0.42f, 0.30f }, SCENE_FACADE_PLASTER },
+        { { 0.42f, 0.46f, 0.48f }, SCENE_FACADE_PLASTER }, { { 0.50f, 0.38f, 0.33f }, SCENE_FACADE_PLASTER },
+        { { 0.40f, 0.41f, 0.42f }, SCENE_FACADE_OFFICE },  { { 0.30f, 0.29f, 0.27f }, SCENE_FACADE_OFFICE },
+        { { 0.38f, 0.36f, 0.34f }, SCENE_FACADE_SHOP },
+    };
+    y->wall_count = (int)(sizeof looks / sizeof *looks);
+    for (int k = 0; k < y->wall_count; k++) {
+        scene_material m = { .texture = looks[k].texture, .gloss = 0.02f };
+        memcpy(m.rgb, looks[k].rgb, sizeof m.rgb);
+        y->wall[k] = scene_material_add(y->town->scene, m);
+    }
+}
+
+/* Plain colour of a wall picture: gables, plinths, cornices. */
+static uint16_t plain_of(yard *y, int wall_index)
+{
+    scene_material m = y->town->scene->materials[y->wall[wall_index]];
+    m.texture = m.texture == SCENE_FACADE_BRICK ? SCENE_BRICK : SCENE_CONCRETE;
+    return scene_material_add(y->town->scene, m);
+}
+
+/* A building whose front stands `setback` metres beside the edge point; true when there was room. */
+static bool place_building(yard *y, base_random *d, base_vec3 edge, double out_x, double out_y, bool town, double *frontage)
+{
+    bool house = !town || base_random_uniform(d) < 0.30;
+    building b = { .gabled = house };
+    b.floors = house ? 1 + (int)base_random_below(d, 2) : 3 + (int)base_random_below(d, 4);
+    b.plot.half_x = house ? pick(d, 4.5, 7.5) : pick(d, 7, 14);
+    b.plot.half_y = house ? pick(d, 4, 5.5) : pick(d, 5.5, 8);
+    double setback = house ? pick(d, 6, 12) : pick(d, 4.5, 8);
+    *frontage = 2 * b.plot.half_x;
+    /* Local y points away from the street: (-sin, cos) = out. */
+    b.plot.cos_yaw = out_y;
+    b.plot.sin_yaw = -out_x;
+    b.plot.x = edge.x + out_x * (setback + b.plot.half_y);
+    b.plot.y = edge.y + out_y * (setback + b.plot.half_y);
+    int look = house ? (int)base_random_below(d, 8) : (int)base_random_below(d, (uint32_t)y->wall_count - 1);
+    b.shop = !house && base_random_uniform(d) < 0.5;
+    b.height = b.floors * (house ? 2.9 : 3.2);
+    if (!plot_free(y, &b.plot, 4))
+        return false;
+    b.low = -1e9;
+    for (int k = 0; k < 4; k++) {
+        base_vec3 q = on_plot(&b.plot, k & 1 ? b.plot.half_x : -b.plot.half_x, k & 2 ? b.plot.half_y : -b.plot.half_y, 0);
+        b.low = fmax(b.low, scenery_ground_z(y->town, q.x, q.y) + 0.05);
+    }
+    b.wall = y->wall[look];
+    b.base = plain_of(y, look);
+    plot_take(y, &b.plot, 1.5);
+    erect(y, d, &b);
+    return true;
+}
+
+/* ---- what stands at the roadside */
+
+static void lamp(yard *y, base_vec3 foot, double toward_x, double toward_y)
+{
+    plot p = { foot.x, foot.y, 1, 0, 0.1, 0.1 };
+    plot_take(y, &p, 0.6);
+    y->things++;
+    scene_surface pole = known(y, MATERIAL_POLE, SCENE_TAG_POLES, 0);
+    double high = 7.2, arm = 2.2;
+    base_vec3 top = { foot.x, foot.y, foot.z + high },
+              bend = { foot.x + 0.35 * toward_x, foot.y + 0.35 * toward_y, foot.z + high + 0.55 };
+    base_vec3 end = { foot.x + arm * toward_x, foot.y + arm * toward_y, foot.z + high + 0.85 };
+    scene_mesh_tube(y->mesh, (base_vec3){ foot.x, foot.y, foot.z - 0.3 }, (base_vec3){ foot.x, foot.y, foot.z + 1.0 }, 0.13,
+                    0.11, 8, true, pole);
+    scene_mesh_tube(y->mesh, (base_vec3){ foot.x, foot.y, foot.z + 1.0 }, top, 0.085, 0.055, 8, false, pole);
+    scene_mesh_tube(y->mesh, top, bend, 0.055, 0.05, 6, false, pole);
+    scene_mesh_tube(y->mesh, bend, end, 0.05, 0.04, 6, false, pole);
+    base_pose head = { { end.x + 0.3 * toward_x, end.y + 0.3 * toward_y, end.z },
+                       { 0, BASE_DEG(atan2(toward_y, toward_x)), 0 } };
+    scene_mesh_box(y->mesh, &head, (base_vec3){ 0.38, 0.14, 0.06 }, true, pole);
+    head.location.z -= 0.065;
+    scene_mesh_box(y->mesh, &head, (base_vec3){ 0.28, 0.10, 0.02 }, true, known(y, MATERIAL_LAMP, SCENE_TAG_POLES, 0));
+}
+
+static void delineator(yard *y, base_vec3 foot)
+{
+    y->things++;
+    base_pose at = { { foot.x, foot.y, foot.z + 0.48 }, { 0, 0, 0 } };
+    scene_mesh_box(y->mesh, &at, (base_vec3){ 0.055, 0.055, 0.52 }, false, known(y, MATERIAL_WHITE, SCENE_TAG_POLES, 0));
+    at.location.z = foot.z + 0.80;
+    scene_mesh_box(y->mesh, &at, (base_vec3){ 0.058, 0.058, 0.09 }, false, known(y, MATERIAL_BLACK, SCENE_TAG_POLES, 0));
+}
+
+/* One piece of fence, hedge or wall from a to b. */
+static void fence_piece(yard *y, base_random *d, base_vec3 a, base_vec3 b, int kind)
+{
+    double dx = b.x - a.x, dy = b.y - a.y, length = sqrt(dx * dx + dy * dy);
+    if (length < 0.3)
+        return;
+    plot p = { (a.x + b.x) / 2, (a.y + b.y) / 2, dx / length, dy / length, length / 2, 0.15 };
+    if (!plot_free(y, &p, 0.8))
+        return;
+    plot_take(y, &p, 0.3);
+    double z = fmin(a.z, b.z), yaw = BASE_DEG(atan2(dy, dx));
+    base_pose at = { { p.x, p.y, z }, { 0, yaw, 0 } };
+    if (kind == 0) { /* hedge: a trimmed body with leaves sticking out */
+        scene_surface leaf = known(y, MATERIAL_LEAF_DARK, SCENE_TAG_VEGETATION, 0);
+        at.location.z = z + 0.55;
+        scene_mesh_box(y->mesh, &at, (base_vec3){ length / 2 + 0.05, 0.34, 0.62 }, false, leaf);
+        leaf.flags = SCENE_TWO_SIDED | SCENE_THIN;
+        for (int k = 0; k < 10; k++) {
+            double u = pick(d, -0.5, 0.5) * length, w = pick(d, 0, 1) < 0.5 ? -0.35 : 0.35, h = pick(d, 0.25, 1.15);
+            bool top = base_random_uniform(d) < 0.4;
+            base_vec3 q = on_plot(&p, u, top ? pick(d, -0.34, 0.34) : w, z + (top ? 1.17 : h));
+            leaf_card(y, d, q, (base_vec3){ p.x, p.y, z + 0.5 }, 0.20, 0.95, leaf);
+        }
+    } else if (kind == 1) { /* planks between posts */
+        scene_surface wood = known(y, MATERIAL_WOOD, SCENE_TAG_FENCES, 0);
+        at.location.z = z + 0.62;
+        scene_mesh_box(y->mesh, &at, (base_vec3){ length / 2, 0.02, 0.52 }, true, wood);
+        base_pose post = { { a.x, a.y, z + 0.55 }, { 0, yaw, 0 } };
+        scene_mesh_box(y->mesh, &post, (base_vec3){ 0.06, 0.06, 0.72 }, false, wood);
+    } else { /* low wall with a coping */
+        at.location.z = z + 0.3;
+        scene_mesh_box(y->mesh, &at, (base_vec3){ length / 2 + 0.02, 0.14, 0.50 }, false,
+                       known(y, MATERIAL_KERB, SCENE_TAG_WALLS, 0));
+        at.location.z = z + 0.84;
+        scene_mesh_box(y->mesh, &at, (base_vec3){ length / 2 + 0.02, 0.19, 0.05 }, true,
+                       known(y, MATERIAL_PAVING, SCENE_TAG_WALLS, 0));
+    }
+}
+
+/* ---- walking along roads */
+
+typedef struct edge_point {
+    base_vec3 at;
+    double out_x, out_y;
+    bool walk;
+} edge_point; /* pavement's edge, unit vector off the road */
+
+static bool find_edge(const road_map *map, int road, double s, bool right, edge_point *e)
+{
+    int section = road_find_section(map, road, s);
+    road_section_info info = road_map_section(map, road, section);
+    int lane = right ? info.lane_low : info.lane_high;
+    if (lane == 0)
+        lane = right ? info.lane_high : info.lane_low;
+    if (lane == 0)
+        return false;
+    base_vec3 inner, outer, far_inner, far_outer;
+    road_lane_borders(map, road, section, lane, s, &inner, &outer);
+    int other = right ? info.lane_high : info.lane_low;
+    if (other == 0)
+        other = lane;
+    road_lane_borders(map, road, section, other, s, &far_inner, &far_outer);
+    bool own_side = right ? lane < 0 : lane > 0;
+    e->at = own_side ? outer : inner;
+    base_vec3 opposite = other == lane ? (own_side ? inner : outer) : far_outer;
+    double dx = e->at.x - opposite.x, dy = e->at.y - opposite.y, length = sqrt(dx * dx + dy * dy);
+    if (length < 0.5)
+        return false;
+    e->out_x = dx / length;
+    e->out_y = dy / length;
+    e->walk = road_lane_type(map, road, section, lane) == ROAD_LANE_SIDEWALK;
+    if (e->walk)
+        e->at.z += 0.15;
+    return true;
+}
+
+typedef void (*edge_visitor)(yard *y, base_random *d, const edge_point *e, int road, int step, bool right);
+
+/* Visit both edges of every road outside junctions, every `step_m` metres from half a step on. */
+static void along_roads(yard *y, const char *purpose, double step_m, edge_visitor visit)
+{
+    const road_map *map = y->town->map;
+    road_map_info info = road_map_describe(map);
+    for (int road = 0; road < info.roads; road++) {
+        road_info r = road_map_road(map, road);
+        if (r.junction >= 0 || r.length_m < 4)
+            continue;
+        int steps = (int)(r.length_m / step_m);
+        for (int k = 0; k < steps; k++)
+            for (int right = 0; right < 2; right++) {
+                edge_point e;
+                base_random d = base_random_start(y->town->seed, purpose, (uint64_t)road, (uint64_t)k * 2 + (uint64_t)right);
+                if (find_edge(map, road, (k + 0.5) * r.length_m / steps, right, &e))
+                    visit(y, &d, &e, road, k, right);
+            }
+    }
+}
+
+static void visit_lamp(yard *y, base_random *d, const edge_point *e, int road, int step, bool right)
+{
+    (void)d, (void)road;
+    if (!e->walk) {
+        base_vec3 p = { e->at.x + 0.7 * e->out_x, e->at.y + 0.7 * e->out_y, 0 };
+        int at = scenery_cell(&y->town->raster, p.x, p.y);
+        if (at < 0 || y->town->raster.kind[at] != PAVED_NONE)
+            return;
+        p.z = scenery_ground_z(y->town, p.x, p.y);
+        delineator(y, p);
+        return;
+    }
+    if ((step & 1) != right)
+        return;
+    base_vec3 foot = { e->at.x - 0.35 * e->out_x, e->at.y - 0.35 * e->out_y, e->at.z };
+    int at = scenery_cell(&y->town->raster, foot.x, foot.y);
+    if (at < 0 || y->town->raster.kind[at] == PAVED_ROAD)
+        return;
+    lamp(y, foot, -e->out_x, -e->out_y);
+}
+
+/* How built-up a place is, 0..1, in patches of about 120 m. */
+static double density(const yard *y, double px, double py)
+{
+    double fx = px / 120, fy = py / 120, ix = floor(fx), iy = floor(fy), tx = fx - ix, ty = fy - iy, sum = 0;
+    for (int k = 0; k < 4; k++) {
+        base_random d =
+            base_random_start(y->town->seed, "density", (uint64_t)(int64_t)(ix + (k & 1)), (uint64_t)(int64_t)(iy + (k >> 1)));
+        sum += base_random_uniform(&d) * (k & 1 ? tx : 1 - tx) * (k >> 1 ? ty : 1 - ty);
+    }
+    return sum;
+}
+
+static void visit_building(yard *y, base_random *d, const edge_point *e, int road, int step, bool right)
+{
+    (void)road, (void)step, (void)right;
+    double built = density(y, e->at.x, e->at.y), frontage;
+    bool town = e->walk && built > 0.42;
+    if (base_random_uniform(d) > (e->walk ? 0.35 + 0.75 * built : 0.55 * built))
+        return;
+    for (int attempt = 0; attempt < 2; attempt++)
+        if (place_building(y, d, e->at, e->out_x, e->out_y, town, &frontage))
+            return;
+}
+
+static void visit_fence(yard *y, base_random *d, const edge_point *e, int road, int step, bool right)
+{
+    /* Runs of about 24 m share a kind; some runs have none. */
+    base_random run =
+        base_random_start(y->town->seed, "fence run", (uint64_t)road, (uint64_t)(step / 10) * 2 + (uint64_t)right);
+    double which = base_random_uniform(&run), gap = base_random_uniform(d);
+    if (which > (e->walk ? 0.62 : 0.25) || gap < 0.12)
+        return;
+    int kind = which < 0.26 ? 0 : which < 0.46 ? 1 : 2;
+    double off = e->walk ? 1.1 : 3.4, half = 1.25;
+    base_vec3 a = { e->at.x + off * e->out_x + half * e->out_y, e->at.y + off * e->out_y - half * e->out_x, 0 };
+    base_vec3 b = { e->at.x + off * e->out_x - half * e->out_y, e->at.y + off * e->out_y + half * e->out_x, 0 };
+    a.z = scenery_ground_z(y->town, a.x, a.y);
+    b.z = scenery_ground_z(y->town, b.x, b.y);
+    fence_piece(y, d, a, b, kind);
+}
+
+static void visit_tree(yard *y, base_random *d, const edge_point *e, int road, int step, bool right)
+{
+    (void)road, (void)step, (void)right;
+    if (base_random_uniform(d) < 0.38)
+        return;
+    double off = e->walk ? pick(d, 2.2, 5.5) : pick(d, 4, 9);
+    place_tree(y, d, e->at.x + off * e->out_x, e->at.y + off * e->out_y, e->walk ? 1.6 : 3.0, true);
+}
+
+static void visit_bush(yard *y, base_random *d, const edge_point *e, int road, int step, bool right)
+{
+    (void)road, (void)step, (void)right;
+    if (base_random_uniform(d) < 0.6)
+        return;
+    double off = pick(d, 2.5, 14), size = pick(d, 0.4, 1.0);
+    base_vec3 p = { e->at.x + off * e->out_x, e->at.y + off * e->out_y, 0 };
+    plot room = { p.x, p.y, 1, 0, size, size };
+    if (!plot_free(y, &room, 1.5))
+        return;
+    plot_take(y, &room, 0.2);
+    y->things++;
+    p.z = scenery_ground_z(y->town, p.x, p.y) + 0.3 * size;
+    scene_surface leaf = known(y, base_random_uniform(d) < 0.5 ? MATERIAL_LEAF : MATERIAL_LEAF_DARK, SCENE_TAG_VEGETATION,
+                               SCENE_TWO_SIDED | SCENE_THIN);
+    blob(y, p, 0.78 * size, 0.7 * size, 0.7, 6, leaf);
+    for (int k = 0; k < 26; k++) {
+        double a = pick(d, 0, 2 * BASE_PI), z = pick(d, -0.2, 1), r = size * sqrt(1 - z * z);
+        leaf_card(y, d, (base_vec3){ p.x + r * cos(a), p.y + r * sin(a), p.z + 0.9 * size * z }, p, 0.24 * size + 0.06,
+                  0.6 + 0.4 * z, leaf);
+    }
+}
+
+/* Woods and single trees away from the roads. */
+static void plant_fields(yard *y)
+{
+    const scenery_raster *r = &y->town->raster;
+    double span_x = r->width * r->cell_m, span_y = r->height * r->cell_m, step = 13;
+    while (span_x / step * (span_y / step) > 5000)
+        step *= 1.25;
+    int nx = (int)(span_x / step), ny = (int)(span_y / step);
+    for (int j = 0; j < ny; j++)
+        for (int i = 0; i < nx; i++) {
+            base_random d = base_random_start(y->town->seed, "field tree", (uint64_t)i, (uint64_t)j);
+            double px = r->x0 + (i + base_random_uniform(&d)) * step, py = r->y0 + (j + base_random_uniform(&d)) * step;
+            int at = scenery_cell(r, px, py);
+            double wood = density(y, px * 1.7 + 5000, py * 1.7);
+            if (at < 0 || r->outside_m[at] > 170 || base_random_uniform(&d) > (wood > 0.60 ? 0.85 : wood > 0.5 ? 0.16 : 0.03))
+                continue;
+            place_tree(y, &d, px, py, 12, false);
+        }
+}
+
+/* ---- signals */
+
+static void pole(yard *y, base_vec3 foot, double high, double radius)
+{
+    scene_mesh_tube(y->mesh, (base_vec3){ foot.x, foot.y, foot.z - 0.5 }, (base_vec3){ foot.x, foot.y, foot.z + high }, radius,
+                    radius * 0.8, 8, true, known(y, MATERIAL_POLE, SCENE_TAG_POLES, 0));
+}
+
+/* Round disc facing yaw with a rim: speed limits; eight sides for stop. */
+static void sign_plate(yard *y, base_vec3 centre, double yaw_deg, double radius, int sides, scenery_material rim,
+                       scenery_material field)
+{
+    double c = cos(BASE_RAD(yaw_deg)), s = sin(BASE_RAD(yaw_deg));
+    base_vec3 back = { centre.x - 0.012 * c, centre.y - 0.012 * s, centre.z },
+              front = { centre.x + 0.012 * c, centre.y + 0.012 * s, centre.z };
+    base_vec3 face = { front.x + 0.006 * c, front.y + 0.006 * s, centre.z };
+    scene_mesh_tube(y->mesh, back, front, radius, radius, sides, true, known(y, rim, SCENE_TAG_TRAFFIC_SIGNS, 0));
+    scene_mesh_tube(y->mesh, front, face, radius * 0.78, radius * 0.78, sides, true,
+                    known(y, field, SCENE_TAG_TRAFFIC_SIGNS, 0));
+}
+
+static void light_head(yard *y, const base_pose *head)
+{
+    scene_surface box = known(y, MATERIAL_HOUSING, SCENE_TAG_TRAFFIC_LIGHT, 0),
+                  lens = known(y, MATERIAL_DARK_LENS, SCENE_TAG_TRAFFIC_LIGHT, 0);
+    scene_mesh_box(y->mesh, head, (base_vec3){ 0.14, 0.19, 0.52 }, true, box);
+    for (int k = -1; k <= 1; k++) {
+        base_vec3 from = base_pose_to_world(head, (base_vec3){ 0.14, 0, 0.32 * k }),
+                  to = base_pose_to_world(head, (base_vec3){ 0.165, 0, 0.32 * k });
+        scene_mesh_tube(y->mesh, from, to, 0.125, 0.115, 14, true, lens);
+        base_pose visor = base_pose_compose(head, &(base_pose){ { 0.24, 0, 0.32 * k + 0.135 }, { 0, 0, 0 } });
+        scene_mesh_box(y->mesh, &visor, (base_vec3){ 0.11, 0.125, 0.012 }, true, lens);
+    }
+}
+
+/* Foot of a signal: its own place, moved off driving lanes to the right of the traffic it faces. */
+static base_vec3 signal_foot(const yard *y, const road_signal *g, double right_x, double right_y)
+{
+    base_vec3 p = g->pose.location;
+    for (int k = 0; k < 24; k++) {
+        int at = scenery_cell(&y->town->raster, p.x, p.y);
+        if (at < 0 || y->town->raster.kind[at] != PAVED_ROAD)
+            break;
+        p.x += 0.5 * right_x;
+        p.y += 0.5 * right_y;
+    }
+    int at = scenery_cell(&y->town->raster, p.x, p.y);
+    if (at >= 0 && y->town->raster.kind[at] == PAVED_NONE)
+        p.z = scenery_ground_z(y->town, p.x, p.y);
+    else if (at >= 0 && y->town->raster.kind[at] == PAVED_WALK)
+        p.z = y->town->raster.level[at];
+    return p;
+}
+
+static void place_signal(yard *y, int index)
+{
+    road_signal g = road_map_signal(y->town->map, index);
+    /* Signals show against their own heading: towards traffic that comes along it. */
+    double yaw = base_wrap_deg(g.pose.rotation.yaw_deg + 180), c = cos(BASE_RAD(yaw)), s = sin(BASE_RAD(yaw));
+    base_vec3 foot = signal_foot(y, &g, s, -c); /* the traffic's right: it drives towards -c, -s */
+    plot p = { foot.x, foot.y, 1, 0, 0.2, 0.2 };
+    y->things++;
+    if (g.kind == ROAD_SIGNAL_TRAFFIC_LIGHT) {
+        pole(y, foot, 3.1, 0.085);
+        base_pose head = { { foot.x + 0.16 * c, foot.y + 0.16 * s, foot.z + 3.2 }, { 0, yaw, 0 } };
+        light_head(y, &head);
+        y->town->lights[index] = (town_scenery_light_head){ head, true };
+    } else if (g.kind == ROAD_SIGNAL_SPEED_LIMIT || g.kind == ROAD_SIGNAL_STOP || g.kind == ROAD_SIGNAL_YIELD) {
+        pole(y, foot, 2.6, 0.04);
+        base_vec3 plate = { foot.x + 0.06 * c, foot.y + 0.06 * s, foot.z + 2.3 };
+        bool stop = g.kind == ROAD_SIGNAL_STOP;
+        sign_plate(y, plate, yaw, stop ? 0.40 : 0.34,
+                   stop                          ? 8
+                   : g.kind == ROAD_SIGNAL_YIELD ? 3
+                                                 : 20,
+                   MATERIAL_RED_PAINT, stop ? MATERIAL_RED_PAINT : MATERIAL_WHITE);
+    } else {
+        return;
+    }
+    plot_take(y, &p, 0.8);
+}
+
 bool scenery_objects_build(town_scenery *t, scene_mesh *m, base_error *err)
 {
-    (void)t, (void)m, (void)err;
-    return true;
+    yard y = { .town = t, .mesh = m };
+    wall_materials(&y);
+    t->light_count = road_signal_count(t->map);
+    t->lights = calloc((size_t)t->light_count + 1, sizeof *t->lights);
+    if (!t->lights)
+        return base_fail(err, BASE_MEMORY, "scenery: no memory for %d signals", t->light_count);
+    for (int k = 0; k < t->light_count; k++)
+        place_signal(&y, k);
+    along_roads(&y, "lamp", 24, visit_lamp);
+    along_roads(&y, "building", 9, visit_building);
+    along_roads(&y, "fence", 2.5, visit_fence);
+    along_roads(&y, "tree", 11, visit_tree);
+    along_roads(&y, "bush", 7, visit_bush);
+    plant_fields(&y);
+    return !m->failed || base_fail(err, BASE_MEMORY, "scenery: no memory for buildings and trees");
 }
