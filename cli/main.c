@@ -16,6 +16,7 @@ static const struct {
     const char *summary;
 } commands[] = {
     { "bench", cli_bench, "speed of the kernels and of the server, as ratios of this machine's limits" },
+    { "collect", cli_collect, "record a dataset: the expert drives" },
     { "dataset", cli_dataset, "check, count and show a recorded dataset" },
     { "drive", cli_drive, "closed-loop driving by a network, with expert and controls" },
     { "report", cli_report, "summary, table and page of a run folder" },
