@@ -14,7 +14,7 @@
 #define ROAD_CURVATURE_MAX   1e3 /* 1/m */
 #define ROAD_SPIRAL_TURN_MAX 1e3 /* radians within one spiral: bounds the work of evaluating it */
 #define ROAD_LANE_ID_MAX     1000
-#define ROAD_PIECES_MAX      (1 << 22) /* index segments of one map */
+#define ROAD_PIECES_MAX      (1 << 20) /* index segments of one map */
 
 /* value(ds) = a + b ds + c ds^2 + d ds^3, ds = s - start; start is absolute along the road (also for lanes). */
 typedef struct road_cubic {

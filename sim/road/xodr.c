@@ -1113,6 +1113,16 @@ static bool parse_xml(parser *p, const char *xml, size_t bytes)
     return !p->failed;
 }
 
+/* Lists that are indexed by "first of an owner" begin with memory, so that an empty list never means arithmetic on NULL. */
+static bool reserve_lists(road_map *m)
+{
+#define RESERVE(list) (ROAD_PUSH(m->list) && (m->list.count = 0, true))
+    return RESERVE(geometries) && RESERVE(elevations) && RESERVE(supers) && RESERVE(offsets) && RESERVE(speeds) && RESERVE(widths) &&
+           RESERVE(marks) && RESERVE(heights) && RESERVE(lane_speeds) && RESERVE(links) && RESERVE(junction_roads) &&
+           RESERVE(junction_controllers) && RESERVE(controller_signals) && RESERVE(outlines) && RESERVE(sections) && RESERVE(lanes);
+#undef RESERVE
+}
+
 road_map *road_map_parse(const char *xml, size_t bytes, const char *name, const base_log *log, base_error *err)
 {
     if (!name)
@@ -1124,7 +1134,7 @@ road_map *road_map_parse(const char *xml, size_t bytes, const char *name, const 
     parser p = { .name = name, .err = err, .m = calloc(1, sizeof *p.m) };
     road_map *m = p.m, *result = NULL;
     p.c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (!m || !p.c_locale || !ROAD_PUSH(m->text) || !(m->name = strdup(name))) {
+    if (!m || !p.c_locale || !ROAD_PUSH(m->text) || !reserve_lists(m) || !(m->name = strdup(name))) {
         base_fail(err, BASE_MEMORY, "%s: no memory", name);
         goto done;
     }
