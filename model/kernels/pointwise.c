@@ -65,9 +65,8 @@ void model_copy(const model_cpu *cpu, const model_pixels *s, const float *a, flo
         if (s->a_pitch == s->channels && s->dst_pitch == s->channels)
             memcpy(AT(dst, s->channels), AT(a, s->channels), k.count * (size_t)s->channels * sizeof *dst);
         else
-            for (size_t p = 0; p < k.count; p++)
-                memcpy(AT(dst, s->dst_pitch) + p * (size_t)s->dst_pitch, AT(a, s->a_pitch) + p * (size_t)s->a_pitch,
-                       (size_t)s->channels * sizeof *dst);
+            model_copy_pixels(AT(dst, s->dst_pitch), (size_t)s->dst_pitch, AT(a, s->a_pitch), (size_t)s->a_pitch, s->channels,
+                              k.count);
     }
 }
 

@@ -1,6 +1,7 @@
 /* model/kernels/strip.c — see gather.h. */
 #include "base/arena.h"
 #include "model/kernels/gather.h"
+#include "model/kernels/rows.h"
 #include <string.h>
 
 strip strip_plan(const gather *g, int block, int pitch)
@@ -18,21 +19,20 @@ strip strip_plan(const gather *g, int block, int pitch)
     return p;
 }
 
-/* Copy pixels of `channels` floats, clearing what the wider pitch adds (at most one float). */
+/* Copy pixels, clearing what the wider pitch adds. Images have three channels and become four. */
 static void copy_pixels(float *dst, int dst_pitch, const float *src, int src_pitch, int channels, int count)
 {
     if (dst_pitch == channels && src_pitch == channels) {
         memcpy(dst, src, (size_t)count * (size_t)channels * sizeof *dst);
-        return;
-    }
-    for (int i = 0; i < count; i++, dst += dst_pitch, src += src_pitch) {
-        int c = 0;
-        for (; c + 4 <= channels; c += 4)
-            memcpy(dst + c, src + c, 4 * sizeof *dst);
-        for (; c < channels; c++)
-            dst[c] = src[c];
-        for (; c < dst_pitch; c++)
-            dst[c] = 0;
+    } else if (dst_pitch == 4 && channels == 3) {
+        for (int i = 0; i < count; i++) {
+            memcpy(dst + 4 * i, src + (size_t)src_pitch * (size_t)i, 3 * sizeof *dst);
+            dst[4 * i + 3] = 0;
+        }
+    } else {
+        model_copy_pixels(dst, (size_t)dst_pitch, src, (size_t)src_pitch, channels, (size_t)count);
+        for (int i = 0; i < count && dst_pitch > channels; i++)
+            dst[i * dst_pitch + channels] = 0;
     }
 }
 
