@@ -489,7 +489,9 @@ static v3 surface(const render_pass *p, const field_reader *f, vf x, vf y, v3 ra
              albedo.z * light.z + base.z * emission };
 
     /* reflection of the sky and of the sun, Schlick's Fresnel term */
-    if (vi_any(gloss > 0.01f)) {
+    vi shines = gloss > 0.01f;
+    if (vi_any(shines)) {
+        gloss = vf_select(shines, gloss, vf_splat(0)); /* a lane's light must not depend on its neighbours */
         vf cosine = dot3(n, eye);
         v3 mirrored = { n.x * 2.0f * cosine - eye.x, n.y * 2.0f * cosine - eye.y, n.z * 2.0f * cosine - eye.z };
         vf k = 1.0f - vf_saturate(cosine), k2 = k * k;
