@@ -87,12 +87,12 @@ static const base_option_custom runs_option = { read_runs, print_runs };
 
 #define CAMERA(member) offsetof(dataset_camera, member)
 static const base_option camera_table[] = {
-    { "width", BASE_OPTION_INT, CAMERA(width_px), 0, 16, 4096, NULL, NULL, NULL, "px" },
-    { "height", BASE_OPTION_INT, CAMERA(height_px), 0, 16, 4096, NULL, NULL, NULL, "px" },
+    { "width_px", BASE_OPTION_INT, CAMERA(width_px), 0, 16, 4096, NULL, NULL, NULL, "px" },
+    { "height_px", BASE_OPTION_INT, CAMERA(height_px), 0, 16, 4096, NULL, NULL, NULL, "px" },
     { "fov_deg", BASE_OPTION_DOUBLE, CAMERA(fov_deg), 0, 10, 170, NULL, NULL, NULL, "horizontal field of view" },
-    { "x", BASE_OPTION_DOUBLE, CAMERA(mount.location.x), 0, -10, 10, NULL, NULL, NULL, "m, forward of the vehicle's origin" },
-    { "y", BASE_OPTION_DOUBLE, CAMERA(mount.location.y), 0, -10, 10, NULL, NULL, NULL, "m, right" },
-    { "z", BASE_OPTION_DOUBLE, CAMERA(mount.location.z), 0, 0.1, 10, NULL, NULL, NULL, "m, up" },
+    { "x_m", BASE_OPTION_DOUBLE, CAMERA(mount.location.x), 0, -10, 10, NULL, NULL, NULL, "m, forward of the vehicle's origin" },
+    { "y_m", BASE_OPTION_DOUBLE, CAMERA(mount.location.y), 0, -10, 10, NULL, NULL, NULL, "m, right" },
+    { "z_m", BASE_OPTION_DOUBLE, CAMERA(mount.location.z), 0, 0.1, 10, NULL, NULL, NULL, "m, up" },
     { "pitch_deg", BASE_OPTION_DOUBLE, CAMERA(mount.rotation.pitch_deg), 0, -89, 89, NULL, NULL, NULL, "positive looks up" },
     { "yaw_deg", BASE_OPTION_DOUBLE, CAMERA(mount.rotation.yaw_deg), 0, -180, 180, NULL, NULL, NULL, "positive looks right" },
 };
