@@ -1,12 +1,11 @@
 /* laneloop infer — masks and overlays of images, a folder of images or a dataset. */
 #include "cli/cli.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/process.h"
 #include "dataset/classes.h"
 #include "dataset/dataset.h"
 #include "dataset/image.h"
-#include "model/model.h"
+#include "eval/predictor.h"
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,8 +23,8 @@ static const cli_command command = {
 
 /* Everything one run needs; masks and overlays are written at the size of the image. */
 typedef struct infer_run {
-    model *net;
-    model_predictor *predictor;
+    const char *model;
+    eval_predictor *predictor;
     int h, w;    /* of the predictor */
     bool native; /* run at each image's own size */
     int threads;
@@ -39,11 +38,13 @@ typedef struct infer_run {
     double network_s;
 } infer_run;
 
+static const dataset_classes *classes_of(const infer_run *r) { return eval_predictor_about(r->predictor)->classes; }
+
 /* A class has the colour that CARLA gives its first tag. */
 static void choose_palette(infer_run *r)
 {
     const dataset_taxonomy t = dataset_taxonomy_carla();
-    const dataset_classes *classes = &r->net->about.classes;
+    const dataset_classes *classes = classes_of(r);
     for (int c = 0; c < classes->count; c++) {
         int tag = classes->list[c].tag_count > 0 ? dataset_taxonomy_find(&t, classes->list[c].tags[0]) : -1;
         if (tag >= 0)
@@ -51,20 +52,28 @@ static void choose_palette(infer_run *r)
     }
 }
 
+/* A predictor for images of h x w; 0 = the size that the model was trained with. */
 static bool make_predictor(infer_run *r, int h, int w, base_error *err)
 {
-    if (r->predictor && r->h == h && r->w == w)
+    if (r->predictor && ((h == 0 && w == 0) || (r->h == h && r->w == w)))
         return true;
-    model_predictor_destroy(r->predictor);
+    eval_predictor_options o = eval_predictor_options_default();
+    o.height_px = h;
+    o.width_px = w;
+    o.threads = r->threads;
+    eval_predictor_close(r->predictor);
+    if (!(r->predictor = eval_predictor_open(r->model, &o, err)))
+        return false;
     free(r->small_rgb);
     free(r->small_mask);
-    r->h = h, r->w = w;
-    r->small_rgb = malloc((size_t)h * w * 3);
-    r->small_mask = malloc((size_t)h * w);
-    r->predictor = model_predictor_create(r->net, &(model_predictor_options){ .h = h, .w = w, .threads = r->threads }, err);
-    if (r->predictor && (!r->small_rgb || !r->small_mask))
-        return base_fail(err, BASE_MEMORY, "no memory for images of %d x %d", w, h);
-    return r->predictor != NULL;
+    r->h = eval_predictor_about(r->predictor)->height_px;
+    r->w = eval_predictor_about(r->predictor)->width_px;
+    r->small_rgb = malloc((size_t)r->h * (size_t)r->w * 3);
+    r->small_mask = malloc((size_t)r->h * (size_t)r->w);
+    if (!r->small_rgb || !r->small_mask)
+        return base_fail(err, BASE_MEMORY, "no memory for images of %d x %d", r->w, r->h);
+    choose_palette(r);
+    return true;
 }
 
 static bool make_room(infer_run *r, size_t pixels, base_error *err)
@@ -86,7 +95,7 @@ static bool write_mask(infer_run *r, const char *name, const dataset_image *imag
     if ((size_t)snprintf(path, sizeof path, "%s/%s_mask.png", r->out, name) >= sizeof path)
         return base_fail(err, BASE_ARGUMENT, "%s/%s: path too long", r->out, name);
     bool ok = dataset_png_encode_index(&png, r->mask, image->width_px, image->height_px, (const uint8_t(*)[3])r->palette,
-                                       r->net->about.classes.count, err) &&
+                                       classes_of(r)->count, err) &&
               base_file_write(path, png.data, png.bytes, false, err);
     base_buffer_free(&png);
     return ok;
@@ -114,8 +123,8 @@ static void report(const infer_run *r, const char *name, size_t pixels, double s
     cJSON *o = cJSON_CreateObject(), *share = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "image", name);
     cJSON_AddNumberToObject(o, "network_ms", seconds * 1e3);
-    for (int c = 0; c < r->net->about.classes.count; c++)
-        cJSON_AddNumberToObject(share, r->net->about.classes.list[c].name, 100.0 * (double)counts[c] / (double)pixels);
+    for (int c = 0; c < classes_of(r)->count; c++)
+        cJSON_AddNumberToObject(share, classes_of(r)->list[c].name, 100.0 * (double)counts[c] / (double)pixels);
     cJSON_AddItemToObject(o, "class_pct", share);
     char *text = cJSON_PrintUnformatted(o);
     puts(text ? text : "{}");
@@ -127,13 +136,12 @@ static bool infer_image(infer_run *r, const char *name, const dataset_image *ima
 {
     int w = image->width_px, h = image->height_px;
     size_t pixels = (size_t)w * (size_t)h;
-    if (!make_predictor(r, r->native ? h : r->net->about.image_h, r->native ? w : r->net->about.image_w, err) ||
-        !make_room(r, pixels, err))
+    if (!make_predictor(r, r->native ? h : 0, r->native ? w : 0, err) || !make_room(r, pixels, err))
         return base_fail_in(err, "%s", name);
     dataset_resize_rgb(r->small_rgb, r->w, r->h, image->pixels, w, h);
-    double start = base_clock_s();
-    model_predictor_mask(r->predictor, r->small_rgb, r->small_mask);
-    double seconds = base_clock_s() - start;
+    if (!eval_predictor_run(r->predictor, r->small_rgb, r->w, r->h, r->small_mask, err))
+        return base_fail_in(err, "%s", name);
+    double seconds = eval_predictor_last_s(r->predictor);
     r->network_s += seconds;
     r->images++;
     dataset_resize_index(r->mask, w, h, r->small_mask, r->w, r->h);
@@ -239,21 +247,20 @@ int cli_infer(int argc, char **argv)
     r.out = out;
     base_stop_install();
     base_progress progress = base_progress_start(r.json ? NULL : stderr, "infer", 0);
-    bool ok = (r.net = model_load(positional[0], &err)) != NULL && base_dir_create(out, &err);
-    if (ok) {
-        choose_palette(&r);
+    r.model = positional[0];
+    bool ok = (r.native || make_predictor(&r, 0, 0, &err)) && base_dir_create(out, &err);
+    if (ok)
         ok = is_dataset(positional[1])  ? infer_dataset(&r, positional[1], split, &progress, &err)
              : is_folder(positional[1]) ? infer_folder(&r, positional[1], &progress, &err)
                                         : infer_file(&r, positional[1], &err);
-    }
     if (base_stop_requested())
         ok = base_fail(&err, BASE_INTERRUPTED, "stopped after %d images; run the same command again", r.images);
     base_progress_end(&progress, (uint64_t)r.images, NULL);
     if (ok && !r.json)
-        printf("%d images, %.2f ms each in the network (kernels %s), written to %s\n", r.images, 1e3 * r.network_s / r.images,
-               model_predictor_isa(r.predictor), out);
-    model_predictor_destroy(r.predictor);
-    model_destroy(r.net);
+        printf("%d images, %.2f ms each in the network (%s, kernels %s), written to %s\n", r.images,
+               1e3 * r.network_s / r.images, eval_predictor_about(r.predictor)->kind_name,
+               eval_predictor_about(r.predictor)->level, out);
+    eval_predictor_close(r.predictor);
     free(r.small_rgb);
     free(r.small_mask);
     free(r.mask);
