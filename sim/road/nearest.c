@@ -22,10 +22,11 @@ static bool cut_section(road_map *m, int index, base_error *err)
     const road_road *r = &m->roads.items[sec->road];
     int section = index - r->first_section;
     int count = road_section_samples(m, sec->road, section, SAG_MAX, PIECE_MAX, NULL, 0);
-    if (count > ROAD_PIECES_MAX || (int64_t)count * sec->lane_count > ROAD_PIECES_MAX - m->pieces.count)
+    if (count > 256 + ROAD_PIECES_PER_M * (sec->s1 - sec->s0) ||
+        (int64_t)count * sec->lane_count > ROAD_PIECES_MAX - m->pieces.count)
         return base_fail(err, BASE_FORMAT,
-                         "%s:%d: road %u needs more than %d pieces: the map is too large or bends without end", m->name,
-                         r->line, r->id, ROAD_PIECES_MAX);
+                         "%s:%d: road %u needs %d straight pieces per lane: it bends without end, or the map is too large",
+                         m->name, r->line, r->id, count);
     double *s = malloc(sizeof *s * (size_t)count);
     if (!s)
         return base_fail(err, BASE_MEMORY, "%s: no memory", m->name);

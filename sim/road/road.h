@@ -219,7 +219,8 @@ int road_waypoint_successors(const road_map *map, const road_waypoint *w, road_w
 int road_waypoint_predecessors(const road_map *map, const road_waypoint *w, road_waypoint *out,
                                int capacity); /* their last ones */
 
-/* Pairs (start of a driving lane section, start of each successor; its own end at dead ends), CARLA's get_topology. */
+/* Pairs (start of a driving lane section, start of each successor; its own end at dead ends), CARLA's get_topology.
+ * CARLA leaves out dead ends that lie at the end of s; they are here. */
 typedef struct road_edge {
     road_waypoint from, to;
 } road_edge;

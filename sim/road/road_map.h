@@ -10,11 +10,12 @@
 #define ROAD_MAP_H
 #include "sim/road/road.h"
 
-#define ROAD_LENGTH_MAX      1e5 /* metres, one road */
-#define ROAD_CURVATURE_MAX   1e3 /* 1/m */
-#define ROAD_SPIRAL_TURN_MAX 1e3 /* radians within one spiral: bounds the work of evaluating it */
+#define ROAD_LENGTH_MAX      1e5  /* metres, one road */
+#define ROAD_CURVATURE_MAX   1e3  /* 1/m */
+#define ROAD_SPIRAL_TURN_MAX 50.0 /* radians within one spiral: bounds the work of evaluating it */
 #define ROAD_LANE_ID_MAX     1000
-#define ROAD_PIECES_MAX      (1 << 20) /* index segments of one map */
+#define ROAD_PIECES_MAX      (1 << 20) /* index pieces of one map, and */
+#define ROAD_PIECES_PER_M    20.0      /* of one section, per metre: a road of 1 m radius needs 8 */
 
 /* value(ds) = a + b ds + c ds^2 + d ds^3, ds = s - start; start is absolute along the road (also for lanes). */
 typedef struct road_cubic {

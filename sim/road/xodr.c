@@ -1117,9 +1117,10 @@ static bool parse_xml(parser *p, const char *xml, size_t bytes)
 static bool reserve_lists(road_map *m)
 {
 #define RESERVE(list) (ROAD_PUSH(m->list) && (m->list.count = 0, true))
-    return RESERVE(geometries) && RESERVE(elevations) && RESERVE(supers) && RESERVE(offsets) && RESERVE(speeds) && RESERVE(widths) &&
-           RESERVE(marks) && RESERVE(heights) && RESERVE(lane_speeds) && RESERVE(links) && RESERVE(junction_roads) &&
-           RESERVE(junction_controllers) && RESERVE(controller_signals) && RESERVE(outlines) && RESERVE(sections) && RESERVE(lanes);
+    return RESERVE(geometries) && RESERVE(elevations) && RESERVE(supers) && RESERVE(offsets) && RESERVE(speeds) &&
+           RESERVE(widths) && RESERVE(marks) && RESERVE(heights) && RESERVE(lane_speeds) && RESERVE(links) &&
+           RESERVE(junction_roads) && RESERVE(junction_controllers) && RESERVE(controller_signals) && RESERVE(outlines) &&
+           RESERVE(sections) && RESERVE(lanes);
 #undef RESERVE
 }
 
