@@ -56,7 +56,7 @@ test: deps                             ## all tests; SAN=... builds them with sa
 # clang's thread sanitizer understands OpenMP through Archer; gcc's gives false reports on libgomp.
 ARCHER := $(firstword $(wildcard /usr/lib/llvm-*/lib/libarcher.so /usr/lib/*/libarcher.so))
 TEST_ENV = LANELOOP=$O/laneloop $(if $(filter thread,$(SAN)),OMP_TOOL_LIBRARIES=$(ARCHER) TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1) \
-           $(if $(findstring address,$(SAN)),ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1)
+           $(if $(findstring address,$(SAN)),ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=tests/leaks.supp:print_suppressions=0 UBSAN_OPTIONS=print_stacktrace=1)
 run-tests: all $(TEST)
 	@$(TEST_ENV) tests/run.sh $(TEST) $(if $(SAN),,$(wildcard tests/*/test_*.sh))
 
