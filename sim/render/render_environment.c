@@ -46,8 +46,8 @@ render_environment render_environment_from_weather(const render_weather *w, doub
     float rain = share(w->precipitation), veil = cover * cover; /* a few clouds leave the sun alone, a closed sky takes it */
     float through = (1 - 0.97f * ramp(cover, 0.45f, 0.95f)) * ramp(altitude, -0.5f, 4);
     const float sun_low[3] = { 1.25f, 0.62f, 0.28f }, sun_high[3] = { 1.62f, 1.50f, 1.32f };
-    const float zenith_low[3] = { 0.16f, 0.22f, 0.38f }, zenith_high[3] = { 0.17f, 0.32f, 0.66f };
-    const float horizon_low[3] = { 0.78f, 0.56f, 0.42f }, horizon_high[3] = { 0.58f, 0.70f, 0.86f };
+    const float zenith_low[3] = { 0.16f, 0.22f, 0.38f }, zenith_high[3] = { 0.105f, 0.245f, 0.62f };
+    const float horizon_low[3] = { 0.78f, 0.56f, 0.42f }, horizon_high[3] = { 0.52f, 0.66f, 0.86f };
     const float grey[3] = { 0.62f, 0.64f, 0.67f }, night[3] = { 0.010f, 0.013f, 0.022f };
     float dull = 1 - 0.35f * rain;
     for (int k = 0; k < 3; k++) {

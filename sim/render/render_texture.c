@@ -63,9 +63,9 @@ static texel asphalt(float x, float y, uint32_t seed)
 {
     float grain = hash_unit((uint32_t)(x * 256), (uint32_t)(y * 256), seed), stones = noise(x, y, 96, seed + 1);
     float patches = octaves(x, y, 3, 4, seed + 2);
-    float k = 1 + 0.34f * (grain - 0.5f) + 0.22f * (stones - 0.5f) + 0.34f * (patches - 0.5f);
-    if (octaves(x, y, 2, 2, seed + 30) > 0.52f)
-        k *= 1 - 0.38f * crack(x, y, 5, 0.012f, seed + 9);
+    float k = 1 + 0.30f * (grain - 0.5f) + 0.18f * (stones - 0.5f) + 0.22f * (patches - 0.5f);
+    if (octaves(x, y, 3, 2, seed + 30) > 0.60f)
+        k *= 1 - 0.30f * crack(x, y, 4, 0.010f, seed + 9);
     return grey(k);
 }
 
@@ -104,8 +104,8 @@ static texel grass(float x, float y, uint32_t seed)
 {
     float blade = hash_unit((uint32_t)(x * 256), (uint32_t)(y * 256), seed), tuft = noise(x, y, 64, seed + 1);
     float patch = octaves(x, y, 3, 5, seed + 2), dry = octaves(x, y, 4, 3, seed + 8);
-    float k = 0.72f + 0.36f * blade + 0.34f * tuft + 0.5f * (patch - 0.5f);
-    float yellow = fmaxf(0, dry - 0.5f) * 1.6f;
+    float k = 0.72f + 0.36f * blade + 0.34f * tuft + 0.22f * (patch - 0.5f);
+    float yellow = fmaxf(0, dry - 0.5f) * 0.7f;
     return (texel){ k * (1 + 0.9f * yellow), k * (1 + 0.18f * yellow), k * (1 - 0.1f * yellow), 0 };
 }
 

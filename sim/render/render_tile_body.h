@@ -283,9 +283,9 @@ static inline vf smooth(vf x, float lo, float hi)
 static v3 sky_gradient(const render_environment *e, v3 d)
 {
     vf up = vf_saturate(d.z), curve = vf_sqrt(up);
-    v3 c = mix3(splat3(e->horizon_rgb), splat3(e->zenith_rgb), vf_saturate(curve * 1.15f - 0.08f));
+    v3 c = mix3(splat3(e->horizon_rgb), splat3(e->zenith_rgb), vf_saturate(curve * 1.25f - 0.06f));
     vf towards = vf_saturate(dot3f(d, e->sun_direction)), t2 = towards * towards, t8 = t2 * t2 * t2 * t2;
-    vf glow = t8 * 0.16f * (1.0f - e->cloud_cover * 0.8f);
+    vf glow = t8 * 0.12f * (1.0f - e->cloud_cover * 0.8f);
     c = (v3){ c.x + glow * e->sun_rgb[0], c.y + glow * e->sun_rgb[1], c.z + glow * e->sun_rgb[2] };
     return mix3(c, splat3(e->ground_rgb), vf_saturate(d.z * -12.0f));
 }
@@ -480,8 +480,11 @@ static v3 surface(const render_pass *p, const field_reader *f, vf x, vf y, v3 ra
     }
     vf direct = sun * lit * (0.55f + 0.45f * open);
     vf up = n.z * 0.5f + 0.5f;
-    v3 light = mix3(splat3(e->ground_rgb),
-                    scale3(mix3(splat3(e->zenith_rgb), splat3(e->horizon_rgb), vf_splat(0.4f)), vf_splat(1.0f)), up);
+    /* Mostly the lower sky lights things, and walls lend each other some of its grey. */
+    v3 above = mix3(splat3(e->zenith_rgb), splat3(e->horizon_rgb), vf_splat(0.55f));
+    vf grey = (above.x + above.y + above.z) * (1.0f / 3);
+    above = mix3(above, (v3){ grey, grey, grey }, vf_splat(0.35f));
+    v3 light = mix3(splat3(e->ground_rgb), above, up);
     light = (v3){ light.x * open + direct * e->sun_rgb[0], light.y * open + direct * e->sun_rgb[1],
                   light.z * open + direct * e->sun_rgb[2] };
     vf emission = field(f, R_EMISSION);

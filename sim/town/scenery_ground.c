@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MARGIN_M    260.0
+#define MARGIN_M    64.0  /* of the raster around the roads */
+#define HORIZON_M   224.0 /* the ground goes on this far beyond the raster; a multiple of COARSE_M */
 #define FINE_M      2.0
 #define COARSE_M    16.0
 #define FINE_BAND_M 5.0
@@ -236,15 +237,26 @@ static double hills(uint64_t seed, double x, double y, double cell)
     return (a + (b - a) * tx) * (1 - ty) + (c + (d - c) * tx) * ty;
 }
 
+/* Cell nearest to a point. */
+static int clamped_cell(const scenery_raster *r, double x, double y)
+{
+    int i = (int)floor((fmax(r->x0, fmin(r->x0 + r->width * r->cell_m, x)) - r->x0) / r->cell_m);
+    int j = (int)floor((fmax(r->y0, fmin(r->y0 + r->height * r->cell_m, y)) - r->y0) / r->cell_m);
+    return (j < r->height ? j : r->height - 1) * r->width + (i < r->width ? i : r->width - 1);
+}
+
+double scenery_outside_m(const scenery_raster *r, double x, double y)
+{
+    double dx = fmax(0, fmax(r->x0 - x, x - r->x0 - r->width * r->cell_m));
+    double dy = fmax(0, fmax(r->y0 - y, y - r->y0 - r->height * r->cell_m));
+    return r->outside_m[clamped_cell(r, x, y)] + sqrt(dx * dx + dy * dy);
+}
+
 double scenery_ground_z(const town_scenery *t, double x, double y)
 {
     const scenery_raster *r = &t->raster;
-    x = fmax(r->x0, fmin(r->x0 + r->width * r->cell_m - 1e-6, x));
-    y = fmax(r->y0, fmin(r->y0 + r->height * r->cell_m - 1e-6, y));
-    int at = scenery_cell(r, x, y);
-    if (at < 0)
-        return 0;
-    double d = r->outside_m[at], z = r->level[at] - 0.03;
+    int at = clamped_cell(r, x, y);
+    double d = scenery_outside_m(r, x, y), z = r->level[at] - 0.03;
     if (r->kind[at] != PAVED_NONE)
         return z - 0.30;
     double rise = fmax(0, fmin(1, (d - 25) / 150));
@@ -272,7 +284,9 @@ static uint32_t ground_vertex(ground_grid *g, double x, double y)
         if (g->town->raster.outside_m[at] < 4) /* beside the pavement: the dip under it must not darken the grass */
             n = (base_vec3){ 0, 0, 1 };
     }
-    return scene_mesh_vertex(g->mesh, (base_vec3){ x, y, z }, n, x, y, 1);
+    /* Meadows are not of one colour: patches of some 30 and 8 metres. */
+    double light = 0.62 + 0.28 * hills(g->town->seed + 3, x, y, 31) + 0.20 * hills(g->town->seed + 4, x, y, 8);
+    return scene_mesh_vertex(g->mesh, (base_vec3){ x, y, z }, n, x, y, light);
 }
 
 static bool cell_is_fine(const ground_grid *g, int i, int j)
@@ -342,8 +356,7 @@ static bool near_pavement(const scenery_raster *r, double x, double y)
 {
     for (double dy = 0; dy <= COARSE_M; dy += 2)
         for (double dx = 0; dx <= COARSE_M; dx += 2) {
-            int at = scenery_cell(r, fmin(x + dx, r->x0 + r->width * r->cell_m - 0.1),
-                                  fmin(y + dy, r->y0 + r->height * r->cell_m - 0.1));
+            int at = scenery_cell(r, x + dx, y + dy);
             if (at >= 0 && r->outside_m[at] < FINE_BAND_M)
                 return true;
         }
@@ -355,10 +368,10 @@ bool scenery_ground_build(town_scenery *t, scene_mesh *m, base_error *err)
     const scenery_raster *r = &t->raster;
     ground_grid g = { .town = t,
                       .mesh = m,
-                      .x0 = r->x0,
-                      .y0 = r->y0,
-                      .width = (int)lrint(r->width * r->cell_m / COARSE_M),
-                      .height = (int)lrint(r->height * r->cell_m / COARSE_M),
+                      .x0 = r->x0 - HORIZON_M,
+                      .y0 = r->y0 - HORIZON_M,
+                      .width = (int)lrint((r->width * r->cell_m + 2 * HORIZON_M) / COARSE_M),
+                      .height = (int)lrint((r->height * r->cell_m + 2 * HORIZON_M) / COARSE_M),
                       .surface = scenery_surface(t, MATERIAL_GRASS, SCENE_TAG_TERRAIN, SCENE_NO_SHADOW) };
     g.fine = calloc((size_t)g.width * g.height + 1, 1);
     if (!g.fine)

@@ -108,6 +108,8 @@ bool scenery_plain_build(town_scenery *t, scene_mesh *m, base_error *err); /* wi
 /* Height of the ground where nothing is paved. */
 double scenery_ground_z(const town_scenery *t, double x, double y);
 int scenery_cell(const scenery_raster *r, double x, double y); /* index or -1 */
+/* Distance to the nearest pavement; beyond the raster an estimate from its rim. */
+double scenery_outside_m(const scenery_raster *r, double x, double y);
 bool scenery_objects_build(town_scenery *t, scene_mesh *m, base_error *err);
 bool scenery_bodies_build(town_scenery *t, base_error *err);
 #endif

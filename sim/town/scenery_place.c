@@ -47,7 +47,7 @@ static bool plot_free(const yard *y, const plot *p, double clearance)
         for (int i = -nx; i <= nx; i++) {
             base_vec3 q = on_plot(p, p->half_x * i / (nx ? nx : 1), p->half_y * j / (ny ? ny : 1), 0);
             int at = scenery_cell(r, q.x, q.y);
-            if (at < 0 || r->taken[at] || r->outside_m[at] < clearance)
+            if (at >= 0 ? r->taken[at] || r->outside_m[at] < clearance : scenery_outside_m(r, q.x, q.y) < clearance)
                 return false;
         }
     return true;
@@ -88,19 +88,25 @@ static void leaf_card(yard *y, base_random *d, base_vec3 at, base_vec3 centre, d
     double la = base_vec3_length(a);
     if (la < 1e-3)
         return;
-    a = base_vec3_scale(a, size / la);
+    a = base_vec3_scale(a, 1 / la);
     base_vec3 b = base_vec3_cross(axis, a);
-    b = base_vec3_scale(b, size * pick(d, 0.55, 0.95) / fmax(1e-6, base_vec3_length(b)));
+    b = base_vec3_scale(b, 1 / fmax(1e-6, base_vec3_length(b)));
     base_vec3 n = { out.x, out.y, out.z + 0.35 };
-    double u = pick(d, 0, 2), v = pick(d, 0, 2);
-    /* An uneven rhombus: no straight silhouettes. */
-    uint32_t i = scene_mesh_vertex(y->mesh, base_vec3_add(at, a), n, u, v, light);
-    scene_mesh_vertex(y->mesh, base_vec3_add(at, base_vec3_add(base_vec3_scale(b, 0.9), base_vec3_scale(a, -0.15))), n,
-                      u + size, v, light);
-    scene_mesh_vertex(y->mesh, base_vec3_sub(at, base_vec3_scale(a, 0.8)), n, u + size, v + size, light * 0.85);
-    scene_mesh_vertex(y->mesh, base_vec3_sub(at, base_vec3_add(b, base_vec3_scale(a, -0.2))), n, u, v + size, light * 0.9);
-    scene_mesh_triangle(y->mesh, i, i + 1, i + 2, s);
-    scene_mesh_triangle(y->mesh, i, i + 2, i + 3, s);
+    /* A spray of three leaves from one point: no straight silhouettes. */
+    double u = pick(d, 0, 2), v = pick(d, 0, 2), turn = pick(d, 0, 2 * BASE_PI);
+    for (int k = 0; k < 3; k++) {
+        double angle = turn + 2.1 * k + pick(d, -0.5, 0.5), reach = size * pick(d, 0.8, 1.35),
+               wide = size * pick(d, 0.28, 0.46);
+        base_vec3 along = base_vec3_add(base_vec3_scale(a, cos(angle)), base_vec3_scale(b, sin(angle)));
+        base_vec3 side = base_vec3_add(base_vec3_scale(a, -wide * sin(angle)), base_vec3_scale(b, wide * cos(angle)));
+        base_vec3 back = base_vec3_add(at, base_vec3_scale(along, -0.25 * size)),
+                  tip = base_vec3_add(at, base_vec3_scale(along, reach));
+        base_vec3 belly = base_vec3_add(at, base_vec3_add(base_vec3_scale(along, 0.3 * reach), side));
+        uint32_t i = scene_mesh_vertex(y->mesh, base_vec3_sub(back, side), n, u, v, light * 0.8);
+        scene_mesh_vertex(y->mesh, belly, n, u + size, v, light);
+        scene_mesh_vertex(y->mesh, tip, n, u + size, v + size, light);
+        scene_mesh_triangle(y->mesh, i, i + 1, i + 2, s);
+    }
 }
 
 /* Round ball of few triangles: the dark inside of a crown, hedge balls. */
@@ -199,8 +205,8 @@ static void tree(yard *y, base_random *d, double px, double py, bool detail)
                      .crown_low = height * pick(d, 0.26, 0.36),
                      .crown_radius = height * pick(d, 0.30, 0.38),
                      .trunk = 0.022 * height + 0.06,
-                     .cards = detail ? 100 : 18,
-                     .card_m = (detail ? 0.085 : 0.15) * height,
+                     .cards = detail ? 120 : 20,
+                     .card_m = (detail ? 0.062 : 0.12) * height,
                      .leaf = leaves[base_random_below(d, 3)] };
     broadleaf(y, d, foot, &t);
 }
@@ -451,10 +457,10 @@ static void fence_piece(yard *y, base_random *d, base_vec3 a, base_vec3 b, int k
     double dx = b.x - a.x, dy = b.y - a.y, length = sqrt(dx * dx + dy * dy);
     if (length < 0.3)
         return;
-    plot p = { (a.x + b.x) / 2, (a.y + b.y) / 2, dx / length, dy / length, length / 2, 0.15 };
-    if (!plot_free(y, &p, 0.8))
+    plot p = { (a.x + b.x) / 2, (a.y + b.y) / 2, dx / length, dy / length, fmax(0.2, length / 2 - 0.8), 0.15 };
+    if (!plot_free(y, &p, 0.8)) /* its ends may touch the next piece's */
         return;
-    plot_take(y, &p, 0.3);
+    plot_take(y, &p, 0.2);
     double z = fmin(a.z, b.z), yaw = BASE_DEG(atan2(dy, dx));
     base_pose at = { { p.x, p.y, z }, { 0, yaw, 0 } };
     if (kind == 0) { /* hedge: a trimmed body with leaves sticking out */
@@ -641,17 +647,17 @@ static void visit_bush(yard *y, base_random *d, const edge_point *e, int road, i
 static void plant_fields(yard *y)
 {
     const scenery_raster *r = &y->town->raster;
-    double span_x = r->width * r->cell_m, span_y = r->height * r->cell_m, step = 13;
+    double x0 = r->x0 - 90, y0 = r->y0 - 90, span_x = r->width * r->cell_m + 180, span_y = r->height * r->cell_m + 180,
+           step = 13;
     while (span_x / step * (span_y / step) > 5000)
         step *= 1.25;
     int nx = (int)(span_x / step), ny = (int)(span_y / step);
     for (int j = 0; j < ny; j++)
         for (int i = 0; i < nx; i++) {
             base_random d = base_random_start(y->town->seed, "field tree", (uint64_t)i, (uint64_t)j);
-            double px = r->x0 + (i + base_random_uniform(&d)) * step, py = r->y0 + (j + base_random_uniform(&d)) * step;
-            int at = scenery_cell(r, px, py);
+            double px = x0 + (i + base_random_uniform(&d)) * step, py = y0 + (j + base_random_uniform(&d)) * step;
             double wood = density(y, px * 1.7 + 5000, py * 1.7);
-            if (at < 0 || r->outside_m[at] > 170 || base_random_uniform(&d) > (wood > 0.60 ? 0.85 : wood > 0.5 ? 0.16 : 0.03))
+            if (scenery_outside_m(r, px, py) > 170 || base_random_uniform(&d) > (wood > 0.60 ? 0.85 : wood > 0.5 ? 0.16 : 0.03))
                 continue;
             place_tree(y, &d, px, py, 12, false);
         }
