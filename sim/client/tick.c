@@ -171,20 +171,15 @@ client_snapshot client_snapshot_get(const client *c) { return c->snapshot; }
 
 static const uint8_t *snapshot_bytes(const client *c) { return c->streams[0]->current.data.data; }
 
-wire_actor_id client_snapshot_actor(const client *c, size_t i)
-{
-    wire_actor_state a;
-    wire_snapshot_actor(&a, snapshot_bytes(c), i);
-    return a.id;
-}
+wire_actor_id client_snapshot_actor(const client *c, size_t i) { return wire_snapshot_actor_id(snapshot_bytes(c), i); }
 
 static bool find_state(const client *c, wire_actor_id id, wire_actor_state *a)
 {
-    for (size_t i = 0; i < c->snapshot.actor_count; i++) {
-        wire_snapshot_actor(a, snapshot_bytes(c), i);
-        if (a->id == id)
+    for (size_t i = 0; i < c->snapshot.actor_count; i++)
+        if (wire_snapshot_actor_id(snapshot_bytes(c), i) == id) {
+            wire_snapshot_actor(a, snapshot_bytes(c), i);
             return true;
-    }
+        }
     return false;
 }
 

@@ -265,10 +265,16 @@ bool wire_snapshot_read(wire_header *h, wire_snapshot *s, size_t *count, const u
     return true;
 }
 
+static const uint8_t *record(const uint8_t *message, size_t i)
+{
+    return message + WIRE_HEADER_BYTES + WIRE_SNAPSHOT_BYTES + i * WIRE_ACTOR_STATE_BYTES;
+}
+
+wire_actor_id wire_snapshot_actor_id(const uint8_t *message, size_t i) { return get_u32(record(message, i)); }
+
 void wire_snapshot_actor(wire_actor_state *a, const uint8_t *message, size_t i)
 {
-    wire_packed_read(message + WIRE_HEADER_BYTES + WIRE_SNAPSHOT_BYTES + i * WIRE_ACTOR_STATE_BYTES, &wire_type_actor_state, a,
-                     WIRE_VERSION_LATEST);
+    wire_packed_read(record(message, i), &wire_type_actor_state, a, WIRE_VERSION_LATEST);
 }
 
 /* --- images --------------------------------------------------------------------------------------------------------------- */

@@ -128,6 +128,7 @@ bool wire_snapshot_append(base_buffer *out, uint64_t frame, double timestamp, co
 /* *count actors follow, to be read one by one. Both are errors: a message too short, a torn last record. */
 bool wire_snapshot_read(wire_header *h, wire_snapshot *s, size_t *count, const uint8_t *message, size_t bytes,
                         wire_version version, base_error *err);
+wire_actor_id wire_snapshot_actor_id(const uint8_t *message, size_t i);          /* i < *count */
 void wire_snapshot_actor(wire_actor_state *a, const uint8_t *message, size_t i); /* i < *count */
 
 /* --- images --------------------------------------------------------------------------------------------------------------- */
