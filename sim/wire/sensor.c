@@ -7,7 +7,7 @@
 static const struct {
     const char *blueprint;
     int pixel_bytes;
-    signed char index[WIRE_VERSION_COUNT]; /* SensorRegistry.h of the releases */
+    signed char index[WIRE_VERSION_COUNT]; /* SensorRegistry.h of the releases; 0.9.16: the type names in its released wheel */
 } sensors[WIRE_SENSOR_COUNT] = {
     /*                                                                       0.9.13  14  15  16 */
     [WIRE_SENSOR_COLLISION] = { "sensor.other.collision", 0, { 0, 0, 0, 0 } },
@@ -26,11 +26,12 @@ static const struct {
     [WIRE_SENSOR_RGB] = { "sensor.camera.rgb", 4, { 12, 13, 13, 13 } },
     [WIRE_SENSOR_SEMANTIC] = { "sensor.camera.semantic_segmentation", 4, { 13, 14, 14, 14 } },
     [WIRE_SENSOR_INSTANCE] = { "sensor.camera.instance_segmentation", 4, { 14, 15, 15, 15 } },
-    [WIRE_SENSOR_SNAPSHOT] = { NULL, 0, { 15, 16, 16, 16 } },
-    [WIRE_SENSOR_GBUFFER_U8] = { NULL, 4, { -1, 17, 17, 17 } },
-    [WIRE_SENSOR_GBUFFER_F32] = { NULL, 16, { -1, 18, 18, 18 } },
-    [WIRE_SENSOR_V2X] = { "sensor.other.v2x", 0, { -1, -1, -1, 19 } },
-    [WIRE_SENSOR_V2X_CUSTOM] = { "sensor.other.v2x_custom", 0, { -1, -1, -1, 20 } },
+    [WIRE_SENSOR_COSMOS] = { NULL, 4, { -1, -1, -1, 16 } },
+    [WIRE_SENSOR_SNAPSHOT] = { NULL, 0, { 15, 16, 16, 17 } },
+    [WIRE_SENSOR_GBUFFER_U8] = { NULL, 4, { -1, 17, 17, 18 } },
+    [WIRE_SENSOR_GBUFFER_F32] = { NULL, 16, { -1, 18, 18, 19 } },
+    [WIRE_SENSOR_V2X] = { "sensor.other.v2x", 0, { -1, -1, -1, 20 } },
+    [WIRE_SENSOR_V2X_CUSTOM] = { "sensor.other.v2x_custom", 0, { -1, -1, -1, 21 } },
 };
 
 int wire_sensor_index(wire_sensor s, wire_version version) { return sensors[s].index[WIRE_VERSION_INDEX(version)]; }

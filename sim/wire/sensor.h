@@ -25,6 +25,7 @@ typedef enum wire_sensor { /* our numbers */
                            WIRE_SENSOR_RGB,
                            WIRE_SENSOR_SEMANTIC,
                            WIRE_SENSOR_INSTANCE,
+                           WIRE_SENSOR_COSMOS, /* 0.9.16's control image for NVIDIA Cosmos; pushed the numbers behind it up by one */
                            WIRE_SENSOR_SNAPSHOT,
                            WIRE_SENSOR_GBUFFER_U8,
                            WIRE_SENSOR_GBUFFER_F32,

@@ -155,6 +155,7 @@ static void version_columns(void **state)
     assert_int_equal(wire_packed_bytes(&wire_type_light_state, WIRE_0_9_16), WIRE_ACTOR_UNION_BYTES);
     assert_int_equal(wire_sensor_index(WIRE_SENSOR_SNAPSHOT, WIRE_0_9_13), 15);
     assert_int_equal(wire_sensor_index(WIRE_SENSOR_SNAPSHOT, WIRE_0_9_14), 16);
+    assert_int_equal(wire_sensor_index(WIRE_SENSOR_SNAPSHOT, WIRE_0_9_16), 17);
     assert_int_equal(wire_sensor_index(WIRE_SENSOR_RGB, WIRE_0_9_13), 12);
     assert_int_equal(wire_sensor_from_index(13, WIRE_0_9_16), WIRE_SENSOR_RGB);
     assert_int_equal(wire_sensor_from_index(99, WIRE_0_9_16), WIRE_SENSOR_COUNT);
@@ -391,7 +392,7 @@ static void bad_sensor_messages(void **state)
     assert_true(wire_snapshot_append(&b, 1, 0, &s, a, 2, WIRE_0_9_16, NULL));
     assert_true(wire_snapshot_read(&h, &s, &count, b.data, b.bytes, WIRE_0_9_16, &err) && count == 2);
     assert_false(wire_snapshot_read(&h, &s, &count, b.data, b.bytes - 1, WIRE_0_9_16, &err));
-    assert_false(wire_snapshot_read(&h, &s, &count, b.data, b.bytes, WIRE_0_9_13, &err)); /* number 16 is no snapshot there */
+    assert_false(wire_snapshot_read(&h, &s, &count, b.data, b.bytes, WIRE_0_9_13, &err)); /* number 17 is nothing there */
     assert_true(wire_frame_look((const uint8_t *)"\x05\0\0", 3, 100, &n, &err) && n == 0);
     assert_true(wire_frame_look((const uint8_t *)"\x05\0\0\0", 4, 100, &n, &err) && n == 5);
     assert_false(wire_frame_look((const uint8_t *)"\0\0\0\0", 4, 100, &n, &err));

@@ -214,6 +214,9 @@ for e in load('sensor_messages.json'):
     if e['name'].startswith('v2x') or '...' in e['tcp_bytes_hex']:
         continue
     h = e['header']
+    if h['sensor_type'] >= 16:  # the release put one more camera in front of these
+        h['sensor_type'] += 1
+        e['tcp_bytes_hex'] = e['tcp_bytes_hex'][:8] + '%02x' % h['sensor_type'] + e['tcp_bytes_hex'][10:]
     row = {'name': e['name'], 'hex': e['tcp_bytes_hex'],
            'header': {'sensor_type': h['sensor_type'], 'frame': str(h['frame']), 'timestamp': h['timestamp'],
                       'transform': h['sensor_transform']}, 'fields': fix(e['fields'])}

@@ -1,0 +1,79 @@
+"""What the interop programs share: starting our server, checks that print one line each, connecting CARLA's client."""
+import json
+import os
+import subprocess
+import sys
+import traceback
+
+import carla
+
+failed = 0
+
+
+class Server:
+    """`laneloop serve` on ports of its own choosing; it ends when its standard input does."""
+
+    def __init__(self, program, *args):
+        ready, write = os.pipe()
+        self.process = subprocess.Popen([program, 'serve', '--port', '0', '--ready-fd', str(write), *args], stdin=subprocess.PIPE,
+                                        stdout=subprocess.DEVNULL, stderr=sys.stderr, pass_fds=[write])
+        os.close(write)
+        line = os.fdopen(ready).readline()
+        if not line:
+            raise RuntimeError('laneloop serve ended before it was ready (status %s)' % self.process.wait())
+        ports = json.loads(line)
+        self.port = ports['rpc_port']
+
+    def stop(self):
+        self.process.stdin.close()
+        return self.process.wait(10)
+
+
+def check(name, condition, seen=''):
+    global failed
+    failed += not condition
+    print('%s %s%s' % ('ok' if condition else 'not ok', name, '' if condition else ': ' + str(seen)), flush=True)
+    return condition
+
+
+def skip(name, why):
+    print('skip %s: %s' % (name, why), flush=True)
+
+
+def near(a, b, tolerance):
+    return abs(a - b) <= tolerance
+
+
+def connect(server, timeout=10.0):
+    client = carla.Client('127.0.0.1', server.port)
+    client.set_timeout(timeout)
+    return client
+
+
+def synchronous(world, delta=0.05):
+    settings = world.get_settings()
+    settings.synchronous_mode = True
+    settings.fixed_delta_seconds = delta
+    world.apply_settings(settings)
+
+
+def asynchronous(world):
+    settings = world.get_settings()
+    settings.synchronous_mode = False
+    settings.fixed_delta_seconds = None
+    world.apply_settings(settings)
+
+
+def main(run, *server_args):
+    """Start a server, run the checks, say when they end early, stop the server."""
+    program, version = sys.argv[1], sys.argv[2]
+    server = Server(program, '--carla-version', version, *server_args)
+    try:
+        run(server, version)
+    except Exception:
+        traceback.print_exc(file=sys.stdout)
+        check('runs to its end', False, traceback.format_exc(limit=1).strip().splitlines()[-1])
+    check('server stops when its input ends', server.stop() == 0)
+    sys.stdout.flush()
+    # CARLA's client keeps threads alive that may outlast the interpreter's end; the checks are what counts.
+    os._exit(1 if failed else 0)
