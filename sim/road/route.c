@@ -8,7 +8,8 @@
 #define CHANGE_COST_M   5.0  /* a lane change costs this much extra */
 #define CHANGE_LENGTH_M 25.0 /* the sideways move is spread over at most this length */
 #define STRAIGHT_DEG    35.0 /* CARLA's limit between straight and turn in a junction */
-#define POINTS_MAX      (1 << 22)
+#define POINTS_MAX      (1 << 21)
+#define DRAW_STEPS_MAX  (1 << 22) /* sub-steps of one route: 400 km in sub-steps of 0.1 m */
 #define DRAW_STEP_M     0.1
 
 /* A stretch of one lane, from s to s in travel direction. */
@@ -209,6 +210,7 @@ typedef struct pen {
         int *items;
         int count, capacity;
     } changes; /* index of the first point after each lane change */
+    int steps;
     bool failed;
 } pen;
 
@@ -245,8 +247,10 @@ static void draw_stretch(pen *p, stretch t, bool last)
     }
     while (!p->failed) {
         /* short sub-steps: where the curvature jumps, the centre's metres per s jump too */
-        double want = fmin(p->step - p->carry, DRAW_STEP_M), left = sign * (t.to - s);
+        double want = fmin(p->step - p->carry, fmax(DRAW_STEP_M, p->step / 10)), left = sign * (t.to - s);
         double rate = fmax(base_vec3_length(road_lane_center(p->m, l, s + sign * fmin(want, left) / 2).along), 1e-3);
+        if (p->steps++ == DRAW_STEPS_MAX)
+            p->failed = true;
         if (left * rate <= want) {
             p->carry += fmax(left, 0) * rate;
             break;
@@ -343,8 +347,10 @@ static bool draw(const road_map *m, const plan *way, double step, road_route *ou
     free(p.changes.items);
     if (p.failed || p.points.count < 2) {
         free(p.points.items);
-        return p.failed ? base_fail(err, BASE_MEMORY, "route: more than %d points, or no memory for them", POINTS_MAX)
-                        : base_fail(err, BASE_ARGUMENT, "route: no length");
+        return p.failed
+                   ? base_fail(err, BASE_MEMORY, "route: too long (more than %d points or %d sub-steps), or no memory for it",
+                               POINTS_MAX, DRAW_STEPS_MAX)
+                   : base_fail(err, BASE_ARGUMENT, "route: no length");
     }
     mark_turns(p.points.items, p.points.count);
     for (int i = 1; i < p.points.count; i++)
