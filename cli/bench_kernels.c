@@ -146,11 +146,11 @@ typedef struct timing {
     double ms, gflops, peak_gflops;
 } timing;
 
-/* Runs and bursts of the peak in turn for `seconds`, at least three of each. */
+/* Runs and bursts of the peak in turn for `seconds`, at least eight of each: fewer may all fall into one slice of another process. */
 static timing time_pass(const model_cpu *cpu, const layer *l, model_pass pass, double seconds)
 {
     double best = INFINITY, peak = 0, start = base_clock_s();
-    for (int i = 0; i < 3 || base_clock_s() - start < seconds; i++) {
+    for (int i = 0; i < 8 || base_clock_s() - start < seconds; i++) {
         double burst = model_kernels_peak_flops(cpu, 0.002);
         peak = burst > peak ? burst : peak;
         for (int j = 0; j < 3; j++) {

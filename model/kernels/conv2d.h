@@ -32,8 +32,6 @@ typedef struct model_conv2d {
     int src_pitch, dst_pitch;   /* floats from pixel to pixel; >= ic, >= oc */
 } model_conv2d;
 
-/* kh = kw = k, stride 1, padding k/2 ("same" for odd k), dilation 1, pitches = channels. */
-model_conv2d model_conv2d_same(int n, int ic, int oc, int ih, int iw, int k);
 /* Refuses sizes that are not positive, windows larger than the padded image, pitches below the channels, products past 2^31. */
 bool model_conv2d_check(const model_conv2d *s, base_error *err);
 int model_conv2d_oh(const model_conv2d *s);

@@ -6,25 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-model_conv2d model_conv2d_same(int n, int ic, int oc, int ih, int iw, int k)
-{
-    return (model_conv2d){ .n = n,
-                           .ic = ic,
-                           .ih = ih,
-                           .iw = iw,
-                           .oc = oc,
-                           .kh = k,
-                           .kw = k,
-                           .stride_h = 1,
-                           .stride_w = 1,
-                           .padding_h = k / 2,
-                           .padding_w = k / 2,
-                           .dilation_h = 1,
-                           .dilation_w = 1,
-                           .src_pitch = ic,
-                           .dst_pitch = oc };
-}
-
 model_conv2d model_conv2d_transposed_2x2(int n, int channels_in, int channels_out, int in_h, int in_w)
 {
     return (model_conv2d){ .n = n,

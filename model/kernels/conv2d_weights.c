@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define MAX_CHUNKS      16
-#define CHUNK_PIXELS    256               /* a chunk of fewer would spend its time on loading and adding sums */
+#define CHUNK_PIXELS    1024              /* a chunk of fewer would spend its time on loading and adding sums */
 #define SUMS_BYTES      ((size_t)4 << 20) /* all chunks together */
 #define BLOCK_ROWS      8
 #define STRIP_BYTES     ((size_t)320 << 10)

@@ -5,10 +5,10 @@
 #include "model/kernels/rows.h"
 
 static const model_kernels rows[] = {
-    { "scalar", 0, 1, &model_tiles_scalar, &model_loops_scalar, model_peak_scalar },
+    { "scalar", 0, &model_tiles_scalar, &model_loops_scalar, model_peak_scalar },
 #if defined(__x86_64__)
-    { "avx2", CPU_AVX2, 8, &model_tiles_avx2, &model_loops_avx2, model_peak_avx2 },
-    { "avx512", CPU_AVX2 | CPU_AVX512, 16, &model_tiles_avx512, &model_loops_avx512, model_peak_avx512 },
+    { "avx2", CPU_AVX2, &model_tiles_avx2, &model_loops_avx2, model_peak_avx2 },
+    { "avx512", CPU_AVX2 | CPU_AVX512, &model_tiles_avx512, &model_loops_avx512, model_peak_avx512 },
 #endif
 };
 enum { ROWS = sizeof rows / sizeof *rows };
@@ -25,7 +25,6 @@ const model_kernels *model_kernels_select(uint32_t cpu_bits)
 const model_kernels *model_kernels_row(size_t index) { return index < ROWS ? &rows[index] : NULL; }
 const char *model_kernels_name(const model_kernels *k) { return k->name; }
 uint32_t model_kernels_needs(const model_kernels *k) { return k->needs; }
-int model_kernels_lanes(const model_kernels *k) { return k->lanes; }
 
 double model_kernels_peak_flops(const model_cpu *cpu, double seconds)
 {

@@ -3,7 +3,7 @@
  *     conv2d.h     convolution and transposed convolution: forward, gradients of the input, weights and bias; packing
  *     batchnorm.h  batch statistics, apply (+ ReLU), backward
  *     pool.h       2x2 max pooling
- *     pointwise.h  ReLU, add, copy, softmax, cross-entropy, the Adam update
+ *     pointwise.h  ReLU, add, copy, sums over pixels, the Adam update
  *
  * Usual order: base_cpu_select gives the CPU bits, model_kernels_select the row; fill a model_cpu; ask each operator for its
  * packed and scratch bytes, take that memory once, then run. No kernel allocates, prints or keeps state.
@@ -35,7 +35,6 @@ const model_kernels *model_kernels_select(uint32_t cpu_bits);
 const model_kernels *model_kernels_row(size_t index);   /* NULL past the end */
 const char *model_kernels_name(const model_kernels *k); /* a level of base/cpu.h: "scalar", "avx2", "avx512" */
 uint32_t model_kernels_needs(const model_kernels *k);   /* bits of base/cpu.h */
-int model_kernels_lanes(const model_kernels *k);        /* floats in one vector: 1, 8, 16 */
 
 /* Run independent multiply-adds from registers for about `seconds` on `threads` threads and return FLOP/s (2 per multiply-add
  * and lane): what any kernel of the row could reach at best. */

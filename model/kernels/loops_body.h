@@ -232,82 +232,6 @@ static void loop_batchnorm_gradient(size_t pixels, int channels, bool relu, cons
     }
 }
 
-/* exp for x <= 88: 2^n * e^r with |r| <= ln2/2 and the Taylor polynomial of degree 7 (relative error below 2^-23); 0 below -87. */
-static inline float exp_lane(float x)
-{
-    float clamped = x > -87.0f ? x : -87.0f;
-    float n = clamped * 1.44269504f + 12582912.0f; /* adding 1.5*2^23 rounds to an integer in the low bits */
-    int32_t bits;
-    memcpy(&bits, &n, sizeof bits);
-    n -= 12582912.0f;
-    float r = clamped - n * 0.693359375f + n * 2.12194440e-4f;
-    float e = 1.98412698e-4f;
-    e = e * r + 1.38888889e-3f;
-    e = e * r + 8.33333333e-3f;
-    e = e * r + 4.16666667e-2f;
-    e = e * r + 1.66666667e-1f;
-    e = e * r + 0.5f;
-    e = e * r + 1.0f;
-    e = e * r + 1.0f;
-    int32_t power = (int32_t)((uint32_t)(bits + 127) << 23);
-    float scale;
-    memcpy(&scale, &power, sizeof scale);
-    return x > -87.0f ? e * scale : 0.0f;
-}
-
-/* BLOCK pixels at a time with the classes as rows, so that vectors run over pixels: there are often only 2 or 3 classes. */
-static void loop_softmax(size_t pixels, int channels, const float *a, int a_pitch, float *dst, int dst_pitch)
-{
-    enum { BLOCK = 32, MOST = 256 };
-    float z[MOST * BLOCK];
-    for (size_t first = 0; first < pixels; first += BLOCK) {
-        int n = pixels - first < BLOCK ? (int)(pixels - first) : BLOCK;
-        float most[BLOCK], sum[BLOCK];
-        for (int i = 0; i < n; i++)
-            for (int c = 0; c < channels; c++)
-                z[c * BLOCK + i] = a[(first + (size_t)i) * (size_t)a_pitch + (size_t)c];
-        for (int c = 0; c < channels; c++)
-            for (int i = n; i < BLOCK; i++)
-                z[c * BLOCK + i] = 0;
-        memcpy(most, z, sizeof most);
-        for (int c = 1; c < channels; c++) {
-#pragma omp simd
-            for (int i = 0; i < BLOCK; i++)
-                most[i] = z[c * BLOCK + i] > most[i] ? z[c * BLOCK + i] : most[i];
-        }
-        memset(sum, 0, sizeof sum);
-        for (int c = 0; c < channels; c++) {
-#pragma omp simd
-            for (int i = 0; i < BLOCK; i++) {
-                z[c * BLOCK + i] = exp_lane(z[c * BLOCK + i] - most[i]);
-                sum[i] += z[c * BLOCK + i];
-            }
-        }
-        for (int c = 0; c < channels; c++) {
-#pragma omp simd
-            for (int i = 0; i < BLOCK; i++)
-                z[c * BLOCK + i] /= sum[i];
-        }
-        for (int i = 0; i < n; i++)
-            for (int c = 0; c < channels; c++)
-                dst[(first + (size_t)i) * (size_t)dst_pitch + (size_t)c] = z[c * BLOCK + i];
-    }
-}
-
-static void loop_sigmoid(size_t pixels, int channels, const float *a, int a_pitch, float *dst, int dst_pitch)
-{
-    grid g = grid_make(pixels, channels, a_pitch == channels && dst_pitch == channels);
-    for (size_t r = 0; r < g.rows; r++) {
-        int width = (int)grid_count(&g, r) * channels;
-        const float *x = a + r * g.repeat * (size_t)a_pitch;
-        float *y = dst + r * g.repeat * (size_t)dst_pitch;
-        FOR_VALUES(width, { /* e^-|x| never overflows */
-                            float e = exp_lane(x[i] > 0 ? -x[i] : x[i]);
-                            y[i] = (x[i] > 0 ? 1.0f : e) / (1.0f + e);
-        });
-    }
-}
-
 static void loop_adam(size_t count, const float k[MODEL_ADAM_FACTORS], const float *grad, float *m, float *v, float *weights)
 {
 #pragma omp simd
@@ -375,8 +299,6 @@ const model_loops LOOPS = {
     .relu_backward = loop_relu_backward,
     .add = loop_add,
     .sum = loop_sum,
-    .softmax = loop_softmax,
-    .sigmoid = loop_sigmoid,
     .adam = loop_adam,
     .moments = loop_moments,
     .affine = loop_affine,

@@ -1,7 +1,6 @@
 /* model/kernels/pointwise.c — chunks of pixels over threads. */
 #include "model/kernels/pointwise.h"
 #include "model/kernels/rows.h"
-#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -70,18 +69,6 @@ void model_copy(const model_cpu *cpu, const model_pixels *s, const float *a, flo
     }
 }
 
-void model_fill(const model_cpu *cpu, const model_pixels *s, float value, float *dst)
-{
-    size_t chunks = chunk_count(s);
-#pragma omp parallel for schedule(static) num_threads(cpu->threads)
-    for (size_t i = 0; i < chunks; i++) {
-        chunk k = chunk_at(s, i);
-        for (size_t p = 0; p < k.count; p++)
-            for (int c = 0; c < s->channels; c++)
-                AT(dst, s->dst_pitch)[p * (size_t)s->dst_pitch + (size_t)c] = value;
-    }
-}
-
 size_t model_sum_scratch_bytes(const model_pixels *s) { return chunk_count(s) * (size_t)s->channels * sizeof(float); }
 
 void model_sum(const model_cpu *cpu, const model_pixels *s, const float *a, float *sums, void *scratch)
@@ -99,91 +86,6 @@ void model_sum(const model_cpu *cpu, const model_pixels *s, const float *a, floa
             sum += (double)partial[i * (size_t)s->channels + (size_t)c];
         sums[c] = (float)sum;
     }
-}
-
-void model_softmax(const model_cpu *cpu, const model_pixels *s, const float *a, float *dst)
-{
-    assert(s->channels <= MODEL_MAX_CLASSES);
-    size_t chunks = chunk_count(s);
-#pragma omp parallel for schedule(static) num_threads(cpu->threads)
-    for (size_t i = 0; i < chunks; i++) {
-        chunk k = chunk_at(s, i);
-        cpu->kernels->loops->softmax(k.count, s->channels, AT(a, s->a_pitch), s->a_pitch, AT(dst, s->dst_pitch), s->dst_pitch);
-    }
-}
-
-void model_sigmoid(const model_cpu *cpu, const model_pixels *s, const float *a, float *dst)
-{
-    size_t chunks = chunk_count(s);
-#pragma omp parallel for schedule(static) num_threads(cpu->threads)
-    for (size_t i = 0; i < chunks; i++) {
-        chunk k = chunk_at(s, i);
-        cpu->kernels->loops->sigmoid(k.count, s->channels, AT(a, s->a_pitch), s->a_pitch, AT(dst, s->dst_pitch), s->dst_pitch);
-    }
-}
-
-size_t model_cross_entropy_scratch_bytes(const model_pixels *s) { return chunk_count(s) * sizeof(model_cross_entropy_sums); }
-
-double model_label_weight_sum(const uint8_t *labels, size_t pixels, const float *class_weights, int classes)
-{
-    size_t counts[256] = { 0 };
-    for (size_t p = 0; p < pixels; p++)
-        counts[labels[p]]++;
-    double sum = 0;
-    for (int c = 0; c < classes && c < MODEL_LABEL_IGNORE; c++)
-        sum += (double)counts[c] * (class_weights ? (double)class_weights[c] : 1.0);
-    return sum;
-}
-
-/* The cross-entropy of some pixels, 256 at a time: softmax into a local block, then loss and gradient per pixel. */
-static model_cross_entropy_sums cross_entropy_pixels(const model_kernels *k, const model_pixels *s, size_t first, size_t count,
-                                                     const float *a, const uint8_t *labels, const float *class_weights,
-                                                     float grad_scale, float *dst)
-{
-    enum { BLOCK_FLOATS = 4096 };
-    float p[BLOCK_FLOATS];
-    size_t channels = (size_t)s->channels, block = BLOCK_FLOATS / channels;
-    model_cross_entropy_sums sums = { 0, 0 };
-    for (size_t done = 0; done < count; done += block) {
-        size_t n = count - done < block ? count - done : block;
-        k->loops->softmax(n, s->channels, a + (first + done) * (size_t)s->a_pitch, s->a_pitch, p, s->channels);
-        for (size_t i = 0; i < n; i++) {
-            size_t pixel = first + done + i;
-            unsigned label = labels[pixel];
-            assert(label < channels || label == MODEL_LABEL_IGNORE);
-            float weight = label == MODEL_LABEL_IGNORE ? 0 : class_weights ? class_weights[label] : 1;
-            if (weight != 0) {
-                float chosen = p[i * channels + label];
-                sums.weight_sum += (double)weight;
-                /* p underflows to 0 below e^-87: the loss there is that of the smallest float */
-                sums.loss_sum -= (double)(weight * logf(chosen > 1.2e-38f ? chosen : 1.2e-38f));
-            }
-            if (!dst)
-                continue;
-            float *g = dst + pixel * (size_t)s->dst_pitch;
-            for (size_t c = 0; c < channels; c++)
-                g[c] = weight == 0 ? 0 : grad_scale * weight * (p[i * channels + c] - (c == label ? 1.0f : 0.0f));
-        }
-    }
-    return sums;
-}
-
-model_cross_entropy_sums model_cross_entropy(const model_cpu *cpu, const model_pixels *s, const float *a, const uint8_t *labels,
-                                             const float *class_weights, float grad_scale, float *dst, void *scratch)
-{
-    assert(s->channels <= MODEL_MAX_CLASSES);
-    model_cross_entropy_sums *partial = scratch, total = { 0, 0 };
-    size_t chunks = chunk_count(s);
-#pragma omp parallel for schedule(static) num_threads(cpu->threads)
-    for (size_t i = 0; i < chunks; i++) {
-        chunk k = chunk_at(s, i);
-        partial[i] = cross_entropy_pixels(cpu->kernels, s, k.first, k.count, a, labels, class_weights, grad_scale, dst);
-    }
-    for (size_t i = 0; i < chunks; i++) {
-        total.loss_sum += partial[i].loss_sum;
-        total.weight_sum += partial[i].weight_sum;
-    }
-    return total;
 }
 
 void model_adam_update(const model_cpu *cpu, const model_adam_terms *o, size_t count, const float *grad, float *m, float *v,

@@ -1,4 +1,4 @@
-/* model/kernels/pointwise.h — loops over pixels or over flat arrays: ReLU, add, copy, softmax, cross-entropy, Adam. */
+/* model/kernels/pointwise.h — loops over pixels or over flat arrays: ReLU, add, copy, sums, Adam. */
 #ifndef MODEL_KERNELS_POINTWISE_H
 #define MODEL_KERNELS_POINTWISE_H
 #include "model/kernels/kernels.h"
@@ -16,34 +16,10 @@ void model_relu_forward(const model_cpu *cpu, const model_pixels *s, const float
 void model_relu_backward(const model_cpu *cpu, const model_pixels *s, const float *a, const float *b, float *dst);
 void model_add(const model_cpu *cpu, const model_pixels *s, const float *a, const float *b, float *dst);
 void model_copy(const model_cpu *cpu, const model_pixels *s, const float *a, float *dst);
-/* dst = value everywhere (channels only, not the gap to the pitch). */
-void model_fill(const model_cpu *cpu, const model_pixels *s, float value, float *dst);
 
 /* sums[c] = sum of a over pixels, chunks of a fixed size added in order. scratch: model_sum_scratch_bytes. */
 size_t model_sum_scratch_bytes(const model_pixels *s);
 void model_sum(const model_cpu *cpu, const model_pixels *s, const float *a, float *sums, void *scratch);
-
-#define MODEL_MAX_CLASSES  256
-#define MODEL_LABEL_IGNORE 255 /* a pixel with this label takes no part */
-
-/* dst = softmax over the channels of each pixel of a. channels <= MODEL_MAX_CLASSES. */
-void model_softmax(const model_cpu *cpu, const model_pixels *s, const float *a, float *dst);
-/* dst = 1/(1 + exp(-a)). */
-void model_sigmoid(const model_cpu *cpu, const model_pixels *s, const float *a, float *dst);
-
-/* Softmax cross-entropy of logits a with one u8 label per pixel (labels < channels or MODEL_LABEL_IGNORE; others are a bug and
- * assert). class_weights [channels] or NULL for 1.
- *     loss_sum   = sum of -w[label]*log p[label],  weight_sum = sum of w[label], both over pixels that count
- *     dst        = grad_scale * w[label] * (p - onehot(label)); 0 where ignored. dst NULL: no gradient
- *     (grad_scale = 1/weight_sum gives the mean loss; when weights are needed first, model_label_weight_sum)
- * scratch: model_cross_entropy_scratch_bytes. */
-typedef struct model_cross_entropy_sums {
-    double loss_sum, weight_sum;
-} model_cross_entropy_sums;
-size_t model_cross_entropy_scratch_bytes(const model_pixels *s);
-double model_label_weight_sum(const uint8_t *labels, size_t pixels, const float *class_weights, int classes);
-model_cross_entropy_sums model_cross_entropy(const model_cpu *cpu, const model_pixels *s, const float *a, const uint8_t *labels,
-                                             const float *class_weights, float grad_scale, float *dst, void *scratch);
 
 /* One Adam step over `count` values (Kingma and Ba, 2015; weight decay decoupled as in AdamW when decoupled, else added to the
  * gradient as in PyTorch's Adam). step counts from 1.

@@ -18,8 +18,6 @@ typedef struct model_loops {
     void (*add)(size_t pixels, int channels, const float *a, int a_pitch, const float *b, int b_pitch, float *dst,
                 int dst_pitch);
     void (*sum)(size_t pixels, int channels, const float *a, int a_pitch, float *sums);
-    void (*softmax)(size_t pixels, int channels, const float *a, int a_pitch, float *dst, int dst_pitch);
-    void (*sigmoid)(size_t pixels, int channels, const float *a, int a_pitch, float *dst, int dst_pitch);
     void (*adam)(size_t count, const float factors[MODEL_ADAM_FACTORS], const float *grad, float *m, float *v, float *weights);
     /* means[c] = mean of a, squares[c] = sum of (a - means[c])^2 */
     void (*moments)(size_t pixels, int channels, const float *a, int a_pitch, float *means, float *squares);
@@ -42,7 +40,6 @@ typedef struct model_loops {
 struct model_kernels {
     const char *name; /* level of base/cpu.h */
     uint32_t needs;   /* CPU feature bits */
-    int lanes;        /* floats in one vector */
     const model_tiles *tiles;
     const model_loops *loops;
     double (*peak)(long rounds); /* FLOPs done in `rounds` of independent multiply-adds */
