@@ -24,6 +24,7 @@ typedef enum model_loss_kind {
 } model_loss_kind;
 extern const char *const model_loss_names[]; /* "ce", "bce", "dice", "bce_dice", "ce_dice", NULL */
 
+#define MODEL_LABEL_IGNORE     255 /* a pixel with this label counts nowhere */
 #define MODEL_LOSS_MAX_CLASSES 64
 
 typedef struct model_loss_options {
