@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# CARLA's official Python client against our server. Usage: tests/interop/run.sh [carla version ...]   (default 0.9.16)
+# CARLA's official Python client against our server. Usage: tests/interop/run.sh [carla version ...]   (default 0.9.16 0.9.15)
 # The client comes from PyPI into a virtual environment under build/. One "ok"/"not ok" line per check; the last line is the verdict:
 #   N passed, N failed, N skipped
 set -u
@@ -14,13 +14,15 @@ skip() {
     skipped=$((skipped + 1))
 }
 
-# The wheel exists for CPython 3.10, 3.11 and 3.12; look on PATH and among pyenv's.
+# find_python VERSION: the wheels exist for CPython 3.10 to 3.12 (0.9.16) and 3.7 to 3.10 (0.9.15); look on PATH and among pyenv's.
 find_python() {
-    local p
-    for p in python3.12 python3.11 python3.10 python3 "$HOME"/.pyenv/versions/3.1[012].*/bin/python3; do
+    local p range='(3, 10) <= v <= (3, 12)'
+    [ "$1" = 0.9.15 ] && range='(3, 7) <= v <= (3, 10)'
+    for p in python3.12 python3.11 python3.10 python3.9 python3.8 python3 "$HOME"/.pyenv/versions/3.*/bin/python3; do
         p=$(command -v "$p") || continue
-        "$p" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo "$p" && return
+        "$p" -c "import sys, venv, ensurepip; v = sys.version_info[:2]; sys.exit(not $range)" 2>/dev/null && echo "$p" && return
     done
+    echo "no Python with $range, venv and ensurepip found" >&2
     return 1
 }
 
@@ -28,7 +30,7 @@ find_python() {
 environment() {
     local dir=build/interop-venv-$1 python
     if ! "$dir/bin/python" -c "import carla, numpy" 2>/dev/null; then
-        python=$(find_python) || { echo "no Python 3.10 to 3.12 with venv and ensurepip found" >&2; return 1; }
+        python=$(find_python "$1") || return 1
         rm -rf "$dir"
         "$python" -m venv "$dir" >"$out" 2>&1 || { echo "venv: $(tail -1 "$out")" >&2; return 1; }
         "$dir/bin/pip" install --quiet --disable-pip-version-check "carla==$1" numpy >"$out" 2>&1 ||
@@ -44,7 +46,8 @@ count() {
     skipped=$((skipped + $(grep -c '^skip' "$out")))
 }
 
-for version in "${@:-0.9.16}"; do
+[ $# -gt 0 ] || set -- 0.9.16 0.9.15
+for version in "$@"; do
     why=$(mktemp)
     if ! python=$(environment "$version" 2>"$why"); then
         skip "carla $version: $(cat "$why")"
