@@ -3,4 +3,5 @@
 #define CLI_BENCH_H
 
 int cli_bench_kernels(int argc, char **argv);
+int cli_bench_int8(int argc, char **argv);
 #endif

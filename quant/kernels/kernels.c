@@ -1,5 +1,6 @@
 #include "quant/kernels/kernels.h"
 #include "quant/kernels/levels.h"
+#include "base/clock.h"
 
 int quant_conv_out(const quant_conv *c, int size, int window)
 {
@@ -31,4 +32,17 @@ const quant_kernels *quant_kernels_select(uint32_t cpu_bits)
         if ((levels[i]->needs & ~cpu_bits) == 0)
             best = levels[i];
     return best;
+}
+
+double quant_kernels_peak_ops(const quant_kernels *k, int threads, double seconds)
+{
+    double total = 0;
+#pragma omp parallel num_threads(threads) reduction(+ : total)
+    {
+        double done = 0, start = base_clock_s(), now = start;
+        for (; now - start < seconds; now = base_clock_s())
+            done += k->peak(20000);
+        total += done / (now - start);
+    }
+    return total;
 }

@@ -73,7 +73,12 @@ typedef struct quant_kernels {
     void (*map)(const quant_view *src, const quant_view *dst, const uint8_t table[256], int row0, int row1);
     /* mask [H][W] u8, logits [H][W][classes] int32 (the sums), both packed, H and W of src; either may be NULL. */
     void (*head)(const quant_head *h, const quant_view *src, uint8_t *mask, int32_t *logits, int row0, int row1);
+    /* `rounds` of independent multiply-adds from registers; returns their operations (2 per multiply-add), never 0. For benches. */
+    double (*peak)(long rounds);
 } quant_kernels;
+
+/* Operations per second of a level's multiply-adds from registers, on `threads` threads for about `seconds`: what any kernel could reach. */
+double quant_kernels_peak_ops(const quant_kernels *k, int threads, double seconds);
 
 /* Output size of a convolution over `size` rows or columns; 0 when the window does not fit. */
 int quant_conv_out(const quant_conv *c, int size, int window);

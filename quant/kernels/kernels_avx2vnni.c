@@ -59,6 +59,20 @@ static void conv(const quant_conv *c, const void *packed, const quant_view *src,
     quant_tiled_conv(&tiler, c, packed, src, dst, row0, row1, scratch);
 }
 
+/* 12 independent sums: two multiply-adds a cycle with a latency of 4 or 5 need 8 to 10. */
+#define EACH(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
+static double peak(long rounds)
+{
+    __m256i a = _mm256_setzero_si256(), w = a;
+#define DECLARE(i)   __m256i c##i = a;
+#define STEP_ONCE(i) __asm__ volatile("%{vex%} vpdpbusd %2, %1, %0" : "+x"(c##i) : "x"(a), "x"(w));
+    EACH(DECLARE)
+    for (long r = 0; r < rounds; r++) {
+        EACH(STEP_ONCE)
+    }
+    return 2.0 * 12 * 32 * (double)rounds;
+}
+
 const quant_kernels quant_kernels_avx2vnni = {
     .name = "avx2vnni",
     .needs = CPU_AVX2 | CPU_AVX_VNNI,
@@ -69,6 +83,7 @@ const quant_kernels quant_kernels_avx2vnni = {
     .pool2x2 = quant_pool2x2_avx2,
     .map = quant_map_unrolled,
     .head = quant_head_avx2,
+    .peak = peak,
 };
 #else
 typedef int quant_kernels_avx2vnni_is_x86_only;
