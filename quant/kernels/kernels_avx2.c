@@ -129,37 +129,60 @@ void quant_pool2x2_avx2(const quant_view *src, const quant_view *dst, int row0, 
 }
 
 /* Weights 4g .. 4g+3 of one class as two pairs of s16: (w0, w2) meets the even bytes of a pixel, (w1, w3) the odd ones. */
-static void head_weights(const quant_head *h, int o, int g, __m256i *even, __m256i *odd)
+typedef struct pair_weights {
+    int32_t even, odd;
+} pair_weights;
+
+static pair_weights head_weights(const quant_head *h, int o, int g)
 {
     int16_t w[4] = { 0 };
     for (int i = 0; i < 4 && 4 * g + i < h->ic; i++)
         w[i] = h->weights[(size_t)o * h->ic + 4 * g + i];
-    *even = _mm256_set1_epi32((int32_t)((uint32_t)(uint16_t)w[0] | (uint32_t)(uint16_t)w[2] << 16));
-    *odd = _mm256_set1_epi32((int32_t)((uint32_t)(uint16_t)w[1] | (uint32_t)(uint16_t)w[3] << 16));
+    return (pair_weights){ (int32_t)((uint32_t)(uint16_t)w[0] | (uint32_t)(uint16_t)w[2] << 16),
+                           (int32_t)((uint32_t)(uint16_t)w[1] | (uint32_t)(uint16_t)w[3] << 16) };
 }
 
-/* Eight pixels in the lanes, the class's weights broadcast; argmax is then a comparison and a blend per class. */
+static __m256i head_add(__m256i acc, __m256i a, pair_weights w)
+{
+    const __m256i low_bytes = _mm256_set1_epi32(0x00ff00ff);
+    acc = _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_and_si256(a, low_bytes), _mm256_set1_epi32(w.even)));
+    return _mm256_add_epi32(acc,
+                            _mm256_madd_epi16(_mm256_and_si256(_mm256_srli_epi32(a, 8), low_bytes), _mm256_set1_epi32(w.odd)));
+}
+
+static __m256i head_gather(const uint8_t *s, int g, __m256i pixel)
+{
+    return _mm256_i32gather_epi32((const int *)(const void *)(s + 4 * g), pixel, 1);
+}
+
+/* Eight pixels in the lanes, the class's weights broadcast; argmax is then a comparison and a blend per class. The first HELD groups of
+ * channels are gathered once for all classes. */
 void quant_head_avx2(const quant_head *h, const quant_view *src, uint8_t *mask, int32_t *logits, int row0, int row1)
 {
-    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), low_bytes = _mm256_set1_epi32(0x00ff00ff);
-    int groups = (h->ic + 3) / 4;
+    enum { HELD = 16 };
+    pair_weights weights[QUANT_MAX_CLASSES][HELD];
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    int groups = (h->ic + 3) / 4, held = groups < HELD ? groups : HELD;
+    for (int o = 0; o < h->classes; o++)
+        for (int g = 0; g < held; g++)
+            weights[o][g] = head_weights(h, o, g);
     for (int y = row0; y < row1; y++)
         for (int x = 0; x < src->width; x += 8) {
             int n = src->width - x < 8 ? src->width - x : 8;
             /* lanes past the row's end read its last pixel */
             __m256i pixel = _mm256_mullo_epi32(_mm256_min_epi32(lane, _mm256_set1_epi32(n - 1)), _mm256_set1_epi32(src->pitch));
             const uint8_t *s = quant_view_at(src, y, x);
-            __m256i best = _mm256_setzero_si256(), acc = best;
+            __m256i best = _mm256_setzero_si256(), acc = best, a[HELD];
             __m256 best_logit = _mm256_setzero_ps();
             size_t p = (size_t)y * src->width + x;
+            for (int g = 0; g < held; g++)
+                a[g] = head_gather(s, g, pixel);
             for (int o = 0; o < h->classes; o++) {
                 acc = _mm256_set1_epi32(h->bias[o]);
-                for (int g = 0; g < groups; g++) {
-                    __m256i even, odd, a = _mm256_i32gather_epi32((const int *)(const void *)(s + 4 * g), pixel, 1);
-                    head_weights(h, o, g, &even, &odd);
-                    acc = _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_and_si256(a, low_bytes), even));
-                    acc = _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_and_si256(_mm256_srli_epi32(a, 8), low_bytes), odd));
-                }
+                for (int g = 0; g < held; g++)
+                    acc = head_add(acc, a[g], weights[o][g]);
+                for (int g = held; g < groups; g++)
+                    acc = head_add(acc, head_gather(s, g, pixel), head_weights(h, o, g));
                 __m256 logit = _mm256_mul_ps(_mm256_cvtepi32_ps(acc), _mm256_set1_ps(h->scale[o]));
                 __m256 better =
                     o == 0 ? _mm256_castsi256_ps(_mm256_set1_epi32(-1)) : _mm256_cmp_ps(logit, best_logit, _CMP_GT_OQ);

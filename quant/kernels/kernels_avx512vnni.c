@@ -137,41 +137,59 @@ static void pool2x2(const quant_view *src, const quant_view *dst, int row0, int 
     }
 }
 
-/* Sixteen pixels in the lanes, the class's weights broadcast; argmax is then a comparison and a blend per class. */
+/* Four weights of class o as one dword. */
+static int32_t head_weights(const quant_head *h, int o, int g)
+{
+    int32_t w = 0;
+    memcpy(&w, h->weights + (size_t)o * h->ic + 4 * g, (size_t)(h->ic - 4 * g < 4 ? h->ic - 4 * g : 4));
+    return w;
+}
+
+/* Sixteen pixels in the lanes, the class's weights broadcast; argmax is then a comparison and a blend per class. The first HELD groups of
+ * channels are gathered once for all classes: a gather costs as much as a dozen multiply-adds. */
 static void head(const quant_head *h, const quant_view *src, uint8_t *mask, int32_t *logits, int row0, int row1)
 {
-    int groups = (h->ic + 3) / 4;
-    __m512i pixel = _mm512_mullo_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
-                                       _mm512_set1_epi32(src->pitch));
+    enum { HELD = 16 };
+    int32_t weights[QUANT_MAX_CLASSES][HELD];
+    int groups = (h->ic + 3) / 4, held = groups < HELD ? groups : HELD;
+    __m512i a[HELD], pixel = _mm512_mullo_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+                                                _mm512_set1_epi32(src->pitch));
+    for (int o = 0; o < h->classes; o++)
+        for (int g = 0; g < held; g++)
+            weights[o][g] = head_weights(h, o, g);
     for (int y = row0; y < row1; y++)
         for (int x = 0; x < src->width; x += 16) {
             int n = src->width - x < 16 ? src->width - x : 16;
             __mmask16 lanes = (__mmask16)((1u << n) - 1);
             const uint8_t *s = quant_view_at(src, y, x);
+            size_t p = (size_t)y * src->width + x;
             __m512i best = _mm512_setzero_si512(), acc = best;
             __m512 best_logit = _mm512_setzero_ps();
+            for (int g = 0; g < held; g++)
+                a[g] = _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), lanes, pixel, s + 4 * g, 1);
             for (int o = 0; o < h->classes; o++) {
                 acc = _mm512_set1_epi32(h->bias[o]);
-                for (int g = 0; g < groups; g++) {
-                    int32_t w = 0;
-                    memcpy(&w, h->weights + (size_t)o * h->ic + 4 * g, (size_t)(h->ic - 4 * g < 4 ? h->ic - 4 * g : 4));
-                    __m512i a = _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), lanes, pixel, s + 4 * g, 1);
-                    acc = _mm512_dpbusd_epi32(acc, a, _mm512_set1_epi32(w));
-                }
+                for (int g = 0; g < held; g++)
+                    acc = _mm512_dpbusd_epi32(acc, a[g], _mm512_set1_epi32(weights[o][g]));
+                for (int g = held; g < groups; g++)
+                    acc = _mm512_dpbusd_epi32(acc,
+                                              _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), lanes, pixel, s + 4 * g, 1),
+                                              _mm512_set1_epi32(head_weights(h, o, g)));
                 __m512 logit = _mm512_mul_ps(_mm512_cvtepi32_ps(acc), _mm512_set1_ps(h->scale[o]));
                 __mmask16 better = o == 0 ? (__mmask16)0xffff : _mm512_cmp_ps_mask(logit, best_logit, _CMP_GT_OQ);
                 best = _mm512_mask_mov_epi32(best, better, _mm512_set1_epi32(o));
                 best_logit = _mm512_mask_mov_ps(best_logit, better, logit);
                 if (logits) {
-                    int32_t *out = logits + ((size_t)y * src->width + x) * h->classes + o;
+                    int32_t sums[16];
+                    _mm512_storeu_si512(sums, acc);
                     for (int i = 0; i < n; i++)
-                        out[(size_t)i * h->classes] = ((const int32_t *)(const void *)&acc)[i];
+                        logits[(p + i) * h->classes + o] = sums[i];
                 }
             }
             if (h->classes == 1)
                 best = _mm512_srli_epi32(_mm512_andnot_si512(acc, _mm512_set1_epi32(INT32_MIN)), 31);
             if (mask)
-                _mm_mask_storeu_epi8(mask + (size_t)y * src->width + x, lanes, _mm512_cvtepi32_epi8(best));
+                _mm_mask_storeu_epi8(mask + p, lanes, _mm512_cvtepi32_epi8(best));
         }
 }
 
