@@ -930,18 +930,24 @@ static bool bad(parser *p, int line, const char *format, ...)
     return base_fail(p->err, BASE_FORMAT, "%s:%d: %s", p->name, line, text);
 }
 
-static bool ascending(parser *p, const road_road *r, const char *what, const double *starts, size_t step_bytes, int count)
+/* Records of any kind whose first member is `double start`. */
+static double start_of(const void *records, size_t step_bytes, int i)
+{
+    double start;
+    memcpy(&start, (const unsigned char *)records + step_bytes * (size_t)i, sizeof start);
+    return start;
+}
+
+static bool ascending(parser *p, const road_road *r, const char *what, const void *records, size_t step_bytes, int count)
 {
     for (int i = 1; i < count; i++) {
-        double before = *(const double *)((const char *)starts + step_bytes * (size_t)(i - 1));
-        double here = *(const double *)((const char *)starts + step_bytes * (size_t)i);
+        double before = start_of(records, step_bytes, i - 1), here = start_of(records, step_bytes, i);
         if (here < before - 1e-6)
             return bad(p, r->line, "road %u: %s records must ascend, found s %g after %g", r->id, what, here, before);
     }
     return true;
 }
-#define ASCENDING(r, what, list, first, n)                                                                                     \
-    (ascending(p, (r), (what), (n) ? &(list).items[first].start : NULL, sizeof *(list).items, (n)))
+#define ASCENDING(r, what, list, first, n) (ascending(p, (r), (what), (list).items + (first), sizeof *(list).items, (n)))
 
 static int compare_lane(const void *a, const void *b)
 {

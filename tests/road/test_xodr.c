@@ -408,6 +408,80 @@ static void nearest(void **state)
     road_map_destroy(m);
 }
 
+/* Two lanes one way for 200 m: the way to the other lane is a lane change, spread over 25 m, only where the paint allows it. */
+static void lane_change(void **state)
+{
+    (void)state;
+    static const char xml[] = HEAD ROAD(
+        "0", "200", STRAIGHT("200"), "",
+        "<laneSection s=\"0\">" CENTER
+        "<right>" LANE("-1", "driving", "3.5",
+                       "<roadMark sOffset=\"0\" type=\"solid\" color=\"white\" laneChange=\"none\"/>"
+                       "<roadMark sOffset=\"100\" type=\"broken\" color=\"white\" laneChange=\"both\"/>")
+            LANE("-2", "driving", "3.5",
+                 "<roadMark sOffset=\"0\" type=\"solid\" color=\"white\" laneChange=\"none\"/>") "</right></laneSection>") TAIL;
+    road_map *m = parse(xml);
+    road_waypoint keys[2];
+    road_route r;
+    base_error err = { 0 };
+    assert_true(road_waypoint_xodr(m, 0, -1, 10, &keys[0]));
+    assert_true(road_waypoint_xodr(m, 0, -2, 190, &keys[1]));
+    if (!road_route_find(m, keys, 2, 0.5, &r, &err))
+        fail_msg("%s", err.text);
+    double before = r.points[0].y;
+    for (size_t i = 0; i < r.count; i++) {
+        const road_route_point *p = &r.points[i];
+        assert_true(p->y >= before - 1e-9);                   /* sideways only one way, */
+        assert_true(p->y - before < 0.15);                    /* smoothly: at most 1.5 * 3.5 / 25 per metre */
+        assert_true(p->x >= 100 || fabs(p->y - 1.75) < 1e-9); /* and not before the broken line */
+        if (fabs(p->y - 1.75) > 0.01 && fabs(p->y - 5.25) > 0.01) {
+            assert_int_equal(p->option, ROAD_OPTION_CHANGE_RIGHT);
+            assert_true(p->yaw_deg > 0 && p->yaw_deg < 13);
+        }
+        before = p->y;
+    }
+    near(r.points[r.count - 1].x, 190, 1e-6, "reaches the key");
+    near(r.points[r.count - 1].y, 5.25, 1e-6, "in its lane");
+    near(r.length_m, 180, 1, "a lane change costs little length");
+    road_route_free(&r);
+    assert_true(road_waypoint_xodr(m, 0, -2, 60, &keys[1])); /* before the broken line begins */
+    assert_false(road_route_find(m, keys, 2, 0.5, &r, &err));
+    road_map_destroy(m);
+}
+
+/* Forks by seed: the same seed repeats itself, and over many seeds both ways are taken. */
+static void follow(void **state)
+{
+    (void)state;
+    road_map *m = parse(junction_xml);
+    road_waypoint w;
+    int turns = 0;
+    assert_true(road_waypoint_xodr(m, 1, -1, 10, &w));
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        road_route a, b;
+        assert_true(road_route_follow(m, &w, 75, 1, seed, &a, NULL) && road_route_follow(m, &w, 75, 1, seed, &b, NULL));
+        assert_int_equal(a.count, b.count);
+        const road_route_point *end = &a.points[a.count - 1];
+        near(a.length_m, 75, 0.01, "as long as asked");
+        near(b.points[a.count - 1].x, end->x, 0, "the same again");
+        turns += end->waypoint.road_id == 5;
+        road_route_point p = road_route_at(&a, 20.25);
+        near(p.x, 30.25, 1e-9, "between two points");
+        near(road_route_at(&a, -5).x, 10, 1e-9, "clamped to the start");
+        road_route_free(&a);
+        road_route_free(&b);
+    }
+    assert_true(turns > 8 && turns < 32);
+    road_route r;
+    base_error err = { 0 };
+    assert_true(road_route_follow(m, &w, 1000, 1, 1, &r, &err)); /* ends early at the dead end */
+    assert_true(r.length_m < 110);
+    road_route_free(&r);
+    assert_false(road_route_follow(m, &w, -1, 1, 1, &r, &err));
+    assert_false(road_route_follow(m, &w, 100, 0, 1, &r, &err));
+    road_map_destroy(m);
+}
+
 /* ---- Bad input ---- */
 
 static const struct {
@@ -528,7 +602,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(line_and_arc), cmocka_unit_test(spiral),  cmocka_unit_test(polynomials), cmocka_unit_test(profiles),
         cmocka_unit_test(one_sided),    cmocka_unit_test(marks),   cmocka_unit_test(junction),    cmocka_unit_test(signals),
-        cmocka_unit_test(nearest),      cmocka_unit_test(refused), cmocka_unit_test(damaged),
+        cmocka_unit_test(nearest),      cmocka_unit_test(refused), cmocka_unit_test(damaged),     cmocka_unit_test(lane_change),
+        cmocka_unit_test(follow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
