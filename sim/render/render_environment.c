@@ -73,6 +73,6 @@ render_environment render_environment_from_weather(const render_weather *w, doub
     e.wetness = fmaxf(share(w->wetness), fmaxf(share(w->precipitation_deposits), 0.6f * rain));
     /* As an automatic camera: darker scenes are exposed longer, up to a limit that leaves the night dark. */
     float level = 0.45f * (e.sun_rgb[1] * fmaxf(0, e.sun_direction[2])) + 0.55f * (0.5f * (e.zenith_rgb[1] + e.horizon_rgb[1]));
-    e.exposure = 0.62f * powf(0.75f / fmaxf(level, 0.02f), 0.55f);
+    e.exposure = 0.62f * powf(0.75f / fmaxf(level, 0.05f), 0.55f);
     return e;
 }

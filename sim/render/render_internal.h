@@ -84,6 +84,7 @@ typedef struct render_shadow_lookup {
     int32_t piece[SHADOW_GRID * SHADOW_GRID]; /* first texel of a piece in maps, -1 = always lit */
     float across_s[3], across_t[3];           /* camera-relative world metres -> pieces */
     float origin_s, origin_t;                 /* of the camera in the grid */
+    float sun[3], unit_s[3], unit_t[3];       /* towards the sun, and the plane's unit axes */
     float height_scale, height_origin;        /* camera-relative z -> u16 units */
     float range_m;
 } render_shadow_lookup;

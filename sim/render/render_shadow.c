@@ -365,6 +365,9 @@ uint32_t render_shadow_update(render_shadow *s, base_pool *pool, const float sun
         lookup->piece[(list[k].j - j0) * SHADOW_GRID + list[k].i - i0] = (int32_t)((size_t)slot * PIECE_TEXELS);
     }
     for (int k = 0; k < 3; k++) {
+        lookup->sun[k] = sun[k];
+        lookup->unit_s[k] = (float)s->across_s[k];
+        lookup->unit_t[k] = (float)s->across_t[k];
         lookup->across_s[k] = (float)(s->across_s[k] / SHADOW_PIECE_M);
         lookup->across_t[k] = (float)(s->across_t[k] / SHADOW_PIECE_M);
     }

@@ -378,8 +378,14 @@ static void texture(const uint32_t *textures, vi layer, vf u, vf v, vf lod, v3 *
 }
 
 /* Share of sunlight that reaches a camera-relative world point: four neighbouring texels, weighted by distance. */
-static vf sunlit(const render_shadow_lookup *l, v3 at, vf distance)
+static vf sunlit(const render_shadow_lookup *l, v3 at, v3 n, vf distance)
 {
+    /* A texel knows one height; the surface's own varies across it. How much, by the slope of the surface against the plane across
+     * the rays, is what the point may be lower without being in its own shadow: nothing on level ground, much on walls. */
+    vf facing = vf_max(dot3f(n, l->sun), vf_splat(0.05f));
+    vf per = l->sun[2] / facing;
+    vf slope = vf_abs(l->unit_s[2] - dot3f(n, l->unit_s) * per) + vf_abs(l->unit_t[2] - dot3f(n, l->unit_t) * per);
+    at.z += vf_min(0.015f + 0.085f * slope, vf_splat(1.5f));
     vf s = at.x * l->across_s[0] + at.y * l->across_s[1] + at.z * l->across_s[2] + l->origin_s;
     vf t = at.x * l->across_t[0] + at.y * l->across_t[1] + at.z * l->across_t[2] + l->origin_t;
     vi valid = (s >= 0) & (s < SHADOW_GRID) & (t >= 0) & (t < SHADOW_GRID) & (distance < l->range_m);
@@ -472,10 +478,8 @@ static v3 surface(const render_pass *p, const field_reader *f, vf x, vf y, v3 ra
     vf sun = vf_max(facing, vf_splat(0)) * (1.0f - leaf) + leaf * (0.30f + 0.45f * vf_abs(facing));
     vf lit = vf_splat(1);
     if (p->shadow.on) {
-        /* Off the surface, further where the sun grazes it: texels are 10 cm wide. */
-        vf off = 0.06f + 0.10f * (1.0f - vf_saturate(facing));
-        v3 lifted = { at.x + n.x * off, at.y + n.y * off, at.z + n.z * off };
-        lit = sunlit(&p->shadow, lifted, distance);
+        v3 lifted = { at.x + n.x * 0.04f, at.y + n.y * 0.04f, at.z + n.z * 0.04f };
+        lit = sunlit(&p->shadow, lifted, n, distance);
         lit = lit + (1.0f - lit) * leaf * 0.25f;
     }
     vf direct = sun * lit * (0.55f + 0.45f * open);

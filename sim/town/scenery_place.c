@@ -270,8 +270,8 @@ static void gable(yard *y, const building *b, double top)
                   c1 = on_plot(p, k * p->half_x, p->half_y, top);
         base_vec3 n = { k * p->cos_yaw, k * p->sin_yaw, 0 };
         uint32_t i = scene_mesh_vertex(y->mesh, apex, n, 0, rise, 1);
-        scene_mesh_vertex(y->mesh, k > 0 ? c1 : c0, n, p->half_y, 0, 1);
-        scene_mesh_vertex(y->mesh, k > 0 ? c0 : c1, n, -p->half_y, 0, 1);
+        scene_mesh_vertex(y->mesh, k > 0 ? c0 : c1, n, p->half_y, 0, 1);
+        scene_mesh_vertex(y->mesh, k > 0 ? c1 : c0, n, -p->half_y, 0, 1);
         scene_mesh_triangle(y->mesh, i, i + 1, i + 2, side);
         /* the eaves' underside is never seen from the street, its edge is */
         base_vec3 f0 = { e0.x, e0.y, e0.z - 0.18 }, f1 = { e1.x, e1.y, e1.z - 0.18 };
