@@ -251,9 +251,13 @@ static bool collect_items(render *r, const render_view *v, const camera *c, cons
     if (!keys)
         return base_fail(err, BASE_MEMORY, "render: no memory for %u chunks", s->chunk_count);
     uint32_t count = 0;
-    for (uint32_t i = 0; i < s->chunk_count; i++)
-        if (box_in_view(c, &s->chunks[i].bounds))
-            keys[count++] = (sort_key){ box_distance2(c, &s->chunks[i].bounds), i };
+    double detail2 = (double)r->options.detail_range_m * r->options.detail_range_m;
+    for (uint32_t i = 0; i < s->chunk_count; i++) {
+        const scene_chunk *chunk = &s->chunks[i];
+        double distance2 = box_distance2(c, &chunk->bounds);
+        if (box_in_view(c, &chunk->bounds) && !(chunk->detail && detail2 > 0 && distance2 > detail2))
+            keys[count++] = (sort_key){ distance2, i };
+    }
     qsort(keys, count, sizeof *keys, nearer_first);
     for (uint32_t i = 0; i < count; i++) {
         const scene_chunk *chunk = &s->chunks[keys[i].chunk];

@@ -18,7 +18,7 @@ render_weather render_weather_default(void)
 
 render_options render_options_default(void)
 {
-    render_options o = { .shadows = true, .shadow_range_m = 160, .seed = 1 };
+    render_options o = { .shadows = true, .shadow_range_m = 160, .detail_range_m = 45, .seed = 1 };
     if (!base_cpu_select(NULL, &o.cpu_bits, NULL))
         o.cpu_bits = 0;
     return o;

@@ -72,6 +72,10 @@ static void face_sun(render_shadow *s, const float sun[3])
     memcpy(s->across_t, (double[3]){ b.x, b.y, b.z }, sizeof s->across_t);
 }
 
+static inline float least(float a, float b) { return a < b ? a : b; }
+
+static inline float most(float a, float b) { return a > b ? a : b; }
+
 /* ---- drawing triangles into one piece */
 
 /* x, y in texels of the piece with its border, h in u16 units. Keeps the maximum of the heights. */
@@ -80,14 +84,14 @@ static void draw_triangle(uint16_t *map, const float x[3], const float y[3], con
     float area = (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0]);
     if (area == 0)
         return;
-    float min_y = fminf(y[0], fminf(y[1], y[2])), max_y = fmaxf(y[0], fmaxf(y[1], y[2]));
+    float min_y = least(y[0], least(y[1], y[2])), max_y = most(y[0], most(y[1], y[2]));
     if (!(max_y > 0.5f) || !(min_y < SHADOW_ROWS - 0.5f))
         return;
-    int y0 = (int)ceilf(fmaxf(min_y - 0.5f, 0)), y1 = (int)floorf(fminf(max_y - 0.5f, SHADOW_ROWS - 1));
+    int y0 = (int)ceilf(most(min_y - 0.5f, 0)), y1 = (int)floorf(least(max_y - 0.5f, SHADOW_ROWS - 1));
     float inv = 1 / area;
     float hx = ((h[1] - h[0]) * (y[2] - y[0]) - (h[2] - h[0]) * (y[1] - y[0])) * inv;
     float hy = ((h[2] - h[0]) * (x[1] - x[0]) - (h[1] - h[0]) * (x[2] - x[0])) * inv;
-    float top = fmaxf(h[0], fmaxf(h[1], h[2])), bottom = fminf(h[0], fminf(h[1], h[2]));
+    float top = most(h[0], most(h[1], h[2])), bottom = least(h[0], least(h[1], h[2]));
     for (int row = y0; row <= y1; row++) {
         float py = (float)row + 0.5f, left = FLT_MAX, right = -FLT_MAX;
         for (int e = 0; e < 3; e++) { /* where the row meets the edges */
@@ -96,12 +100,12 @@ static void draw_triangle(uint16_t *map, const float x[3], const float y[3], con
             if ((ya <= py) == (yb <= py))
                 continue;
             float at = x[e] + (x[f] - x[e]) * ((py - ya) / (yb - ya));
-            left = fminf(left, at);
-            right = fmaxf(right, at);
+            left = least(left, at);
+            right = most(right, at);
         }
         if (!(left <= right))
             continue;
-        int x0 = (int)ceilf(fmaxf(left - 0.5f, 0)), x1 = (int)floorf(fminf(right - 0.5f, SHADOW_PITCH - 1));
+        int x0 = (int)ceilf(most(left - 0.5f, 0)), x1 = (int)floorf(least(right - 0.5f, SHADOW_PITCH - 1));
         uint16_t *line = map + (size_t)row * SHADOW_PITCH;
         float value = h[0] + hy * (py - y[0]) + hx * ((float)x0 + 0.5f - x[0]);
         for (int k = x0; k <= x1; k++, value += hx) {
@@ -159,10 +163,10 @@ static void project_bounds(const projection *p, const scene_bounds *b, float out
     for (int c = 0; c < 8; c++) {
         float corner[3] = { c & 1 ? b->hi[0] : b->lo[0], c & 2 ? b->hi[1] : b->lo[1], c & 4 ? b->hi[2] : b->lo[2] };
         float s = apply(p->s, corner), t = apply(p->t, corner);
-        out[0] = fminf(out[0], s);
-        out[1] = fmaxf(out[1], s);
-        out[2] = fminf(out[2], t);
-        out[3] = fmaxf(out[3], t);
+        out[0] = least(out[0], s);
+        out[1] = most(out[1], s);
+        out[2] = least(out[2], t);
+        out[3] = most(out[3], t);
     }
 }
 
@@ -179,9 +183,9 @@ static void draw_part(uint16_t *map, const projection *p, const scene_part *part
             const float *v = part->vertices[tri->vertex[k]].position;
             x[k] = apply(p->s, v);
             y[k] = apply(p->t, v);
-            h[k] = fminf(fmaxf(apply(p->h, v), 0), 65535);
+            h[k] = least(most(apply(p->h, v), 0), 65535);
         }
-        if (fmaxf(x[0], fmaxf(x[1], x[2])) < 0 || fminf(x[0], fminf(x[1], x[2])) > SHADOW_PITCH)
+        if (most(x[0], most(x[1], x[2])) < 0 || least(x[0], least(x[1], x[2])) > SHADOW_PITCH)
             continue;
         draw_triangle(map, x, y, h);
     }
@@ -263,8 +267,8 @@ static void mark(const render_shadow *s, const scene_bounds *b, base_vec3 camera
     scene_bounds near_part = *b;
     float eye[3] = { (float)camera.x, (float)camera.y, (float)camera.z };
     for (int k = 0; k < 3; k++) {
-        near_part.lo[k] = fmaxf(b->lo[k], eye[k] - (float)range);
-        near_part.hi[k] = fminf(b->hi[k], eye[k] + (float)range);
+        near_part.lo[k] = most(b->lo[k], eye[k] - (float)range);
+        near_part.hi[k] = least(b->hi[k], eye[k] + (float)range);
         if (near_part.lo[k] > near_part.hi[k])
             return;
     }
@@ -274,7 +278,7 @@ static void mark(const render_shadow *s, const scene_bounds *b, base_vec3 camera
     int a[4];
     for (int k = 0; k < 4; k++) {
         float cell = (box[k] - SHADOW_BORDER + (k & 1 ? 2 : -2)) / SHADOW_TEXELS;
-        a[k] = (int)floorf(fmaxf(-1, fminf(SHADOW_GRID, cell)));
+        a[k] = (int)floorf(most(-1, least(SHADOW_GRID, cell)));
     }
     for (int j = a[2] < 0 ? 0 : a[2]; j <= a[3] && j < SHADOW_GRID; j++)
         for (int i = a[0] < 0 ? 0 : a[0]; i <= a[1] && i < SHADOW_GRID; i++)

@@ -161,13 +161,13 @@ static cell_key *sort_cells(const scene_mesh *m, double chunk_m)
             low[k] = fmin(low[k], middle(m, &m->triangles[i], k));
             high[k] = fmax(high[k], middle(m, &m->triangles[i], k));
         }
-    while ((floor((high[0] - low[0]) / chunk_m) + 1) * (floor((high[1] - low[1]) / chunk_m) + 1) > 4e9)
+    while ((floor((high[0] - low[0]) / chunk_m) + 1) * (floor((high[1] - low[1]) / chunk_m) + 1) > 2e9)
         chunk_m *= 2;
     uint32_t columns = (uint32_t)((high[0] - low[0]) / chunk_m) + 1;
     for (uint32_t i = 0; i < m->triangle_count; i++) {
         uint32_t x = (uint32_t)((middle(m, &m->triangles[i], 0) - low[0]) / chunk_m);
         uint32_t y = (uint32_t)((middle(m, &m->triangles[i], 1) - low[1]) / chunk_m);
-        keys[i] = (cell_key){ y * columns + x, i };
+        keys[i] = (cell_key){ (y * columns + x) * 2 + ((m->triangles[i].flags & SCENE_DETAIL) != 0), i };
     }
     qsort(keys, m->triangle_count, sizeof *keys, compare_cells);
     return keys;
@@ -189,6 +189,7 @@ static bool fill_chunks(scene *s, const scene_mesh *m, const cell_key *keys)
     for (uint32_t i = 0; i < n && good; i++) {
         if (i == 0 || keys[i].cell != keys[i - 1].cell) {
             scene_chunk fresh = { .first_triangle = i,
+                                  .detail = keys[i].cell & 1,
                                   .first_vertex = sorted.vertex_count,
                                   .bounds = { { FLT_MAX, FLT_MAX, FLT_MAX }, { -FLT_MAX, -FLT_MAX, -FLT_MAX } } };
             s->chunks[s->chunk_count++] = fresh;

@@ -92,7 +92,9 @@ typedef struct scene_vertex {
 enum {
     SCENE_TWO_SIDED = 1, /* leaves, fences: drawn from both sides, the normal turned towards the eye */
     SCENE_NO_SHADOW = 2, /* casts none: roads, terrain */
-    SCENE_THIN = 4       /* not an obstacle for scene_box_hit: leaves, grass */
+    SCENE_DETAIL =
+        8,         /* too small to matter from afar: pictures leave it out beyond render_options.detail_range_m; rays do not */
+    SCENE_THIN = 4 /* not an obstacle for scene_box_hit: leaves, grass */
 };
 
 typedef struct scene_triangle {
@@ -140,6 +142,7 @@ typedef struct scene_bounds {
 typedef struct scene_chunk {
     uint32_t first_triangle, triangle_count;
     uint32_t first_vertex, vertex_count;
+    bool detail; /* holds SCENE_DETAIL triangles only; the others of its cell are in a chunk before it */
     scene_bounds bounds;
 } scene_chunk;
 

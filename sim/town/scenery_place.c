@@ -151,6 +151,7 @@ static void broadleaf(yard *y, base_random *d, base_vec3 foot, const tree_style 
         lobe[k] = (base_vec3){ middle.x + r * cos(a), middle.y + r * sin(a),
                                middle.z + (k ? pick(d, -0.22, 0.16) : pick(d, 0.12, 0.22)) * crown_height };
         radius[k] = t->crown_radius * (k ? pick(d, 0.48, 0.62) : pick(d, 0.60, 0.70));
+        bark.flags = SCENE_DETAIL;
         if (k && detail)
             scene_mesh_tube(y->mesh, top, lobe[k], t->trunk * 0.35, 0.03, 4, false, bark);
         double squash = fmin(1.0, 0.5 * crown_height / t->crown_radius);
@@ -162,7 +163,11 @@ static void broadleaf(yard *y, base_random *d, base_vec3 foot, const tree_style 
         double z = pick(d, -0.85, 1), a = pick(d, 0, 2 * BASE_PI), flat = sqrt(1 - z * z), r = radius[l] * pick(d, 0.82, 1.06);
         base_vec3 at = { lobe[l].x + r * flat * cos(a), lobe[l].y + r * flat * sin(a), lobe[l].z + r * z * squash };
         double height = (at.z - foot.z - t->crown_low) / fmax(0.5, crown_height);
-        leaf_card(y, d, at, middle, t->card_m * pick(d, 0.7, 1.2), fmax(0.35, fmin(1, 0.52 + 0.5 * height)), leaf);
+        /* Three quarters of a near tree's leaves are only drawn from nearby; the rest are larger. */
+        bool fine = detail && k % 4 != 0;
+        leaf.flags = SCENE_TWO_SIDED | SCENE_THIN | (fine ? SCENE_DETAIL : 0);
+        leaf_card(y, d, at, middle, t->card_m * pick(d, 0.7, 1.2) * (detail && !fine ? 1.35 : 1),
+                  fmax(0.35, fmin(1, 0.52 + 0.5 * height)), leaf);
     }
 }
 
@@ -308,7 +313,7 @@ static void balconies(yard *y, base_random *d, const building *b, double storey)
     const plot *p = &b->plot;
     int bays = (int)fmax(1, floor(2 * p->half_x / 3.1 + 0.5));
     scene_surface slab = known(y, MATERIAL_KERB, SCENE_TAG_BUILDINGS, 0),
-                  rail = known(y, MATERIAL_POLE, SCENE_TAG_BUILDINGS, 0);
+                  rail = known(y, MATERIAL_POLE, SCENE_TAG_BUILDINGS, SCENE_DETAIL);
     for (int k = 0; k < bays; k++) {
         if (base_random_uniform(d) > 0.34)
             continue;
@@ -467,7 +472,7 @@ static void fence_piece(yard *y, base_random *d, base_vec3 a, base_vec3 b, int k
         scene_surface leaf = known(y, MATERIAL_LEAF_DARK, SCENE_TAG_VEGETATION, 0);
         at.location.z = z + 0.55;
         scene_mesh_box(y->mesh, &at, (base_vec3){ length / 2 + 0.05, 0.34, 0.62 }, false, leaf);
-        leaf.flags = SCENE_TWO_SIDED | SCENE_THIN;
+        leaf.flags = SCENE_TWO_SIDED | SCENE_THIN | SCENE_DETAIL;
         for (int k = 0; k < 10; k++) {
             double u = pick(d, -0.5, 0.5) * length, w = pick(d, 0, 1) < 0.5 ? -0.35 : 0.35, h = pick(d, 0.25, 1.15);
             bool top = base_random_uniform(d) < 0.4;
@@ -636,6 +641,7 @@ static void visit_bush(yard *y, base_random *d, const edge_point *e, int road, i
     scene_surface leaf = known(y, base_random_uniform(d) < 0.5 ? MATERIAL_LEAF : MATERIAL_LEAF_DARK, SCENE_TAG_VEGETATION,
                                SCENE_TWO_SIDED | SCENE_THIN);
     blob(y, p, 0.78 * size, 0.7 * size, 0.7, 6, leaf);
+    leaf.flags |= SCENE_DETAIL;
     for (int k = 0; k < 26; k++) {
         double a = pick(d, 0, 2 * BASE_PI), z = pick(d, -0.2, 1), r = size * sqrt(1 - z * z);
         leaf_card(y, d, (base_vec3){ p.x + r * cos(a), p.y + r * sin(a), p.z + 0.9 * size * z }, p, 0.24 * size + 0.06,
