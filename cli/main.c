@@ -24,6 +24,7 @@ static const struct {
     { "train", cli_train, "fit a network to a dataset" },
     { "eval", cli_eval, "IoU of a model, fp32 or int8, over a dataset" },
     { "quantize", cli_quantize, "an fp32 checkpoint to an int8 model, with size and IoU before and after" },
+    { "serve", cli_serve, "the embedded simulator behind CARLA's protocol" },
     { NULL, NULL, NULL },
 };
 

@@ -1,9 +1,5 @@
-/* The ground under things, rays through the world, and the map with its spawn points. */
-#include "base/file.h"
+/* The ground under things, and rays through the static world. */
 #include "sim/town/internal.h"
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define BIT(TAG) (1u << (TAG))
 static const uint32_t walkable = BIT(SCENE_TAG_ROADS) | BIT(SCENE_TAG_ROAD_LINE) | BIT(SCENE_TAG_SIDEWALKS) |
@@ -50,57 +46,4 @@ int town_cast_ray(const town_world *w, base_vec3 from, base_vec3 to, town_hit *h
         done += hit.distance_m + 1e-3;
     }
     return count;
-}
-
-/* ---- maps ---- */
-
-#define XODR_BYTES_MAX ((size_t)128 << 20)
-
-town_map *town_map_load(const char *path, base_error *err)
-{
-    town_map *m = calloc(1, sizeof *m);
-    if (!m)
-        return base_fail(err, BASE_MEMORY, "%s: out of memory", path), NULL;
-    unsigned char *text = NULL;
-    if (!base_file_read(path, XODR_BYTES_MAX, &text, &m->xodr_bytes, err))
-        goto failed;
-    m->xodr = (char *)text;
-    const char *slash = strrchr(path, '/');
-    char name[256];
-    snprintf(name, sizeof name, "%s", slash ? slash + 1 : path);
-    char *dot = strrchr(name, '.');
-    if (dot && !strcmp(dot, ".xodr"))
-        *dot = 0;
-    m->road = road_map_parse(m->xodr, m->xodr_bytes, name, NULL, err);
-    if (!m->road)
-        goto failed;
-    return m;
-failed:
-    town_map_destroy(m);
-    return NULL;
-}
-
-void town_map_destroy(town_map *m)
-{
-    if (!m)
-        return;
-    road_map_destroy(m->road);
-    free(m->xodr);
-    free(m);
-}
-
-const char *town_map_name(const town_map *m) { return road_map_describe(m->road).name; }
-
-const char *town_map_xodr(const town_map *m, size_t *bytes)
-{
-    *bytes = m->xodr_bytes;
-    return m->xodr;
-}
-
-const base_pose *town_map_spawn_points(const town_map *m, int *count)
-{
-    size_t n;
-    const base_pose *points = road_map_spawn_points(m->road, &n);
-    *count = (int)n;
-    return points;
 }

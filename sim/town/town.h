@@ -82,6 +82,8 @@ int town_blueprint_attributes(const town_blueprint *b, int version, town_attribu
 typedef struct town_map town_map;
 /* path: an OpenDRIVE file. The map's name is the file name without directory and ".xodr". */
 town_map *town_map_load(const char *path, base_error *err);
+/* The same from text in memory (copied). */
+town_map *town_map_parse(const char *xodr, size_t bytes, const char *name, base_error *err);
 void town_map_destroy(town_map *m);
 const char *town_map_name(const town_map *m);
 const char *town_map_xodr(const town_map *m, size_t *bytes);
@@ -312,6 +314,7 @@ typedef struct town_server_options {
     int version;           /* 13 .. 16, default 16 */
     uint64_t seed;         /* default 1 */
     int threads;           /* for rendering; 0: one per core; default 0 */
+    int quality;           /* of colour, as in town_options; default 2 */
     double async_period_s; /* asynchronous mode without fixed_delta: wall time between ticks; default 1/30 */
     double stall_s;        /* synchronous mode: how long a tick waits for a reader; default 10 */
     const base_log *log;   /* borrowed */

@@ -1,0 +1,87 @@
+/* laneloop serve — the embedded simulator behind CARLA's two ports. */
+#include "base/process.h"
+#include "cli/cli.h"
+#include "sim/town/town.h"
+#include "sim/wire/version.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const cli_command command = {
+    "laneloop serve [--map NAME|FILE.xodr] [--port 2000|0] [--seed N] [--carla-version V]",
+    "A headless simulator that speaks CARLA's protocol: the official CARLA client and laneloop's own commands connect to it. "
+    "Runs until Ctrl-C.",
+    "laneloop serve --map training_loop --port 2000",
+};
+
+/* One line for whoever started us: {"rpc_port":N,"stream_port":M} */
+static bool announce(int fd, const town_server *s, base_error *err)
+{
+    char line[96];
+    int bytes = snprintf(line, sizeof line, "{\"rpc_port\":%d,\"stream_port\":%d}\n", town_server_rpc_port(s),
+                         town_server_stream_port(s));
+    if (write(fd, line, (size_t)bytes) != bytes)
+        return base_fail(err, BASE_IO, "--ready-fd %d: %s", fd, strerror(errno));
+    close(fd); /* the reader sees the end of the line and of the file */
+    return true;
+}
+
+static void print_stats(const base_log *log, const town_server *s)
+{
+    town_server_stats t = town_server_stats_get(s);
+    base_log_write(log, BASE_LOG_INFO,
+                   "served %llu ticks, %llu requests (%llu refused), %llu stream messages (%llu dropped), %.1f MB",
+                   (unsigned long long)t.ticks, (unsigned long long)t.requests, (unsigned long long)t.request_errors,
+                   (unsigned long long)t.frames_sent, (unsigned long long)t.frames_dropped, (double)t.bytes_sent / 1e6);
+}
+
+int cli_serve(int argc, char **argv)
+{
+    const char *map = "training_loop", *bind_to = "127.0.0.1", *version = "0.9.16", *quality = "2";
+    const char *port_text = NULL, *seed_text = NULL, *threads_text = NULL, *ready_text = NULL;
+    bool verbose = false;
+    const cli_flag flags[] = {
+        { "--map", "NAME|FILE", "a map of configs/maps, or an OpenDRIVE file (default training_loop)", &map, NULL },
+        { "--port", "N", "RPC port, streams use the next one; 0: any free pair (default 2000)", &port_text, NULL },
+        { "--bind", "ADDRESS", "IPv4 address to listen on; 0.0.0.0 lets other machines in (default 127.0.0.1)", &bind_to,
+          NULL },
+        { "--seed", "N", "scenery, sensor noise, episode ids (default 1)", &seed_text, NULL },
+        { "--carla-version", "V", "release to speak: " WIRE_VERSION_RANGE " (default 0.9.16)", &version, NULL },
+        { "--threads", "N", "rendering threads; 0: one per core (default 0)", &threads_text, NULL },
+        { "--quality", "0|1|2", "colour: 0 plain, 1 with shadows, 2 also anti-aliased (default 2)", &quality, NULL },
+        { "--ready-fd", "FD", "write {\"rpc_port\":N,\"stream_port\":M} there once ready, and exit when standard input ends",
+          &ready_text, NULL },
+        { "--verbose", NULL, "log connections and refused requests", NULL, &verbose },
+    };
+    int status = cli_parse(&command, flags, sizeof flags / sizeof flags[0], argc, argv, NULL, 0, 0, NULL);
+    if (status != CLI_GO)
+        return status;
+    base_error err = { 0 };
+    base_log log = base_log_stderr(verbose ? BASE_LOG_DEBUG : ready_text ? BASE_LOG_WARNING : BASE_LOG_INFO);
+    town_server_options o = town_server_options_default();
+    wire_version v;
+    int ready_fd = -1;
+    o.map = map;
+    o.bind = bind_to;
+    o.log = &log;
+    if (!cli_int("--port", port_text, 0, 65534, &o.port, &err) || !cli_u64("--seed", seed_text, &o.seed, &err) ||
+        !cli_int("--threads", threads_text, 0, 256, &o.threads, &err) ||
+        !cli_int("--quality", quality, 0, 2, &o.quality, &err) ||
+        !cli_int("--ready-fd", ready_text, 0, 1 << 20, &ready_fd, &err) || !wire_version_parse(&v, version, &err))
+        return cli_usage(&command, "%s", err.text);
+    o.version = (int)v;
+    base_stop_install();
+    town_server *s = town_server_create(&o, &err);
+    if (!s)
+        return cli_fail(&err);
+    base_log_write(&log, BASE_LOG_INFO, "CARLA %s on %s, RPC port %d, streams %d, map %s; Ctrl-C ends it", wire_version_name(v),
+                   bind_to, town_server_rpc_port(s), town_server_stream_port(s), map);
+    bool ok =
+        (ready_fd < 0 || announce(ready_fd, s, &err)) && town_server_run(s, base_stop_requested, ready_fd < 0 ? -1 : 0, &err);
+    print_stats(&log, s);
+    town_server_destroy(s);
+    return ok ? 0 : cli_fail(&err);
+}

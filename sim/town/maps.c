@@ -1,0 +1,180 @@
+/* Maps: loading, and finding them by name. */
+#include "base/file.h"
+#include "base/process.h"
+#include "sim/town/serve.h"
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static town_map *map_of(char *text, size_t bytes, const char *name, base_error *err)
+{
+    town_map *m = calloc(1, sizeof *m);
+    if (!m) {
+        free(text);
+        base_fail(err, BASE_MEMORY, "%s: out of memory", name);
+        return NULL;
+    }
+    m->xodr = text;
+    m->xodr_bytes = bytes;
+    m->road = road_map_parse(text, bytes, name, NULL, err);
+    if (!m->road) {
+        town_map_destroy(m);
+        return NULL;
+    }
+    return m;
+}
+
+town_map *town_map_load(const char *path, base_error *err)
+{
+    unsigned char *text = NULL;
+    size_t bytes;
+    if (!base_file_read(path, ROAD_XML_BYTES_MAX, &text, &bytes, err))
+        return NULL;
+    const char *slash = strrchr(path, '/');
+    char name[256];
+    snprintf(name, sizeof name, "%s", slash ? slash + 1 : path);
+    char *dot = strrchr(name, '.');
+    if (dot && !strcmp(dot, ".xodr"))
+        *dot = 0;
+    return map_of((char *)text, bytes, name, err);
+}
+
+town_map *town_map_parse(const char *xodr, size_t bytes, const char *name, base_error *err)
+{
+    char *copy = malloc(bytes + 1);
+    if (!copy) {
+        base_fail(err, BASE_MEMORY, "%s: out of memory", name);
+        return NULL;
+    }
+    memcpy(copy, xodr, bytes);
+    copy[bytes] = 0;
+    return map_of(copy, bytes, name, err);
+}
+
+void town_map_destroy(town_map *m)
+{
+    if (!m)
+        return;
+    road_map_destroy(m->road);
+    free(m->xodr);
+    free(m);
+}
+
+const char *town_map_name(const town_map *m) { return road_map_describe(m->road).name; }
+
+const char *town_map_xodr(const town_map *m, size_t *bytes)
+{
+    *bytes = m->xodr_bytes;
+    return m->xodr;
+}
+
+const base_pose *town_map_spawn_points(const town_map *m, int *count)
+{
+    size_t n;
+    const base_pose *points = road_map_spawn_points(m->road, &n);
+    *count = (int)n;
+    return points;
+}
+
+/* ---- finding ---- */
+
+/* Beside the program: build/release/laneloop -> configs/maps three levels up at most; bin/laneloop -> ../share/laneloop/maps. */
+bool town_maps_find(char *dir, size_t bytes, base_error *err)
+{
+    const char *given = getenv("LANELOOP_MAPS");
+    if (given && *given) {
+        if (base_file_exists(given) && snprintf(dir, bytes, "%s", given) < (int)bytes)
+            return true;
+        return base_fail(err, BASE_IO, "LANELOOP_MAPS is '%s': no such folder", given);
+    }
+    char self[1024];
+    if (!base_process_self(self, sizeof self, err))
+        return false;
+    char *slash = strrchr(self, '/');
+    *slash = 0;
+    static const char *const beside[] = { "../share/laneloop/maps", "configs/maps",          "../configs/maps",
+                                          "../../configs/maps",     "../../../configs/maps", "../../../../configs/maps" };
+    for (size_t i = 0; i < sizeof beside / sizeof beside[0]; i++)
+        if (snprintf(dir, bytes, "%s/%s", self, beside[i]) < (int)bytes && base_file_exists(dir))
+            return true;
+    return base_fail(
+        err, BASE_IO,
+        "no folder with maps: looked for %s/../share/laneloop/maps and for configs/maps in %s and up to four folders above; "
+        "LANELOOP_MAPS can name it",
+        self, self);
+}
+
+static void list_names(const char *dir, char *text, size_t bytes)
+{
+    size_t used = 0;
+    text[0] = 0;
+    DIR *d = opendir(dir);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        size_t length = strlen(e->d_name);
+        if (length > 5 && !strcmp(e->d_name + length - 5, ".xodr") && used + length + 3 < bytes)
+            used += (size_t)snprintf(text + used, bytes - used, "%s%.*s", used ? ", " : "", (int)length - 5, e->d_name);
+    }
+    if (d)
+        closedir(d);
+}
+
+bool town_map_path(const char *maps_dir, const char *name, char *path, size_t bytes, base_error *err)
+{
+    size_t length = strlen(name);
+    bool is_file = strchr(name, '/') || (length > 5 && !strcmp(name + length - 5, ".xodr"));
+    if (is_file) {
+        if (!base_file_exists(name))
+            return base_fail(err, BASE_IO, "map '%s': no such file", name);
+        return snprintf(path, bytes, "%s", name) < (int)bytes || base_fail(err, BASE_ARGUMENT, "map '%s': name too long", name);
+    }
+    if (snprintf(path, bytes, "%s/%s.xodr", maps_dir, name) < (int)bytes && base_file_exists(path))
+        return true;
+    char names[512];
+    list_names(maps_dir, names, sizeof names);
+    return base_fail(err, BASE_IO, "map '%s': not in %s, which has: %s", name, maps_dir, names[0] ? names : "no maps");
+}
+
+/* ---- maps of a server ---- */
+
+bool town_server_map_add(town_server *s, town_map *map, base_error *err)
+{
+    /* A map of the same name is replaced unless the world stands on it. */
+    for (int i = 0; i < s->map_count; i++)
+        if (s->maps[i] != town_world_map(s->world) && !strcmp(town_map_name(s->maps[i]), town_map_name(map))) {
+            town_map_destroy(s->maps[i]);
+            s->maps[i] = map;
+            return true;
+        }
+    if (s->map_count == TOWN_MAPS_MAX) {
+        town_map_destroy(map);
+        return base_fail(err, BASE_MEMORY, "%d maps are loaded, no room for another", TOWN_MAPS_MAX);
+    }
+    s->maps[s->map_count++] = map;
+    return true;
+}
+
+const town_map *town_server_map(town_server *s, const char *name, base_error *err)
+{
+    if (!*name)
+        return town_world_map(s->world);
+    /* Clients write "/Game/Carla/Maps/Town01"; only the last part counts, so no folder but ours is ever opened. */
+    const char *slash = strrchr(name, '/');
+    const char *last = slash ? slash + 1 : name;
+    size_t length = strlen(last);
+    if (length > 5 && !strcmp(last + length - 5, ".xodr"))
+        length -= 5;
+    for (int i = s->map_count - 1; i >= 0; i--) { /* the newest of several "OpenDriveMap" */
+        const char *have = town_map_name(s->maps[i]);
+        if (strlen(have) == length && !strncmp(have, last, length))
+            return s->maps[i];
+    }
+    char path[1400];
+    snprintf(path, sizeof path, "%s/%.*s.xodr", s->maps_dir, (int)(length > 200 ? 200 : length), last);
+    if (!s->maps_dir[0] || last[0] == '.' || length == 0 || length > 200 || !base_file_exists(path)) {
+        base_fail(err, BASE_REMOTE, "Map '%.200s' not found", name);
+        return NULL;
+    }
+    town_map *map = town_map_load(path, err);
+    return map && town_server_map_add(s, map, err) ? map : NULL;
+}

@@ -1,0 +1,187 @@
+/* What a tick puts on the streams: the snapshot of all actors, then every sensor's measurement. */
+#include "base/clock.h"
+#include "sim/town/serve.h"
+#include <stdlib.h>
+#include <string.h>
+
+static void vehicle_state(const town_actor_view *a, wire_actor_state *out, wire_version version)
+{
+    wire_vehicle_state v = {
+        .control = { a->control.throttle, a->control.steer, a->control.brake, a->control.hand_brake, a->control.reverse,
+                     a->control.manual_gear_shift, a->control.gear },
+        .speed_limit = a->speed_limit_kmh,
+        .traffic_light_state = (uint8_t)a->light_state,
+        .has_traffic_light = a->light_id != 0,
+        .traffic_light_id = a->light_id,
+    };
+    wire_vehicle_state_write(out, &v, version);
+}
+
+static void light_state(const town_actor_view *a, wire_actor_state *out)
+{
+    wire_light_state l = { .green_time = a->green_s,
+                           .yellow_time = a->yellow_s,
+                           .red_time = a->red_s,
+                           .elapsed_time = a->light_elapsed_s,
+                           .pole_index = a->pole_index,
+                           .time_is_frozen = a->light_frozen,
+                           .state = (uint8_t)a->light_state };
+    memcpy(l.sign_id, a->sign_id, strnlen(a->sign_id, sizeof l.sign_id));
+    wire_light_state_write(out, &l);
+}
+
+static void actor_state(const town_actor_view *a, wire_actor_state *out, wire_version version)
+{
+    *out = (wire_actor_state){ .id = a->id,
+                               .life = WIRE_ACTOR_ACTIVE,
+                               .transform = wire_transform_from_pose(a->pose),
+                               .velocity = wire_vector3_from_vec3(a->velocity_mps),
+                               .angular_velocity = wire_vector3_from_vec3(a->angular_velocity_dps),
+                               .acceleration = wire_vector3_from_vec3(a->acceleration_mps2) };
+    if (a->kind == TOWN_VEHICLE) {
+        vehicle_state(a, out, version);
+    } else if (a->kind == TOWN_WALKER) {
+        wire_walker_control c = { wire_vector3_from_vec3(a->walker.direction), (float)a->walker.speed_mps, a->walker.jump };
+        wire_walker_state_write(out, &c);
+    } else if (a->kind == TOWN_TRAFFIC_LIGHT) {
+        light_state(a, out);
+    }
+}
+
+static bool gather_states(town_server *s, int count)
+{
+    if (count > s->state_capacity) {
+        wire_actor_state *more = realloc(s->states, (size_t)count * sizeof *more);
+        if (!more)
+            return base_fail(&s->failure, BASE_MEMORY, "out of memory for the state of %d actors", count);
+        s->states = more;
+        s->state_capacity = count;
+    }
+    for (int i = 0; i < count; i++) {
+        town_actor_view a;
+        town_actor_get(s->world, town_actor_id_at(s->world, i), &a);
+        actor_state(&a, &s->states[i], town_wire_version(s));
+    }
+    return true;
+}
+
+static void send_snapshot(void *user)
+{
+    town_server *s = user;
+    const town_world *w = s->world;
+    bool first = s->map_changed;
+    s->map_changed = false; /* heard or not: the official client crashes when the flag meets it while it is still connecting */
+    if (!town_stream_wanted(s, WIRE_STREAM_SNAPSHOT))
+        return;
+    /* Wall time only where nothing is repeatable anyway: in synchronous mode the same calls give the same bytes. */
+    double platform_s = town_settings_get(w).synchronous_mode ? town_elapsed_s(w) : base_clock_s();
+    wire_snapshot head = { .episode_id = town_episode_id(w),
+                           .platform_timestamp = platform_s,
+                           .delta_seconds = (float)town_delta_s(w),
+                           .simulation_state = first ? WIRE_STATE_MAP_CHANGE : 0 };
+    int count = town_actor_count(w);
+    base_buffer_clear(&s->message);
+    size_t start = wire_frame_begin(&s->message);
+    if (!gather_states(s, count) ||
+        !wire_snapshot_append(&s->message, town_frame(w), town_elapsed_s(w), &head, s->states, (size_t)count,
+                              town_wire_version(s), &s->failure) ||
+        !wire_frame_end(&s->message, start)) {
+        s->failed = true;
+        return;
+    }
+    town_stream_send(s, WIRE_STREAM_SNAPSHOT, &s->message, NULL, 0);
+}
+
+static wire_sensor sensor_on_wire(town_sensor_kind kind)
+{
+    switch (kind) {
+    case TOWN_CAMERA_RGB: return WIRE_SENSOR_RGB;
+    case TOWN_CAMERA_DEPTH: return WIRE_SENSOR_DEPTH;
+    case TOWN_CAMERA_SEMANTIC: return WIRE_SENSOR_SEMANTIC;
+    case TOWN_CAMERA_INSTANCE: return WIRE_SENSOR_INSTANCE;
+    case TOWN_COLLISION: return WIRE_SENSOR_COLLISION;
+    case TOWN_GNSS: return WIRE_SENSOR_GNSS;
+    case TOWN_IMU: return WIRE_SENSOR_IMU;
+    case TOWN_LANE_INVASION: return WIRE_SENSOR_LANE_INVASION;
+    case TOWN_SENSOR_NONE: break;
+    }
+    return WIRE_SENSOR_COUNT;
+}
+
+static bool append_collision(town_server *s, const town_measurement *m, wire_transform pose)
+{
+    wire_collision c = { .normal_impulse = wire_vector3_from_vec3(m->normal_impulse_ns) };
+    if (!town_wire_actor(s, m->actor_id, &c.self, s->memory, &s->failure))
+        return false;
+    uint8_t tag = town_tag_number(s->world, m->other_tag);
+    if (m->other_id) {
+        if (!town_wire_actor(s, m->other_id, &c.other, s->memory, &s->failure))
+            return false;
+    } else {
+        c.other.description.id = m->other_type;
+        c.other.semantic_tags = (wire_bytes){ &tag, 1 };
+    }
+    return wire_object_append(&s->message, WIRE_SENSOR_COLLISION, m->frame, m->time_s, pose, &wire_type_collision, &c,
+                              town_wire_version(s), &s->failure);
+}
+
+/* Everything of the message that is not pixels. */
+static bool append_head(town_server *s, const town_measurement *m)
+{
+    wire_version version = town_wire_version(s);
+    wire_transform pose = wire_transform_from_pose(m->pose);
+    wire_sensor sensor = sensor_on_wire(m->kind);
+    if (m->bgra) {
+        wire_image image = { (uint32_t)m->width_px, (uint32_t)m->height_px, m->fov_deg };
+        return wire_image_append(&s->message, sensor, m->frame, m->time_s, pose, &image, version, &s->failure);
+    }
+    if (m->kind == TOWN_COLLISION)
+        return append_collision(s, m, pose);
+    if (m->kind == TOWN_IMU) {
+        wire_imu imu = { wire_vector3_from_vec3(m->accelerometer), wire_vector3_from_vec3(m->gyroscope),
+                         (float)m->compass_rad };
+        return wire_object_append(&s->message, sensor, m->frame, m->time_s, pose, &wire_type_imu, &imu, version, &s->failure);
+    }
+    wire_geo_location geo = { m->latitude_deg, m->longitude_deg, m->altitude_m };
+    return wire_object_append(&s->message, sensor, m->frame, m->time_s, pose, &wire_type_geo_location, &geo, version,
+                              &s->failure);
+}
+
+static void send_measurement(void *user, const town_measurement *m)
+{
+    town_server *s = user;
+    size_t pixels = m->bgra ? (size_t)m->width_px * (size_t)m->height_px * 4 : 0;
+    wire_memory_reset(s->memory);
+    base_buffer_clear(&s->message);
+    size_t start = wire_frame_begin(&s->message);
+    if (!append_head(s, m) || s->message.failed) {
+        s->failed = true;
+        return;
+    }
+    /* The prefix counts the pixels too, which are not in this buffer. */
+    size_t bytes = s->message.bytes - start - WIRE_FRAME_PREFIX_BYTES + pixels;
+    for (int i = 0; i < WIRE_FRAME_PREFIX_BYTES; i++)
+        s->message.data[start + (size_t)i] = (unsigned char)(bytes >> (8 * i));
+    town_stream_send(s, m->stream_id, &s->message, m->bgra, pixels);
+}
+
+/* Measured when somebody listens and, in asynchronous mode, can take it: a picture for a reader that is behind is not even drawn. */
+static bool is_wanted(void *user, uint32_t stream_id)
+{
+    town_server *s = user;
+    bool may_lose = !town_settings_get(s->world).synchronous_mode, free_reader = false;
+    for (int i = 0; i < s->session_count; i++) {
+        const town_session *t = s->sessions[i];
+        if (t->stream_id == stream_id && t->close_at_s == 0)
+            free_reader |= !may_lose || !town_session_waiting(t);
+    }
+    if (!free_reader)
+        for (int i = 0; i < s->session_count; i++)
+            if (s->sessions[i]->stream_id == stream_id && s->sessions[i]->close_at_s == 0) {
+                s->sessions[i]->dropped++;
+                s->stats.frames_dropped++;
+            }
+    return free_reader;
+}
+
+town_sink town_server_sink(town_server *s) { return (town_sink){ is_wanted, send_snapshot, send_measurement, s }; }
