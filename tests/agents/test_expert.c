@@ -4,6 +4,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -179,8 +180,55 @@ static void recovers(void **state)
     road_map_destroy(m);
 }
 
+/* The world has no preferred direction: a road turned about its start gives the same offsets and commands. */
+static void turned_world(void **state)
+{
+    (void)state;
+    static const double headings[] = { 0, 1.0, -2.2 };
+    double lateral[3][200], steer[3][200];
+    for (int i = 0; i < 3; i++) {
+        char xml[1024];
+        base_error err = { 0 };
+        road_waypoint w;
+        road_route r;
+        snprintf(
+            xml, sizeof xml,
+            "<OpenDRIVE><road name=\"\" length=\"120\" id=\"0\" junction=\"-1\"><planView><geometry s=\"0\" x=\"0\" y=\"0\" hdg=\"%g\" "
+            "length=\"120\"><arc curvature=\"0.01\"/></geometry></planView><lanes><laneSection s=\"0\"><center><lane id=\"0\" type=\"none\"/></center>"
+            "<right><lane id=\"-1\" type=\"driving\"><width sOffset=\"0\" a=\"3.5\"/></lane></right></laneSection></lanes></road></OpenDRIVE>",
+            headings[i]);
+        road_map *m = road_map_parse(xml, strlen(xml), "turned", NULL, &err);
+        if (!m)
+            fail_msg("%s", err.text);
+        assert_true(road_waypoint_xodr(m, 0, -1, 5, &w) && road_route_follow(m, &w, 110, 1.0, 1, &r, NULL));
+        agents_expert_options o = agents_expert_options_default();
+        o.perturbation =
+            (agents_perturbation){ .wander_m = 0.8, .impulse_m = 0.3, .impulse_every_s = 3, .impulse_length_s = 1, .seed = 4 };
+        agents_expert e;
+        agents_expert_start(&e, &r, &o);
+        car c = { .x = r.points[0].x, .y = r.points[0].y, .yaw = BASE_RAD(r.points[0].yaw_deg), .v = 7, .model = o.vehicle };
+        for (int k = 0; k < 200; k++) {
+            agents_ego ego = { { { c.x, c.y, 0 }, { 0, BASE_DEG(c.yaw), 0 } }, c.v, 0 };
+            agents_expert_step u = agents_expert_drive(&e, &ego, DT);
+            lateral[i][k] = u.place.lateral_m;
+            steer[i][k] = u.steer;
+            car_step(&c, &u);
+            if (fabs(u.place.lateral_m - lateral[0][k]) > 1e-6 || fabs(u.steer - steer[0][k]) > 1e-6)
+                fail_msg("turned by %g rad, step %d: offset %.9f and steer %.9f, without the turn %.9f and %.9f", headings[i],
+                         k, u.place.lateral_m, u.steer, lateral[0][k], steer[0][k]);
+        }
+        road_route_free(&r);
+        road_map_destroy(m);
+    }
+    double most = 0;
+    for (int k = 0; k < 200; k++)
+        most = fmax(most, fabs(lateral[0][k]));
+    assert_true(most > 0.2 && most < 1.1); /* it did wander */
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(clean), cmocka_unit_test(disturbed), cmocka_unit_test(recovers) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(clean), cmocka_unit_test(disturbed), cmocka_unit_test(recovers),
+                                        cmocka_unit_test(turned_world) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

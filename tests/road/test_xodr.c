@@ -157,6 +157,41 @@ static void polynomials(void **state)
     road_map_destroy(m);
 }
 
+/* Curvature and heading of a lane whose width grows along a spiral and along an arc, against differences of its own poses. */
+static void lane_curvature(void **state)
+{
+    (void)state;
+    static const char *const shapes[] = { "<arc curvature=\"0.04\"/>", "<spiral curvStart=\"-0.01\" curvEnd=\"0.05\"/>" };
+    for (int i = 0; i < 2; i++) {
+        char xml[2048];
+        snprintf(
+            xml, sizeof xml,
+            HEAD
+            "<road name=\"\" length=\"40\" id=\"0\" junction=\"-1\"><planView><geometry s=\"0\" x=\"3\" y=\"4\" hdg=\"1\" length=\"40\">%s"
+            "</geometry></planView><lanes><laneOffset s=\"0\" a=\"0.5\" b=\"0.02\" c=\"0.001\" d=\"0\"/><laneSection s=\"0\"><left><lane id=\"1\" "
+            "type=\"driving\"><width sOffset=\"0\" a=\"3\" b=\"0.05\" c=\"-0.002\" d=\"0.0001\"/></lane></left>" CENTER
+            "<right><lane id=\"-1\" type=\"driving\"><width sOffset=\"0\" a=\"3\" b=\"0.1\" c=\"0\" d=\"0\"/></lane></right></laneSection></lanes>"
+            "</road>" TAIL,
+            shapes[i]);
+        road_map *m = parse(xml);
+        for (int lane = -1; lane <= 1; lane += 2)
+            for (double s = 1; s < 40; s += 3) {
+                road_waypoint w, a, b;
+                assert_true(road_waypoint_xodr(m, 0, lane, s, &w));
+                a = b = w;
+                a.s -= lane < 0 ? 1e-3 : -1e-3;
+                b.s += lane < 0 ? 1e-3 : -1e-3;
+                base_pose p = road_waypoint_pose(m, &a), q = road_waypoint_pose(m, &b), here = road_waypoint_pose(m, &w);
+                double dx = q.location.x - p.location.x, dy = q.location.y - p.location.y;
+                near(base_wrap_deg(BASE_DEG(atan2(dy, dx)) - here.rotation.yaw_deg), 0, 1e-4, "heading is the tangent");
+                near(road_waypoint_curvature(m, &w),
+                     BASE_RAD(base_wrap_deg(q.rotation.yaw_deg - p.rotation.yaw_deg)) / hypot(dx, dy), 1e-7,
+                     "curvature is the turn per metre");
+            }
+        road_map_destroy(m);
+    }
+}
+
 static void profiles(void **state)
 {
     (void)state;
@@ -270,6 +305,9 @@ static void marks(void **state)
     assert_true(left.strips[0].gap_m == 0 && left.strips[0].right_m < 0); /* first word: left strip */
     near(road_waypoint_speed_limit(m, &w), 25, 1e-9, "90 km/h");
     assert_int_equal(road_waypoint_lane_change(m, &w), ROAD_CHANGE_RIGHT); /* increase means right: not to the left */
+    w.lane = 1;
+    assert_int_equal(road_waypoint_lane_change(m, &w),
+                     ROAD_CHANGE_NONE); /* nor from the other side: the mark is lane 0's own */
     road_map_destroy(m);
 }
 
@@ -600,10 +638,11 @@ static void damaged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(line_and_arc), cmocka_unit_test(spiral),  cmocka_unit_test(polynomials), cmocka_unit_test(profiles),
-        cmocka_unit_test(one_sided),    cmocka_unit_test(marks),   cmocka_unit_test(junction),    cmocka_unit_test(signals),
-        cmocka_unit_test(nearest),      cmocka_unit_test(refused), cmocka_unit_test(damaged),     cmocka_unit_test(lane_change),
-        cmocka_unit_test(follow),
+        cmocka_unit_test(line_and_arc), cmocka_unit_test(spiral),    cmocka_unit_test(polynomials),
+        cmocka_unit_test(profiles),     cmocka_unit_test(one_sided), cmocka_unit_test(marks),
+        cmocka_unit_test(junction),     cmocka_unit_test(signals),   cmocka_unit_test(nearest),
+        cmocka_unit_test(refused),      cmocka_unit_test(damaged),   cmocka_unit_test(lane_curvature),
+        cmocka_unit_test(lane_change),  cmocka_unit_test(follow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
