@@ -399,14 +399,19 @@ bool road_route_follow(const road_map *m, const road_waypoint *start, double len
     uint64_t forks = 0;
     for (int visits = 0; ok && visits < POINTS_MAX; visits++) {
         const road_lane *l = &m->lanes.items[lane];
-        double sign = road_lane_forward(l) ? 1 : -1, room = ahead(m, lane, s, lane_exit(m, lane)), metres = 0;
+        double sign = road_lane_forward(l) ? 1 : -1, room = ahead(m, lane, s, lane_exit(m, lane));
         int pieces = (int)fmin(ceil(room / 5) + 1, 10000);
-        for (int i = 0; i < pieces; i++) /* length of the lane's centre, which is not that of the reference line */
-            metres += room / pieces * base_vec3_length(road_lane_center(m, l, s + sign * room * (i + 0.5) / pieces).along);
-        bool here = metres >= left;
-        ok = add_stretch(&way, (stretch){ lane, s, here ? s + sign * room * left / metres : lane_exit(m, lane), false }) ||
-             base_fail(err, BASE_MEMORY, "route: no memory");
-        left -= metres;
+        double piece = room / pieces, stop = lane_exit(m, lane);
+        bool here = false;
+        for (int i = 0; i < pieces && !here;
+             i++) { /* along the lane's centre, which is longer or shorter than the reference line */
+            double metres = piece * base_vec3_length(road_lane_center(m, l, s + sign * piece * (i + 0.5)).along);
+            here = metres >= left;
+            if (here)
+                stop = s + sign * piece * (i + left / metres);
+            left -= metres;
+        }
+        ok = add_stretch(&way, (stretch){ lane, s, stop, false }) || base_fail(err, BASE_MEMORY, "route: no memory");
         if (here || l->next_count == 0)
             break;
         uint32_t choice = 0;

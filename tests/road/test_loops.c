@@ -1,5 +1,6 @@
 /* The two maps of this project: the stated properties, measured through the road room. Run from the repository's root. */
 #include "sim/road/road.h"
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -123,6 +124,23 @@ static void both_lanes_go_round(void **state)
     road_map_destroy(m);
 }
 
+/* One long road with bends both ways: the lane's centre is not uniformly longer than the reference line. */
+static void followed_lengths_are_what_was_asked(void **state)
+{
+    road_map *m = load(*state);
+    for (int lane = -1; lane <= 1; lane += 2)
+        for (double length = 100; length < 3000; length += 173) { /* also more than once round */
+            road_waypoint w = begin(m, lane);
+            road_route r;
+            base_error err = { 0 };
+            assert_true(road_route_follow(m, &w, length, 1.0, 1, &r, &err));
+            if (fabs(r.length_m - length) > 0.15)
+                fail_msg("lane %d: asked for %.1f m, got %.2f m", lane, length, r.length_m);
+            road_route_free(&r);
+        }
+    road_map_destroy(m);
+}
+
 static void lines_on_both_sides(void **state)
 {
     const wanted *w = *state;
@@ -152,6 +170,7 @@ int main(void)
 {
 #define BOTH(f)                                                                                                                \
     { #f " training", f, NULL, NULL, (void *)(size_t)&training }, { #f " driving", f, NULL, NULL, (void *)(size_t)&driving }
-    const struct CMUnitTest tests[] = { BOTH(properties), BOTH(smooth), BOTH(both_lanes_go_round), BOTH(lines_on_both_sides) };
+    const struct CMUnitTest tests[] = { BOTH(properties), BOTH(smooth), BOTH(both_lanes_go_round), BOTH(lines_on_both_sides),
+                                        BOTH(followed_lengths_are_what_was_asked) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
