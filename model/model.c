@@ -151,34 +151,52 @@ static void fold_weights(const model_graph *g, const model_parameters *p, int i,
     }
 }
 
+/* The folded graph of g: the structure only. */
+static bool fold_structure(const model_graph *g, model_graph *graph, base_error *err)
+{
+    *graph = (model_graph){ .output = -1 };
+    int *moved = calloc((size_t)g->node_count, sizeof *moved); /* node of g -> node of the folded graph */
+    if (!moved)
+        return base_fail(err, BASE_MEMORY, "model: no memory to fold %d nodes", g->node_count);
+    model_graph_start(graph, g->nodes[0].h, g->nodes[0].w, g->nodes[0].c);
+    for (int i = 0; i < g->node_count; i++) {
+        const model_node *n = &g->nodes[i];
+        int inputs[MODEL_MAX_INPUTS] = { 0 }, from = n->inputs[0];
+        for (int k = 0; k < n->input_count; k++)
+            inputs[k] = moved[n->inputs[k]];
+        if (n->op == MODEL_OP_BATCHNORM && g->nodes[from].op == MODEL_OP_CONV2D && batchnorm_after(g, from) == i)
+            moved[i] = moved[from]; /* its effect is in the convolution's weights */
+        else
+            moved[i] = append(graph, n, inputs, n->bias >= 0 || batchnorm_after(g, i) >= 0);
+    }
+    bool ok = model_graph_finish(graph, moved[g->output], err) && model_graph_fuse_relu(graph, err);
+    free(moved);
+    if (!ok)
+        model_graph_destroy(graph);
+    return ok;
+}
+
+bool model_fold_graph(const model_description *d, int h, int w, model_graph *graph, base_error *err)
+{
+    model_graph g;
+    if (!model_graph_for(d, h, w, &g, err))
+        return false;
+    bool ok = fold_structure(&g, graph, err);
+    model_graph_destroy(&g);
+    return ok;
+}
+
 bool model_fold(const model *m, int h, int w, model_graph *graph, model_parameters *weights, base_error *err)
 {
     model_graph g;
-    int *moved = NULL; /* node of g -> node of the folded graph */
-    bool ok = false;
     *graph = (model_graph){ .output = -1 };
     *weights = (model_parameters){ 0 };
     if (!model_graph_for(&m->about, h, w, &g, err))
         return false;
-    if (!(moved = calloc((size_t)g.node_count, sizeof *moved))) {
-        base_fail(err, BASE_MEMORY, "model: no memory to fold %d nodes", g.node_count);
-        goto done;
-    }
-    model_graph_start(graph, h, w, g.nodes[0].c);
-    for (int i = 0; i < g.node_count; i++) {
-        const model_node *n = &g.nodes[i];
-        int inputs[MODEL_MAX_INPUTS] = { 0 }, from = n->inputs[0];
-        for (int k = 0; k < n->input_count; k++)
-            inputs[k] = moved[n->inputs[k]];
-        if (n->op == MODEL_OP_BATCHNORM && g.nodes[from].op == MODEL_OP_CONV2D && batchnorm_after(&g, from) == i)
-            moved[i] = moved[from]; /* its effect is in the convolution's weights */
-        else
-            moved[i] = append(graph, n, inputs, n->bias >= 0 || batchnorm_after(&g, i) >= 0);
-    }
-    if (!model_graph_finish(graph, moved[g.output], err) || !model_graph_fuse_relu(graph, err) ||
-        !model_parameters_create(weights, graph, err))
-        goto done;
-    for (int i = 0; i < g.parameter_count; i++) {
+    bool ok = fold_structure(&g, graph, err);
+    if (ok && !(ok = model_parameters_create(weights, graph, err)))
+        model_graph_destroy(graph);
+    for (int i = 0; ok && i < g.parameter_count; i++) {
         const model_node *n = &g.nodes[g.parameters[i].node];
         int same = model_graph_find_parameter(graph, g.parameters[i].name);
         if (n->op == MODEL_OP_CONV2D && i == n->weight) {
@@ -191,14 +209,7 @@ bool model_fold(const model *m, int h, int w, model_graph *graph, model_paramete
                    g.parameters[i].count * sizeof(float));
         }
     }
-    ok = true;
-done:
-    free(moved);
     model_graph_destroy(&g);
-    if (!ok) {
-        model_parameters_destroy(weights);
-        model_graph_destroy(graph);
-    }
     return ok;
 }
 

@@ -60,6 +60,8 @@ bool model_graph_for(const model_description *d, int h, int w, model_graph *g, b
  * bias and relu flag, CONV_TRANSPOSE2D, MAXPOOL, CROP, CONCAT only, and its weights. The caller destroys both.
  *     w' = w gamma/sqrt(var + eps),  b' = beta + (b - mean) gamma/sqrt(var + eps)       computed in double */
 bool model_fold(const model *m, int h, int w, model_graph *graph, model_parameters *weights, base_error *err);
+/* That graph alone; takes no memory for weights. */
+bool model_fold_graph(const model_description *d, int h, int w, model_graph *graph, base_error *err);
 
 /* ---- inference ---- */
 typedef struct model_predictor model_predictor;

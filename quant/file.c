@@ -287,18 +287,29 @@ static bool read_description(const model_safetensors *s, model_description *d, c
     return ok;
 }
 
-quant_model *quant_model_load(const char *path, base_error *err)
+/* The description sizes what is allocated next: hold it against the bytes that came with it. */
+static bool weights_present(const model_safetensors *s, const model_graph *g, base_error *err)
 {
-    char file[4096];
-    model_safetensors s = { 0 };
-    if (!file_of(path, file, sizeof file, err) || !model_safetensors_read(&s, file, err))
-        return NULL;
+    size_t weights = 0;
+    for (int i = 0; i < g->parameter_count; i++)
+        if (g->parameters[i].kind == MODEL_PARAMETER_WEIGHT)
+            weights += g->parameters[i].count;
+    return weights <= s->file_bytes ||
+           base_fail(err, BASE_FORMAT, "%s: %zu bytes, the network that it describes has %zu weights", s->path, s->file_bytes,
+                     weights);
+}
+
+/* s was read; it is freed here. */
+static quant_model *load(model_safetensors *s, base_error *err)
+{
     quant_model *q = NULL;
     model_description d;
     model_graph g = { 0 };
     cJSON *note = NULL;
-    bool ok = read_description(&s, &d, &note, err) && quant_structure(&d, d.image_h, d.image_w, &g, err) &&
-              (q = quant_model_blank(&d, &g, err)) && read_layers(&s, q, &g, err);
+    bool ok = read_description(s, &d, &note, err) &&
+              (model_fold_graph(&d, d.image_h, d.image_w, &g, err) || base_fail_in(err, "%s", s->path)) &&
+              weights_present(s, &g, err) && ((q = quant_model_blank(&d, &g, err)) || base_fail_in(err, "%s", s->path)) &&
+              read_layers(s, q, &g, err);
     if (ok) {
         q->note = note;
         note = NULL;
@@ -308,6 +319,21 @@ quant_model *quant_model_load(const char *path, base_error *err)
     }
     cJSON_Delete(note);
     model_graph_destroy(&g);
-    model_safetensors_free(&s);
+    model_safetensors_free(s);
     return q;
+}
+
+quant_model *quant_model_load(const char *path, base_error *err)
+{
+    char file[4096];
+    model_safetensors s = { 0 };
+    if (!file_of(path, file, sizeof file, err) || !model_safetensors_read(&s, file, err))
+        return NULL;
+    return load(&s, err);
+}
+
+quant_model *quant_model_parse(const void *bytes, size_t count, const char *name, base_error *err)
+{
+    model_safetensors s = { 0 };
+    return model_safetensors_parse(&s, bytes, count, name, err) ? load(&s, err) : NULL;
 }

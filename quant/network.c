@@ -5,18 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-bool quant_structure(const model_description *d, int h, int w, model_graph *g, base_error *err)
-{
-    model *zero = model_create(d, err);
-    if (!zero)
-        return false;
-    model_parameters weights = { 0 };
-    bool ok = model_fold(zero, h, w, g, &weights, err);
-    model_parameters_destroy(&weights);
-    model_destroy(zero);
-    return ok;
-}
-
 int quant_origin(const model_graph *g, int node)
 {
     for (;;) {

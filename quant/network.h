@@ -1,6 +1,6 @@
 /* quant/network.h — what a quant_model is made of. For quant/ and its tests alone.
  *
- * The architecture is not stored: it is rebuilt from the description by model_fold, for any image size, and layers are found by
+ * The architecture is not stored: it is rebuilt from the description by model_fold_graph, for any image size, and layers are found by
  * name. Only three kinds of node carry numbers of their own; max-pool, crop and reflection pass their input's parameters on. */
 #ifndef QUANT_NETWORK_H
 #define QUANT_NETWORK_H
@@ -32,8 +32,6 @@ struct quant_model {
     cJSON *note; /* calibration, may be NULL */
 };
 
-/* The folded graph of a description for h x w. */
-bool quant_structure(const model_description *d, int h, int w, model_graph *g, base_error *err);
 /* A model with one zeroed layer per convolution and concat of g (memory taken, numbers missing). Refuses networks whose last
  * layer is no 1x1 convolution, and nodes that the integer network has no form for. */
 quant_model *quant_model_blank(const model_description *d, const model_graph *g, base_error *err);

@@ -97,6 +97,8 @@ bool quant_model_save(const quant_model *q, const char *dir, base_error *err);
 /* path: the directory or the file. Everything is checked: names, types, shapes against the described network, value ranges, tables, and
  * that the sums fit int32. */
 quant_model *quant_model_load(const char *path, base_error *err);
+/* The same from memory; `name` stands in messages. */
+quant_model *quant_model_parse(const void *bytes, size_t count, const char *name, base_error *err);
 /* Is there an int8 model at path (directory or file)? Looks at names only. */
 bool quant_model_present(const char *path);
 

@@ -243,7 +243,7 @@ quant_session *quant_session_create(const quant_model *q, int h, int w, int thre
     s->q = q;
     s->threads = threads > 0 ? threads : base_cores();
     s->kernels = quant_kernels_select(cpu_bits);
-    if (!quant_structure(&q->about, h, w, &s->graph, err))
+    if (!model_fold_graph(&q->about, h, w, &s->graph, err))
         goto failed;
     size_t nodes = (size_t)s->graph.node_count;
     if (!(s->places = base_alloc_zero(nodes, sizeof *s->places, err)) ||
