@@ -17,9 +17,16 @@ static const cli_command command = {
     .example = "laneloop train configs/train/roadline_bce_dice.json F --out runs/roadline",
 };
 
+typedef struct screen {
+    const model_train_options *options;
+    const base_progress *progress;
+} screen;
+
 static void print_epoch(void *user, const model_epoch *e)
 {
-    const model_train_options *o = user;
+    const model_train_options *o = ((const screen *)user)->options;
+    if (((const screen *)user)->progress->terminal)
+        fputs("\r\033[K", stderr); /* the bar is drawn again below the line */
     printf("epoch %d/%d  step %lld  loss %.4f", e->epoch + 1, o->epochs, (long long)e->step, e->train_loss);
     if (!isnan(e->val_loss)) {
         printf("  validation loss %.4f  mIoU %.2f %%", e->val_loss, 100 * e->mean_iou);
@@ -154,11 +161,12 @@ int cli_train(int argc, char **argv)
                        "%s is the older project's: target_channel %d of %s/classes.json is %s", positional[0], o.target_channel,
                        o.dataset, o.classes.list[o.classes.count - 1].name);
     base_stop_install();
+    screen shown = { &o, &progress };
     model_train_hooks hooks = { .log = json ? NULL : &log,
                                 .progress = &progress,
                                 .stop = base_stop_requested,
                                 .epoch = json ? NULL : print_epoch,
-                                .user = &o };
+                                .user = &shown };
     ok = model_train(&o, &source.batches, o.out, start, checkpoint, &hooks, &result, &err);
     base_progress_end(&progress, ok ? (uint64_t)result.steps : 0, NULL);
     model_source_close(&source);
