@@ -295,7 +295,7 @@ bool client_physics_set(client *c, wire_actor_id id, bool simulate, base_error *
 
 bool client_batch(client *c, const wire_command *commands, size_t count, wire_outcome_list *outcomes, base_error *err)
 {
-    wire_outcome_list mine, *got = outcomes ? outcomes : &mine;
+    wire_outcome_list mine = { 0 }, *got = outcomes ? outcomes : &mine;
     wire_args_batch args = { { (wire_command *)(uintptr_t)commands, count }, false }; /* encoding does not write */
     wire_memory_reset(c->batch_memory);
     if (!client_call(c, WIRE_METHOD_apply_batch, &args, got, c->batch_memory, err))
