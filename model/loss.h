@@ -11,7 +11,6 @@
  * count does not change a bit. Formulas: Milletari et al., V-Net, 2016 (Dice, here without squares). */
 #ifndef MODEL_LOSS_H
 #define MODEL_LOSS_H
-#include "model/kernels/pointwise.h" /* MODEL_LABEL_IGNORE */
 #include "model/plan.h"
 #include <stdint.h>
 

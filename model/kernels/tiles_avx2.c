@@ -28,11 +28,6 @@ typedef struct lane_mask {
 
 static inline vector vector_zero(void) { return _mm256_setzero_ps(); }
 static inline vector vector_all(float x) { return _mm256_set1_ps(x); }
-static inline vector vector_all_pairs(const char *p)
-{
-    return _mm256_castpd_ps(_mm256_set1_pd(*(const double *)(const void *)p));
-}
-static inline vector vector_add_pairs(vector x) { return x; } /* no half tiles */
 static inline vector vector_load(const float *p) { return _mm256_loadu_ps(p); }
 static inline void vector_store(float *p, vector x) { _mm256_storeu_ps(p, x); }
 static inline vector vector_add(vector x, vector y) { return _mm256_add_ps(x, y); }

@@ -10,6 +10,7 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include <stdbool.h>
+#include <string.h>
 
 #define TILES            model_tiles_avx512
 #define LANES            16
@@ -34,10 +35,12 @@ static inline lane_mask mask_of(int count) { return count >= 16 ? 0xffff : count
 static inline vector vector_load_lanes(const float *p, const lane_mask *m) { return _mm512_maskz_loadu_ps(*m, p); }
 static inline void vector_store_lanes(float *p, const lane_mask *m, vector x) { _mm512_mask_storeu_ps(p, *m, x); }
 
-/* Two floats, repeated eight times. */
+/* Two floats, repeated eight times. They need not be aligned to 8 bytes: pixels may be an odd number of floats apart. */
 static inline vector vector_all_pairs(const char *p)
 {
-    return _mm512_castpd_ps(_mm512_set1_pd(*(const double *)(const void *)p));
+    double pair;
+    memcpy(&pair, p, sizeof pair);
+    return _mm512_castpd_ps(_mm512_set1_pd(pair));
 }
 /* Lane o of the result: lanes 2o and 2o+1 of x added; the upper half is not used. */
 static inline vector vector_add_pairs(vector x)

@@ -66,6 +66,11 @@
     if (pixels > 15)                                                                                                           \
         __asm__("" : "+r"(p3), "+r"(p4), "+r"(p5));
 
+#if !HALF_TILES /* named in code that constants remove */
+#define vector_all_pairs(p) vector_zero()
+#define vector_add_pairs(x) (x)
+#endif
+
 /* One channel of a pixel in all lanes; two channels alternating for half tiles. The empty assembly: loaded once, not folded into
  * each use. */
 TEMPLATE vector broadcast(const char *p, const bool half)
