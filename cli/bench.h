@@ -4,4 +4,5 @@
 
 int cli_bench_kernels(int argc, char **argv);
 int cli_bench_int8(int argc, char **argv);
+int cli_bench_serve(int argc, char **argv);
 #endif

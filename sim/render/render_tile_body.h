@@ -385,7 +385,7 @@ static vf sunlit(const render_shadow_lookup *l, v3 at, v3 n, vf distance)
     vf facing = vf_max(dot3f(n, l->sun), vf_splat(0.05f));
     vf per = l->sun[2] / facing;
     vf slope = vf_abs(l->unit_s[2] - dot3f(n, l->unit_s) * per) + vf_abs(l->unit_t[2] - dot3f(n, l->unit_t) * per);
-    at.z += vf_min(0.015f + 0.125f * slope, vf_splat(1.5f)); /* a texel is 0.1 m wide */
+    vf slack = vf_min(0.015f + 0.125f * slope, vf_splat(1.5f)); /* a texel is 0.1 m wide */
     vf s = at.x * l->across_s[0] + at.y * l->across_s[1] + at.z * l->across_s[2] + l->origin_s;
     vf t = at.x * l->across_t[0] + at.y * l->across_t[1] + at.z * l->across_t[2] + l->origin_t;
     vi valid = (s >= 0) & (s < SHADOW_GRID) & (t >= 0) & (t < SHADOW_GRID) & (distance < l->range_m);
@@ -398,7 +398,7 @@ static vf sunlit(const render_shadow_lookup *l, v3 at, v3 n, vf distance)
     vf x = (s - fs) * (float)SHADOW_TEXELS + (SHADOW_BORDER - 0.5f),
        y = (t - ft) * (float)SHADOW_TEXELS + (SHADOW_BORDER - 0.5f);
     vf fx = vf_floor(x), fy = vf_floor(y), wx = x - fx, wy = y - fy;
-    vf height = vf_clamp(at.z * l->height_scale + l->height_origin, 0, 65535);
+    vf height = vf_clamp((at.z + slack) * l->height_scale + l->height_origin, 0, 65535);
     vi h = vi_of(height), texel = piece + vi_of(fy) * SHADOW_PITCH + vi_of(fx);
     vi upper = vi_gather2(l->maps, texel), lower = vi_gather2(l->maps, texel + SHADOW_PITCH);
     /* A true comparison is -1. */

@@ -260,7 +260,7 @@ static void sphere(sketch *k, base_vec3 centre, base_vec3 radius, int around, in
 static void two_wheeler(sketch *k, body_kind kind)
 {
     bool motor = kind == BODY_MOTORCYCLE;
-    base_vec3 rear = { -0.62, 0, 0.21 }, front = { 0.62, 0, 0.21 }, seat = { -0.28, 0, 0.50 }, bar = { 0.42, 0, 0.58 };
+    base_vec3 rear = { -0.68, 0, 0.21 }, front = { 0.68, 0, 0.21 }, seat = { -0.28, 0, 0.50 }, bar = { 0.42, 0, 0.58 };
     double thick = motor ? 0.10 : 0.03;
     scene_mesh_tube(&k->mesh, rear, seat, thick * 0.4, thick * 0.5, 6, true, with(k, MATERIAL_BLACK));
     scene_mesh_tube(&k->mesh, front, bar, thick * 0.3, thick * 0.4, 6, true, with(k, MATERIAL_RIM));
@@ -425,7 +425,8 @@ int town_scenery_vehicle(const town_scenery *t, const town_scenery_car *car, sce
     memcpy(base.tint, car->tint, sizeof base.tint);
     parts[0] = base;
     double radius = car->wheel_radius_m > 0 ? car->wheel_radius_m : two ? 0.32 : fmin(0.55, 0.30 + 0.06 * e.z);
-    double front = (two ? 0.62 : shapes[kind].axle_front_x) * e.x, rear = (two ? -0.62 : shapes[kind].axle_rear_x) * e.x;
+    double front = two ? e.x - radius : shapes[kind].axle_front_x * e.x,
+           rear = two ? radius - e.x : shapes[kind].axle_rear_x * e.x;
     if (car->wheelbase_m > 0) {
         double middle = 0.5 * (front + rear), half = fmin(0.5 * car->wheelbase_m, 0.85 * e.x);
         front = middle + half;

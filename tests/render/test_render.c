@@ -295,6 +295,50 @@ static void shadows_lie_where_the_sun_is_hidden(void **state)
     render_destroy(r);
 }
 
+/* Walls in a low sun must not be striped by their own shadow: with and without shadows they look the same. */
+static void sunlit_walls_do_not_shade_themselves(void **state)
+{
+    (void)state;
+    static const struct {
+        float azimuth, altitude;
+    } suns[] = { { 180, 8 }, { 200, 15 }, { 150, 30 }, { 215, 50 } };
+    base_error err;
+    scene *s = scene_create(&err);
+    scene_mesh m = { 0 };
+    uint16_t plain = scene_material_add(s, (scene_material){ .rgb = { 0.5f, 0.5f, 0.5f } });
+    scene_mesh_box(&m, &(base_pose){ { 20, 0, 5 }, { 0, 12, 0 } }, (base_vec3){ 3, 9, 5 }, true,
+                   (scene_surface){ plain, SCENE_TAG_WALLS, 0, 1 });
+    scene_mesh_tube(&m, (base_vec3){ 12, 4, 0 }, (base_vec3){ 12, 4, 6 }, 1.2, 0.8, 24, true,
+                    (scene_surface){ plain, SCENE_TAG_POLES, 0, 2 });
+    assert_true(scene_add_static(s, &m, &err));
+    assert_true(scene_finish(s, 0, &err));
+    for (size_t k = 0; k < sizeof suns / sizeof *suns; k++) {
+        render_weather w = { .sun_azimuth_deg = suns[k].azimuth, .sun_altitude_deg = suns[k].altitude };
+        render_environment light = render_environment_from_weather(&w, 0);
+        render_view v = { .pose = { { 0, 0, 2 }, { 0, 0, 0 } }, .width = 200, .height = 120, .fov_deg = 70 };
+        static uint8_t with[200 * 120 * 4], without[200 * 120 * 4];
+        static uint32_t id[200 * 120];
+        for (int shadows = 0; shadows < 2; shadows++) {
+            render_options o = render_options_default();
+            o.shadows = shadows;
+            render *r = render_create(s, NULL, &o, &err);
+            assert_non_null(r);
+            assert_true(
+                render_frame(r, &v, &light, NULL, 0, &(render_output){ .bgra = shadows ? with : without, .id = id }, &err));
+            render_destroy(r);
+        }
+        int wall = 0, darker = 0;
+        for (int i = 0; i < 200 * 120; i++)
+            if (id[i] == 1) { /* the tube's own shadow takes up to a fifth of it */
+                wall++;
+                darker += abs(with[4 * i + 1] - without[4 * i + 1]) > 6;
+            }
+        if (wall < 3000 || darker * 5 > wall)
+            fail_msg("sun %g deg high: %d of %d wall pixels are darker with shadows", (double)suns[k].altitude, darker, wall);
+    }
+    scene_destroy(s);
+}
+
 static void the_own_car_can_be_hidden(void **state)
 {
     fixture *f = *state;
@@ -374,6 +418,7 @@ int main(void)
         cmocka_unit_test(antialiasing_smooths_colour_and_leaves_labels_alone),
         cmocka_unit_test(outputs_may_be_left_out),
         cmocka_unit_test(shadows_lie_where_the_sun_is_hidden),
+        cmocka_unit_test(sunlit_walls_do_not_shade_themselves),
         cmocka_unit_test(the_own_car_can_be_hidden),
         cmocka_unit_test(bad_views_are_refused),
         cmocka_unit_test(weather_makes_sense),
