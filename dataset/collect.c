@@ -343,6 +343,17 @@ static bool start_car(session *s, const dataset_collect_episode *e, const road_r
     return true;
 }
 
+/* Sensors first: a stream that ends because its world is loaded anew would be joined again. */
+static bool end_car(session *s, wire_actor_id ego, base_error *err)
+{
+    bool ok = true;
+    for (int i = 0; i < s->sensor_count; i++) {
+        client_unlisten(s->client, s->sensors[i].id);
+        ok = client_destroy(s->client, s->sensors[i].id, ok ? err : NULL) && ok;
+    }
+    return client_destroy(s->client, ego, ok ? err : NULL) && ok;
+}
+
 static bool record(session *s, int number, uint32_t index, uint32_t tick, const agents_ego *ego, const agents_expert_step *step,
                    base_error *err)
 {
@@ -443,7 +454,7 @@ static bool run_episode(session *s, int number, base_error *err)
     bool ok = open_world(s, &s->episodes[number], err) && plan_route(s, &s->episodes[number], &route, err) &&
               start_car(s, &s->episodes[number], &route, &car, err) &&
               dataset_writer_begin(s->writer, (uint32_t)number, NULL, err) && drive_episode(s, number, &route, car, err) &&
-              dataset_writer_end(s->writer, err);
+              dataset_writer_end(s->writer, err) && end_car(s, car, err);
     road_route_free(&route);
     return ok;
 }
