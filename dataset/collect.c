@@ -224,7 +224,7 @@ static bool plan_route(session *s, const dataset_collect_episode *e, road_route 
         road_route lead;
         if (!road_route_follow(s->map, &start, begin, ROUTE_STEP_M, 0, &lead, err))
             return false;
-        bool there = lead.length_m > begin - 1.0;
+        bool there = lead.length_m > 0.95 * begin - 1.0; /* asked along the roads, measured along the lane: bends differ */
         start = lead.points[lead.count - 1].waypoint;
         double end = lead.length_m;
         road_route_free(&lead);
