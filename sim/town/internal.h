@@ -128,6 +128,7 @@ typedef struct town_actor {
     /* sensors */
     uint32_t stream_id;
     double sensor_tick_s, next_measure_s;
+    bool has_measured;
     town_camera camera;
     uint64_t noise_seed;
     base_vec3 spring_location; /* last place of a spring-arm camera */

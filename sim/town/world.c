@@ -158,7 +158,9 @@ static bool is_due(town_world *w, town_actor *a, const town_sink *sink)
         return false;
     if (sink->wants && !sink->wants(sink->user, a->stream_id))
         return false;
-    a->next_measure_s = a->sensor_tick_s > 0 ? fmax(a->next_measure_s + a->sensor_tick_s, w->elapsed_s) : w->elapsed_s;
+    double from_s = a->has_measured ? a->next_measure_s : w->elapsed_s;
+    a->has_measured = true;
+    a->next_measure_s = a->sensor_tick_s > 0 ? fmax(from_s + a->sensor_tick_s, w->elapsed_s) : w->elapsed_s;
     return true;
 }
 
