@@ -7,11 +7,12 @@
 #include <immintrin.h>
 #include <string.h>
 
-static inline __attribute__((always_inline)) void store(const quant_tile *t, int v, uint8_t *dst, __m256i acc, int n)
+static inline __attribute__((always_inline)) void store(uint8_t *dst, __m256i acc, __m256 m, __m256 lo, __m256 hi, __m256i zero,
+                                                        int n)
 {
-    __m256 f = _mm256_mul_ps(_mm256_cvtepi32_ps(acc), _mm256_loadu_ps(t->multiplier + 8 * v));
-    f = _mm256_min_ps(_mm256_max_ps(f, _mm256_set1_ps(t->lo)), _mm256_set1_ps(t->hi));
-    __m256i q = _mm256_add_epi32(_mm256_cvtps_epi32(f), _mm256_set1_epi32(t->zero_point));
+    __m256 f = _mm256_mul_ps(_mm256_cvtepi32_ps(acc), m);
+    f = _mm256_min_ps(_mm256_max_ps(f, lo), hi);
+    __m256i q = _mm256_add_epi32(_mm256_cvtps_epi32(f), zero);
     __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
     __m128i bytes = _mm_packus_epi16(words, words);
     if (n >= 8) {
@@ -29,8 +30,12 @@ static inline __attribute__((always_inline)) void store(const quant_tile *t, int
 #define STEP         4
 #define LOAD_BIAS(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
 #define DOT(c, a, w) __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(c) : "x"(a), "x"(w))
-#define STORE        store
-#define NAME(x)      x
+#define CONSTANTS(t, N)                                                                                                        \
+    const __m256 m0 = _mm256_loadu_ps((t)->multiplier), m1 = m0;                                                               \
+    const __m256 lo = _mm256_set1_ps((t)->lo), hi = _mm256_set1_ps((t)->hi);                                                   \
+    const __m256i zero = _mm256_set1_epi32((t)->zero_point)
+#define STORE(v, dst, c, n) store(dst, c, m##v, lo, hi, zero, n)
+#define NAME(x)             x
 #include "quant/kernels/tile_template.h"
 
 TILES_1_TO_12(shared, 1)

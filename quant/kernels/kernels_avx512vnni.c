@@ -21,22 +21,22 @@ static inline __attribute__((always_inline)) void store_bytes(uint8_t *dst, __m1
         _mm_mask_storeu_epi8(dst, (__mmask16)((1u << n) - 1), bytes);
 }
 
-static inline __attribute__((always_inline)) void store_wide(const quant_tile *t, int v, uint8_t *dst, __m512i acc, int n)
+static inline __attribute__((always_inline)) void store_wide(uint8_t *dst, __m512i acc, __m512 m, __m512 lo, __m512 hi,
+                                                             __m512i zero, int n)
 {
-    __m512 f = _mm512_mul_ps(_mm512_cvtepi32_ps(acc), _mm512_loadu_ps(t->multiplier + 16 * v));
-    f = _mm512_min_ps(_mm512_max_ps(f, _mm512_set1_ps(t->lo)), _mm512_set1_ps(t->hi));
-    __m512i q = _mm512_add_epi32(_mm512_cvtps_epi32(f), _mm512_set1_epi32(t->zero_point));
-    store_bytes(dst, _mm512_cvtepi32_epi8(q), n);
+    __m512 f = _mm512_mul_ps(_mm512_cvtepi32_ps(acc), m);
+    f = _mm512_min_ps(_mm512_max_ps(f, lo), hi);
+    store_bytes(dst, _mm512_cvtepi32_epi8(_mm512_add_epi32(_mm512_cvtps_epi32(f), zero)), n);
 }
 
 /* Lanes 2o and 2o + 1 hold the two halves of channel o. */
-static inline __attribute__((always_inline)) void store_narrow(const quant_tile *t, int v, uint8_t *dst, __m512i acc, int n)
+static inline __attribute__((always_inline)) void store_narrow(uint8_t *dst, __m512i acc, __m256 m, __m256 lo, __m256 hi,
+                                                               __m256i zero, int n)
 {
     __m256i sum = _mm512_cvtepi64_epi32(_mm512_add_epi32(acc, _mm512_srli_epi64(acc, 32)));
-    __m256 f = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_loadu_ps(t->multiplier + 8 * v));
-    f = _mm256_min_ps(_mm256_max_ps(f, _mm256_set1_ps(t->lo)), _mm256_set1_ps(t->hi));
-    __m256i q = _mm256_add_epi32(_mm256_cvtps_epi32(f), _mm256_set1_epi32(t->zero_point));
-    store_bytes(dst, _mm256_cvtepi32_epi8(q), n);
+    __m256 f = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), m);
+    f = _mm256_min_ps(_mm256_max_ps(f, lo), hi);
+    store_bytes(dst, _mm256_cvtepi32_epi8(_mm256_add_epi32(_mm256_cvtps_epi32(f), zero)), n);
 }
 
 #define VEC          __m512i
@@ -46,8 +46,12 @@ static inline __attribute__((always_inline)) void store_narrow(const quant_tile 
 #define STEP         4
 #define LOAD_BIAS(p) _mm512_loadu_si512(p)
 #define DOT(c, a, w) __asm__("vpdpbusd %2, %1, %0" : "+v"(c) : "v"(a), "v"(w))
-#define STORE        store_wide
-#define NAME(x)      wide_##x
+#define CONSTANTS(t, N)                                                                                                        \
+    const __m512 m0 = _mm512_loadu_ps((t)->multiplier), m1 = (N) == 2 ? _mm512_loadu_ps((t)->multiplier + 16) : m0;            \
+    const __m512 lo = _mm512_set1_ps((t)->lo), hi = _mm512_set1_ps((t)->hi);                                                   \
+    const __m512i zero = _mm512_set1_epi32((t)->zero_point)
+#define STORE(v, dst, c, n) store_wide(dst, c, m##v, lo, hi, zero, n)
+#define NAME(x)             wide_##x
 #include "quant/kernels/tile_template.h"
 
 TILES_1_TO_12(shared, 1)
@@ -66,13 +70,18 @@ static const quant_tile_kernel wide_plain_2[] = { NAMES_1_TO_12(plain, 2) };
 #undef STEP
 #undef LOAD_BIAS
 #undef STORE
+#undef CONSTANTS
 #undef NAME
 #define BROADCAST    "vpbroadcastq"
 #define LANES        8
 #define STEP         8
 #define LOAD_BIAS(p) _mm512_cvtepu32_epi64(_mm256_loadu_si256((const __m256i *)(const void *)(p)))
-#define STORE        store_narrow
-#define NAME(x)      narrow_##x
+#define CONSTANTS(t, N)                                                                                                        \
+    const __m256 m0 = _mm256_loadu_ps((t)->multiplier), m1 = m0;                                                               \
+    const __m256 lo = _mm256_set1_ps((t)->lo), hi = _mm256_set1_ps((t)->hi);                                                   \
+    const __m256i zero = _mm256_set1_epi32((t)->zero_point)
+#define STORE(v, dst, c, n) store_narrow(dst, c, m##v, lo, hi, zero, n)
+#define NAME(x)             narrow_##x
 #include "quant/kernels/tile_template.h"
 
 TILES_1_TO_12(shared, 1)

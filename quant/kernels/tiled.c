@@ -181,15 +181,13 @@ static void stage_rows(const quant_tiler *k, const quant_conv *c, const strip *s
 
 /* ---- tiles ---- */
 /* One output row of one panel, cut into near-equal tiles. */
-static void run_row(const quant_tile *row, int width, const quant_tile_kernel *kernels, int most)
+static void run_row(const quant_tile *t, const uint8_t *src, uint8_t *dst, int width, const quant_tile_kernel *kernels,
+                    int most)
 {
     int tiles = (width + most - 1) / most;
-    for (int t = 0; t < tiles; t++) {
-        int x0 = (int)((long)width * t / tiles), x1 = (int)((long)width * (t + 1) / tiles);
-        quant_tile tile = *row;
-        tile.src += x0 * row->pixel_bytes;
-        tile.dst += x0 * row->dst_bytes;
-        kernels[x1 - x0](&tile);
+    for (int i = 0; i < tiles; i++) {
+        int x0 = (int)((long)width * i / tiles), x1 = (int)((long)width * (i + 1) / tiles);
+        kernels[x1 - x0](t, src + x0 * t->pixel_bytes, dst + x0 * t->dst_bytes);
     }
 }
 
@@ -220,14 +218,13 @@ static void run_block(const quant_tiler *k, const quant_conv *c, const unsigned 
                             .channels = min_int(c->oc - o, panel_channels(k)) };
         for (int y = row0; y < row1; y++) {
             int src_row = c->transposed ? y / 2 : y * c->stride; /* in padded rows */
-            tile.src = src->data + (size_t)(src_row - src->first) * src->row_bytes;
+            const uint8_t *first_tap = src->data + (size_t)(src_row - src->first) * src->row_bytes;
             for (int dx = 0; dx < (c->transposed ? 2 : 1); dx++) {
                 int phase = c->transposed ? 2 * (y % 2) + dx : 0;
                 tile.bias = (const int32_t *)(const void *)(packed + phase * row_of_oc_bytes(k, c)) + o;
                 tile.weights = packed + header_bytes(k, c) + ((size_t)phase * panels_of(k, c) + p) * panel_bytes(k, c);
-                tile.dst = quant_view_at(dst, y, dx) + o;
-                run_row(&tile, c->transposed ? dst->width / 2 : dst->width, shared ? k->shared[n] : k->plain[n],
-                        shared ? k->shared_max[n] : k->plain_max[n]);
+                run_row(&tile, first_tap, quant_view_at(dst, y, dx) + o, c->transposed ? dst->width / 2 : dst->width,
+                        shared ? k->shared[n] : k->plain[n], shared ? k->shared_max[n] : k->plain_max[n]);
             }
         }
     }

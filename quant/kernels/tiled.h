@@ -14,7 +14,6 @@
 #include "quant/kernels/kernels.h"
 
 typedef struct quant_tile {
-    const uint8_t *src;    /* first tap of the first pixel */
     ptrdiff_t pixel_bytes; /* from output pixel to output pixel: stride * source pixel */
     ptrdiff_t tap_bytes;   /* from kx to kx + 1: dilation * source pixel */
     ptrdiff_t row_bytes;   /* from ky to ky + 1: dilation * source row */
@@ -25,12 +24,12 @@ typedef struct quant_tile {
     const float *multiplier;
     float lo, hi;
     int32_t zero_point;
-    uint8_t *dst;
     ptrdiff_t dst_bytes; /* from output pixel to output pixel */
     int channels;        /* of the panel that exist: bytes to write per pixel */
 } quant_tile;
 
-typedef void (*quant_tile_kernel)(const quant_tile *t);
+/* src: first tap of the first pixel. */
+typedef void (*quant_tile_kernel)(const quant_tile *t, const uint8_t *src, uint8_t *dst);
 
 #define QUANT_MAX_TILE 28 /* pixels; tables below are indexed by the number of pixels, entry 0 unused */
 
