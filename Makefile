@@ -12,7 +12,7 @@ endif
 PKGS := libcurl msgpack libpng libcjson expat cairo zlib
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes
 OPT  := -O2
-CFLAGS := -std=c11 -D_GNU_SOURCE $(OPT) -g -fopenmp -pthread -ffp-contract=off $(WARN) -I. \
+CFLAGS := -std=c11 -D_GNU_SOURCE $(OPT) -g -fopenmp -pthread -ffp-contract=off -fno-math-errno $(WARN) -I. \
           $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LDLIBS  = $(shell pkg-config --libs $(PKGS)) -lm
 ifeq ($(ARCH),x86_64)
@@ -111,7 +111,7 @@ $O/%.o: %.c
 # Fuzz targets compile the whole library with clang's fuzzer and sanitizers.
 build/fuzz/%: tests/fuzz/%.c $(patsubst %.c,build/fuzzlib/%.o,$(SRC))
 	@mkdir -p $(@D); clang $(FUZZ_CFLAGS) -fsanitize=fuzzer $^ $(LDLIBS) -o $@
-FUZZ_CFLAGS = -std=c11 -D_GNU_SOURCE -O1 -g -fopenmp -pthread -ffp-contract=off -I. -fsanitize=address,undefined -fno-sanitize-recover=all $(shell pkg-config --cflags $(PKGS))
+FUZZ_CFLAGS = -std=c11 -D_GNU_SOURCE -O1 -g -fopenmp -pthread -ffp-contract=off -fno-math-errno -I. -fsanitize=address,undefined -fno-sanitize-recover=all $(shell pkg-config --cflags $(PKGS))
 build/fuzzlib/%_avx2.o:       FUZZ_CFLAGS += $(ISA_avx2)
 build/fuzzlib/%_avx2vnni.o:   FUZZ_CFLAGS += $(ISA_avx2vnni)
 build/fuzzlib/%_avx512.o:     FUZZ_CFLAGS += $(ISA_avx512)
