@@ -111,7 +111,7 @@ static void loop_add(size_t pixels, int channels, const float *a, int a_pitch, c
 static void loop_sum(size_t pixels, int channels, const float *a, int a_pitch, float *sums)
 {
     grid g = grid_make(pixels, channels, true);
-    float wide[WIDE];
+    float wide[WIDE] = { 0 };
     float *s = g.repeat > 1 ? wide : sums;
     memset(s, 0, (size_t)g.width * sizeof *s);
     for (size_t r = 0; r < g.rows; r++) {
@@ -134,7 +134,7 @@ static void loop_moments(size_t pixels, int channels, const float *a, int a_pitc
         means[c] /= (float)pixels;
     for (int first = 0; first < channels; first += WIDE) {
         int block = channels - first < WIDE ? channels - first : WIDE, all = g.repeat > 1 ? g.width : block;
-        float middle[WIDE], left[WIDE] = { 0 }, square[WIDE] = { 0 };
+        float middle[WIDE] = { 0 }, left[WIDE] = { 0 }, square[WIDE] = { 0 };
         for (int i = 0; i < all; i++)
             middle[i] = means[first + i % block];
         for (size_t r = 0; r < g.rows; r++) {
@@ -181,7 +181,7 @@ static void loop_batchnorm_sums(size_t pixels, int channels, bool relu, const fl
                                 float *products)
 {
     grid g = grid_make(pixels, channels, true);
-    float wide_scale[WIDE], wide_shift[WIDE], wide_mean[WIDE], wide_sums[WIDE], wide_products[WIDE];
+    float wide_scale[WIDE], wide_shift[WIDE], wide_mean[WIDE], wide_sums[WIDE] = { 0 }, wide_products[WIDE] = { 0 };
     scale = widen(scale, channels, g.width, wide_scale);
     shift = widen(shift, channels, g.width, wide_shift);
     mean = widen(mean, channels, g.width, wide_mean);
