@@ -114,7 +114,8 @@ double road_lane_width(const road_map *map, int road, int section, int lane, dou
 
 /* Positions s at which a section must be sampled so that straight pieces between them stay within max_error_m of the
  * curved borders and no piece is longer than max_step_m. Includes both ends of the section and every change of records (geometry,
- * width, offset, elevation, marks). Ascending, no duplicates (one position in a section without length). Returns the number needed; writes at most `capacity`. */
+ * width, offset, elevation, marks). Ascending, no duplicates (one position in a section without
+ * length). Returns the number needed; writes at most `capacity`. */
 int road_section_samples(const road_map *map, int road, int section, double max_error_m, double max_step_m, double *s,
                          int capacity);
 
