@@ -231,6 +231,8 @@ static bool collect_items(render *r, const render_view *v, const camera *c, cons
         r->items = items;
         r->item_capacity = wanted;
     }
+    /* As large on the picture as at detail_range_m with 400 pixels of focal length. */
+    double detail = r->options.detail_range_m * c->focal / 400, detail2 = detail * detail;
     r->item_count = 0;
     for (int i = 0; i < instance_count; i++) {
         const scene_instance *in = &instances[i];
@@ -251,11 +253,11 @@ static bool collect_items(render *r, const render_view *v, const camera *c, cons
     if (!keys)
         return base_fail(err, BASE_MEMORY, "render: no memory for %u chunks", s->chunk_count);
     uint32_t count = 0;
-    double detail2 = (double)r->options.detail_range_m * r->options.detail_range_m;
     for (uint32_t i = 0; i < s->chunk_count; i++) {
         const scene_chunk *chunk = &s->chunks[i];
         double distance2 = box_distance2(c, &chunk->bounds);
-        if (box_in_view(c, &chunk->bounds) && !(chunk->detail && detail2 > 0 && distance2 > detail2))
+        if (box_in_view(c, &chunk->bounds) &&
+            !(chunk->detail && detail2 > 0 && distance2 > (chunk->detail == SCENE_DETAIL ? 1 : 16) * detail2))
             keys[count++] = (sort_key){ distance2, i };
     }
     qsort(keys, count, sizeof *keys, nearer_first);
@@ -304,12 +306,13 @@ static bool reserve(void **array, uint32_t wanted, uint32_t *capacity, size_t si
     return true;
 }
 
+enum { CORNER = 5 }; /* doubles per transformed vertex: x w, y w, w, and where w >= near: x, y in pixels */
 enum { OUT_LEFT = 1, OUT_RIGHT = 2, OUT_TOP = 4, OUT_BOTTOM = 8, OUT_NEAR = 16 };
 
-static bool transform_vertices(const render *r, const camera *c, render_slot *slot, const render_item *item)
+static bool transform_vertices(const camera *c, render_slot *slot, const render_item *item)
 {
     uint32_t n = item->vertex_count, old = slot->corner_capacity;
-    if (!reserve((void **)&slot->corners, n, &slot->corner_capacity, 3 * sizeof(double)))
+    if (!reserve((void **)&slot->corners, n, &slot->corner_capacity, CORNER * sizeof(double)))
         return false;
     if (slot->corner_capacity != old) {
         free(slot->outcodes);
@@ -319,19 +322,21 @@ static bool transform_vertices(const render *r, const camera *c, render_slot *sl
             return false;
         }
     }
-    (void)r;
     const double(*m)[4] = item->to_screen;
     /* Of the world only the camera's offset is large; set_transform put it into m[.][3] exactly as for instances. */
     const scene_vertex *v = item->part->vertices + item->first_vertex;
     for (uint32_t i = 0; i < n; i++) {
         double x = v[i].position[0], y = v[i].position[1], z = v[i].position[2];
-        double *q = slot->corners + 3 * (size_t)i;
+        double *q = slot->corners + CORNER * (size_t)i;
         q[0] = m[0][0] * x + m[0][1] * y + m[0][2] * z + m[0][3];
         q[1] = m[1][0] * x + m[1][1] * y + m[1][2] * z + m[1][3];
         q[2] = m[2][0] * x + m[2][1] * y + m[2][2] * z + m[2][3];
         slot->outcodes[i] =
             (uint8_t)((q[0] < 0 ? OUT_LEFT : 0) | (q[0] > c->width * q[2] ? OUT_RIGHT : 0) | (q[1] < 0 ? OUT_TOP : 0) |
                       (q[1] > c->height * q[2] ? OUT_BOTTOM : 0) | (q[2] < c->near_m ? OUT_NEAR : 0));
+        double inverse = 1 / (q[2] < c->near_m ? c->near_m : q[2]);
+        q[3] = q[0] * inverse;
+        q[4] = q[1] * inverse;
     }
     return true;
 }
@@ -356,32 +361,53 @@ static bool touches_tile(const render_setup *t, int tx, int ty)
     return true;
 }
 
-/* Pixels that a triangle in front of the camera may touch; false: it slips between all samples. */
+/* Does any sample of any pixel lie in the rectangle? Small ones only: up to two pixels each way. Positions in eighths of a pixel, as in
+ * render_tile_body.h; the middle is the label's. */
+static bool hits_sample(const double lo[2], const double hi[2], bool antialias)
+{
+    static const double sample[5][2] = { { 0.5, 0.5 }, { 0.375, 0.125 }, { 0.875, 0.375 }, { 0.125, 0.625 }, { 0.625, 0.875 } };
+    int x0 = (int)lo[0], y0 = (int)lo[1], x1 = (int)hi[0], y1 = (int)hi[1];
+    for (int y = y0; y <= y1; y++)
+        for (int x = x0; x <= x1; x++)
+            for (int k = 0; k < (antialias ? 5 : 1); k++)
+                if (x + sample[k][0] >= lo[0] && x + sample[k][0] <= hi[0] && y + sample[k][1] >= lo[1] &&
+                    y + sample[k][1] <= hi[1])
+                    return true;
+    return false;
+}
+
+/* Is there a sample's row (or column) between lo and hi? */
+static bool hits_line(double lo, double hi, bool antialias)
+{
+    if (!antialias)
+        return (int)(lo + 0.5) != (int)(hi + 0.5) || lo + 0.5 == (int)(lo + 0.5);
+    for (int k = (int)(lo * 8); k <= (int)(hi * 8) && k <= (int)(lo * 8) + 3; k++)
+        if ((0xba >> (k & 7) & 1) && k >= lo * 8) /* eighths 1, 3, 4, 5 and 7 */
+            return true;
+    return hi - lo >= 0.25;
+}
+
+/* Pixels that a triangle in front of the camera may touch; false: it slips between all samples. The rectangle is a hundred-thousandth
+ * of a pixel larger than the triangle, more than the edge functions can err. */
 static bool pixel_bounds(const camera *c, const double *p[3], bool antialias, render_setup *t)
 {
-    double lo[2] = { 1e30, 1e30 }, hi[2] = { -1e30, -1e30 };
-    for (int k = 0; k < 3; k++) {
-        double inv = 1 / p[k][2];
-        for (int a = 0; a < 2; a++) {
-            double x = p[k][a] * inv;
-            lo[a] = x < lo[a] ? x : lo[a];
-            hi[a] = x > hi[a] ? x : hi[a];
-        }
-    }
-    /* Samples lie at (k + 1/2) / n of a pixel in each axis: n = 4 anti-aliased (labels, in the middle, come on top), else 1. */
-    double n = antialias ? 8 : 1, shift = antialias ? 0 : 0.5;
-    for (int a = 0; a < 2; a++)
-        if (ceil(lo[a] * n - shift) > floor(hi[a] * n - shift))
+    double lo[2], hi[2], limit[2] = { c->width, c->height };
+    for (int a = 0; a < 2; a++) {
+        double x = p[0][3 + a], y = p[1][3 + a], z = p[2][3 + a];
+        lo[a] = (x < y ? (x < z ? x : z) : y < z ? y : z) - 1e-5;
+        hi[a] = (x > y ? (x > z ? x : z) : y > z ? y : z) + 1e-5;
+        lo[a] = lo[a] > 0 ? lo[a] : 0;
+        hi[a] = hi[a] < limit[a] ? hi[a] : limit[a];
+        if (!(lo[a] < hi[a]) || !hits_line(lo[a], hi[a], antialias))
             return false;
-    lo[0] = fmax(lo[0], 0);
-    lo[1] = fmax(lo[1], 0);
-    hi[0] = fmin(hi[0], c->width);
-    hi[1] = fmin(hi[1], c->height);
-    t->x0 = (int16_t)floor(lo[0]);
-    t->y0 = (int16_t)floor(lo[1]);
-    t->x1 = (int16_t)ceil(hi[0]);
-    t->y1 = (int16_t)ceil(hi[1]);
-    return t->x0 < t->x1 && t->y0 < t->y1;
+    }
+    if (hi[0] - lo[0] < 1 && hi[1] - lo[1] < 1 && !hits_sample(lo, hi, antialias))
+        return false;
+    t->x0 = (int16_t)lo[0];
+    t->y0 = (int16_t)lo[1];
+    t->x1 = (int16_t)(hi[0] < limit[0] ? (int)hi[0] + 1 : (int)limit[0]);
+    t->y1 = (int16_t)(hi[1] < limit[1] ? (int)hi[1] + 1 : (int)limit[1]);
+    return true;
 }
 
 static bool set_up_triangle(const render *r, const camera *c, render_slot *slot, uint32_t item_index, uint32_t triangle)
@@ -393,8 +419,15 @@ static bool set_up_triangle(const render *r, const camera *c, render_slot *slot,
     uint8_t o0 = slot->outcodes[i0], o1 = slot->outcodes[i1], o2 = slot->outcodes[i2];
     if (o0 & o1 & o2)
         return true;
-    const double *p[3] = { slot->corners + 3 * (size_t)i0, slot->corners + 3 * (size_t)i1, slot->corners + 3 * (size_t)i2 };
+    const double *p[3] = { slot->corners + CORNER * (size_t)i0, slot->corners + CORNER * (size_t)i1,
+                           slot->corners + CORNER * (size_t)i2 };
     render_setup t = { .item = item_index, .triangle = triangle };
+    if ((o0 | o1 | o2) & OUT_NEAR) { /* a corner beside or behind the eye: anywhere on the screen */
+        t.x1 = (int16_t)c->width;
+        t.y1 = (int16_t)c->height;
+    } else if (!pixel_bounds(c, p, r->pass.antialias && r->pass.out.bgra, &t)) {
+        return true;
+    }
     for (int e = 0; e < 3; e++) {
         const double *a = p[e == 2 ? 0 : e + 1], *b = p[e == 0 ? 2 : e - 1];
         t.edge[e][0] = a[1] * b[2] - a[2] * b[1];
@@ -414,12 +447,9 @@ static bool set_up_triangle(const render *r, const camera *c, render_slot *slot,
     if (!(det > 0))
         return true;
     t.inverse_det = 1 / det;
-    if ((o0 | o1 | o2) & OUT_NEAR) { /* a corner beside or behind the eye: anywhere on the screen */
-        t.x1 = (int16_t)c->width;
-        t.y1 = (int16_t)c->height;
-    } else if (!pixel_bounds(c, p, r->pass.antialias && r->pass.out.bgra, &t)) {
-        return true;
-    }
+    const scene_instance *in = item->instance;
+    t.tag = in && in->tag ? in->tag : tri->tag;
+    t.id = in && in->id ? in->id : tri->instance;
     if (!reserve((void **)&slot->setups, slot->setup_count + 1, &slot->setup_capacity, sizeof *slot->setups))
         return false;
     int tx0 = t.x0 / TILE, ty0 = t.y0 / TILE, tx1 = (t.x1 - 1) / TILE, ty1 = (t.y1 - 1) / TILE;
@@ -468,9 +498,10 @@ static void fill_slot(void *user, int index, int worker)
     bool good = true;
     for (uint32_t i = slot->first_item; good && i < slot->first_item + slot->item_count; i++) {
         const render_item *item = &r->items[i];
-        good = transform_vertices(r, &job->camera, slot, item);
+        good = transform_vertices(&job->camera, slot, item);
         for (uint32_t t = 0; good && t < item->triangle_count; t++)
-            good = set_up_triangle(r, &job->camera, slot, i, item->first_triangle + t);
+            if (!(item->coarse && (item->part->triangles[t].flags & SCENE_DETAIL)))
+                good = set_up_triangle(r, &job->camera, slot, i, item->first_triangle + t);
         slot->triangles_in += item->triangle_count;
     }
     good = good && sort_pairs(slot, (uint32_t)(r->pass.tiles_x * r->pass.tiles_y));

@@ -19,9 +19,11 @@
 typedef struct render_options {
     bool shadows;         /* shadows of the sun; default true */
     float shadow_range_m; /* how far from the camera shadows are drawn, 20..400; default 160 */
-    float detail_range_m; /* SCENE_DETAIL triangles are drawn up to this distance of their chunk; 0 = always; default 45 */
-    uint32_t cpu_bits;    /* base_cpu_select's result; chooses the build of the inner loops */
-    uint64_t seed;        /* of clouds and surface grain; default 1 */
+    float
+        detail_range_m; /* SCENE_DETAIL triangles are drawn up to this distance of their chunk at 400 pixels of focal length, in
+                           proportion at others; 0 = always; default 45 */
+    uint32_t cpu_bits;  /* base_cpu_select's result; chooses the build of the inner loops */
+    uint64_t seed;      /* of clouds and surface grain; default 1 */
 } render_options;
 
 render_options render_options_default(void); /* cpu_bits = what LANELOOP_ISA allows, or everything detected */

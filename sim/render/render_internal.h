@@ -29,6 +29,7 @@ typedef struct render_item { /* a chunk of the world or one instance */
     const scene_part *part;
     uint32_t first_triangle, triangle_count, first_vertex, vertex_count;
     const scene_instance *instance; /* NULL for the world */
+    bool coarse;                    /* an instance too far for its SCENE_DETAIL triangles */
     const scene_bounds *bounds;     /* of a chunk of the world, else NULL */
     double to_screen[3][4];         /* vertex -> (x w, y w, w) in pixels; w = metres along the camera's axis */
     double normal[3][3];            /* of instances: mesh normal -> world */
@@ -41,8 +42,10 @@ typedef struct render_setup {
     double edge[3][3];
     double inverse_det;
     uint32_t item, triangle; /* triangle: of the item's part */
-    int16_t x0, y0, x1, y1;  /* pixels it may cover, x1 and y1 excluded */
-    bool flipped;            /* seen from behind */
+    uint32_t id;             /* as the label pictures show it */
+    uint8_t tag;
+    int16_t x0, y0, x1, y1; /* pixels it may cover, x1 and y1 excluded */
+    bool flipped;           /* seen from behind */
 } render_setup;
 
 typedef struct render_pair {
@@ -73,7 +76,7 @@ enum {
     SHADOW_ROWS = SHADOW_TEXELS + 2 * SHADOW_BORDER,
     SHADOW_GRID = 24, /* pieces around the camera, per side */
     SHADOW_STATIC_MAX = 64,
-    SHADOW_DYNAMIC_MAX = 24
+    SHADOW_DYNAMIC_MAX = 12
 };
 #define SHADOW_PIECE_M 51.2
 

@@ -50,6 +50,7 @@ static void rasterise(const render_pass *p, render_scratch *s, const render_setu
     x1 = x1 > TILE ? TILE : x1;
     y1 = y1 > TILE ? TILE : y1;
     x0 &= -l->step;
+    bool small = x1 - x0 <= 8 && y1 - y0 <= 8; /* then an edge less to test does not repay finding out */
     vf a[3], b[3], c[3], threshold[3];
     int edges = 0;
     double plane[3] = { 0, 0, 0 };
@@ -59,7 +60,7 @@ static void rasterise(const render_pass *p, render_scratch *s, const render_setu
         plane[1] += eb;
         plane[2] += ec;
         /* An edge that the whole rectangle clears, by more than float can lose, needs no test. */
-        double least = ec + (ea < 0 ? ea * x1 : ea * x0) + (eb < 0 ? eb * y1 : eb * y0);
+        double least = small ? -1 : ec + (ea < 0 ? ea * x1 : ea * x0) + (eb < 0 ? eb * y1 : eb * y0);
         if (least > 1e-5 * (fabs(ea) * TILE + fabs(eb) * TILE + fabs(ec)))
             continue;
         a[edges] = vf_splat((float)ea);
@@ -127,12 +128,8 @@ static void labels(const render_pass *p, render_scratch *s, int tile)
             uint8_t tag = SCENE_TAG_SKY;
             uint32_t id = 0;
             if (n != NOTHING) {
-                const render_setup *t = s->setups[n];
-                const render_item *item = &p->items[t->item];
-                const scene_triangle *tri = &item->part->triangles[t->triangle];
-                const scene_instance *in = item->instance;
-                tag = in && in->tag ? in->tag : tri->tag;
-                id = in && in->id ? in->id : tri->instance;
+                tag = s->setups[n]->tag;
+                id = s->setups[n]->id;
             }
             if (p->out.tag)
                 p->out.tag[row + x] = tag;
@@ -234,8 +231,17 @@ static int make_jobs(const render_pass *p, render_scratch *s, int tile, int samp
     for (int y = 0; y < h; y++)
         for (int x = 0; x < w; x++) {
             const uint32_t *id = s->id + (size_t)(y * TILE + x) * samples;
+            if (samples == 1 || ((id[0] ^ id[1]) | (id[0] ^ id[2]) | (id[0] ^ id[3])) == 0) { /* nearly always */
+                int at = id[0] == NOTHING ? JOBS_MAX - 1 - (*sky)++ : jobs++;
+                s->job_record[at] = id[0] == NOTHING ? 0 : record_for(p, s, id[0], ox, oy) * RECORD_FLOATS;
+                s->job_pixel[at] = (uint16_t)(y * TILE + x);
+                s->job_x[at] = (float)x + 0.5f;
+                s->job_y[at] = (float)y + 0.5f;
+                s->job_weight[at] = 1;
+                continue;
+            }
             uint32_t left = (1u << samples) - 1;
-            while (left) { /* one turn per distinct triangle; nearly always one */
+            while (left) { /* one turn per distinct triangle */
                 int k = __builtin_ctz(left), at;
                 uint32_t n = id[k], mine = 0;
                 float sx = 0, sy = 0, count = 0;

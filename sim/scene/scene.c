@@ -149,7 +149,7 @@ static double middle(const scene_mesh *m, const scene_triangle *t, int axis)
            3;
 }
 
-/* Cells of all triangles, sorted. A map 100 km across still gives fewer than 2^32 cells of 2 m. */
+/* Cells of all triangles, sorted: four numbers per cell of the plane, one for each level of detail. */
 static cell_key *sort_cells(const scene_mesh *m, double chunk_m)
 {
     cell_key *keys = malloc((size_t)m->triangle_count * sizeof *keys);
@@ -161,17 +161,21 @@ static cell_key *sort_cells(const scene_mesh *m, double chunk_m)
             low[k] = fmin(low[k], middle(m, &m->triangles[i], k));
             high[k] = fmax(high[k], middle(m, &m->triangles[i], k));
         }
-    while ((floor((high[0] - low[0]) / chunk_m) + 1) * (floor((high[1] - low[1]) / chunk_m) + 1) > 2e9)
+    while ((floor((high[0] - low[0]) / chunk_m) + 1) * (floor((high[1] - low[1]) / chunk_m) + 1) > 1e9)
         chunk_m *= 2;
     uint32_t columns = (uint32_t)((high[0] - low[0]) / chunk_m) + 1;
     for (uint32_t i = 0; i < m->triangle_count; i++) {
         uint32_t x = (uint32_t)((middle(m, &m->triangles[i], 0) - low[0]) / chunk_m);
         uint32_t y = (uint32_t)((middle(m, &m->triangles[i], 1) - low[1]) / chunk_m);
-        keys[i] = (cell_key){ (y * columns + x) * 2 + ((m->triangles[i].flags & SCENE_DETAIL) != 0), i };
+        uint8_t flags = m->triangles[i].flags;
+        uint32_t level = flags & SCENE_DETAIL ? 1 : flags & SCENE_DETAIL_FAR ? 2 : 0;
+        keys[i] = (cell_key){ (y * columns + x) * 4 + level, i };
     }
     qsort(keys, m->triangle_count, sizeof *keys, compare_cells);
     return keys;
 }
+
+static const uint8_t detail_of_level[4] = { 0, SCENE_DETAIL, SCENE_DETAIL_FAR, 0 };
 
 /* Copy the triangles in order of their cells; a vertex used in several cells is copied into each. */
 static bool fill_chunks(scene *s, const scene_mesh *m, const cell_key *keys)
@@ -189,7 +193,7 @@ static bool fill_chunks(scene *s, const scene_mesh *m, const cell_key *keys)
     for (uint32_t i = 0; i < n && good; i++) {
         if (i == 0 || keys[i].cell != keys[i - 1].cell) {
             scene_chunk fresh = { .first_triangle = i,
-                                  .detail = keys[i].cell & 1,
+                                  .detail = detail_of_level[keys[i].cell & 3],
                                   .first_vertex = sorted.vertex_count,
                                   .bounds = { { FLT_MAX, FLT_MAX, FLT_MAX }, { -FLT_MAX, -FLT_MAX, -FLT_MAX } } };
             s->chunks[s->chunk_count++] = fresh;

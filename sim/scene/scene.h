@@ -92,9 +92,10 @@ typedef struct scene_vertex {
 enum {
     SCENE_TWO_SIDED = 1, /* leaves, fences: drawn from both sides, the normal turned towards the eye */
     SCENE_NO_SHADOW = 2, /* casts none: roads, terrain */
-    SCENE_DETAIL =
-        8,         /* too small to matter from afar: pictures leave it out beyond render_options.detail_range_m; rays do not */
-    SCENE_THIN = 4 /* not an obstacle for scene_box_hit: leaves, grass */
+    /* Too small to matter from afar: pictures leave it out beyond a distance (render_options), rays do not. */
+    SCENE_DETAIL = 8,
+    SCENE_DETAIL_FAR = 16, /* the same, at four times that distance */
+    SCENE_THIN = 4         /* not an obstacle for scene_box_hit: leaves, grass */
 };
 
 typedef struct scene_triangle {
@@ -142,7 +143,7 @@ typedef struct scene_bounds {
 typedef struct scene_chunk {
     uint32_t first_triangle, triangle_count;
     uint32_t first_vertex, vertex_count;
-    bool detail; /* holds SCENE_DETAIL triangles only; the others of its cell are in a chunk before it */
+    uint8_t detail; /* 0, or SCENE_DETAIL or SCENE_DETAIL_FAR when it holds only such triangles */
     scene_bounds bounds;
 } scene_chunk;
 

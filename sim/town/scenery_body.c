@@ -37,7 +37,7 @@ static const body_shape shapes[] = {
 typedef struct sketch { /* a mesh being drawn and the surfaces it is drawn with */
     const town_scenery *town;
     scene_mesh mesh;
-    uint8_t tag;
+    uint8_t tag, flags;
 } sketch;
 
 static scene_surface with(const sketch *k, scenery_material m) { return scenery_surface(k->town, m, k->tag, 0); }
@@ -206,10 +206,12 @@ static void trim(sketch *k, const body_shape *b)
 
 static void mirrors(sketch *k, const body_shape *b)
 {
+    k->flags = SCENE_DETAIL;
     for (int side = -1; side <= 1; side += 2) {
         base_pose at = { { b->screen_low_x - 0.06, side * 0.97, b->belt_z + 0.04 }, { 0, 0, 0 } };
         scene_mesh_box(&k->mesh, &at, (base_vec3){ 0.025, 0.045, 0.030 }, true, with(k, MATERIAL_CAR_PAINT));
     }
+    k->flags = 0;
 }
 
 static void four_wheeler(sketch *k, body_kind kind)
@@ -289,8 +291,9 @@ static void two_wheeler(sketch *k, body_kind kind)
 /* Wheel of radius 1 and half width 1 about the y axis; the outer side is +y. */
 static void wheel(sketch *k)
 {
-    enum { SIDES = 18 };
+    enum { SIDES = 16 };
     scene_mesh_tube(&k->mesh, (base_vec3){ 0, -1, 0 }, (base_vec3){ 0, 1, 0 }, 1, 1, SIDES, true, with(k, MATERIAL_TYRE));
+    k->flags = SCENE_DETAIL;
     for (int side = -1; side <= 1; side += 2) {
         scene_mesh_tube(&k->mesh, (base_vec3){ 0, side * 1.0, 0 }, (base_vec3){ 0, side * 1.03, 0 }, 0.64, 0.60, SIDES, true,
                         with(k, MATERIAL_RIM));
@@ -303,6 +306,7 @@ static void wheel(sketch *k)
             panel(k, q[0], q[1], q[2], q[3], (base_vec3){ 0, 0, 0 }, MATERIAL_BLACK);
         }
     }
+    k->flags = 0;
 }
 
 /* A walker of height 1; swing: angle of the legs in radians. */

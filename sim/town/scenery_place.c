@@ -165,7 +165,7 @@ static void broadleaf(yard *y, base_random *d, base_vec3 foot, const tree_style 
         double height = (at.z - foot.z - t->crown_low) / fmax(0.5, crown_height);
         /* Three quarters of a near tree's leaves are only drawn from nearby; the rest are larger. */
         bool fine = detail && k % 4 != 0;
-        leaf.flags = SCENE_TWO_SIDED | SCENE_THIN | (fine ? SCENE_DETAIL : 0);
+        leaf.flags = SCENE_TWO_SIDED | SCENE_THIN | (fine ? SCENE_DETAIL : SCENE_DETAIL_FAR);
         leaf_card(y, d, at, middle, t->card_m * pick(d, 0.7, 1.2) * (detail && !fine ? 1.35 : 1),
                   fmax(0.35, fmin(1, 0.52 + 0.5 * height)), leaf);
     }
@@ -304,7 +304,7 @@ static void flat_roof(yard *y, base_random *d, const building *b, double top)
     for (int k = 0; k < boxes; k++) {
         double hx = pick(d, 0.8, 2.2), hy = pick(d, 0.8, 2.0), hz = pick(d, 0.6, 1.5);
         box_on(y, p, pick(d, -0.6, 0.6) * p->half_x, pick(d, -0.5, 0.5) * p->half_y, top + hz, (base_vec3){ hx, hy, hz },
-               known(y, k ? MATERIAL_POLE : MATERIAL_KERB, SCENE_TAG_BUILDINGS, 0));
+               known(y, k ? MATERIAL_POLE : MATERIAL_KERB, SCENE_TAG_BUILDINGS, SCENE_DETAIL_FAR));
     }
 }
 
@@ -312,7 +312,7 @@ static void balconies(yard *y, base_random *d, const building *b, double storey)
 {
     const plot *p = &b->plot;
     int bays = (int)fmax(1, floor(2 * p->half_x / 3.1 + 0.5));
-    scene_surface slab = known(y, MATERIAL_KERB, SCENE_TAG_BUILDINGS, 0),
+    scene_surface slab = known(y, MATERIAL_KERB, SCENE_TAG_BUILDINGS, SCENE_DETAIL_FAR),
                   rail = known(y, MATERIAL_POLE, SCENE_TAG_BUILDINGS, SCENE_DETAIL);
     for (int k = 0; k < bays; k++) {
         if (base_random_uniform(d) > 0.34)
@@ -480,7 +480,7 @@ static void fence_piece(yard *y, base_random *d, base_vec3 a, base_vec3 b, int k
             leaf_card(y, d, q, (base_vec3){ p.x, p.y, z + 0.5 }, 0.20, 0.95, leaf);
         }
     } else if (kind == 1) { /* planks between posts */
-        scene_surface wood = known(y, MATERIAL_WOOD, SCENE_TAG_FENCES, 0);
+        scene_surface wood = known(y, MATERIAL_WOOD, SCENE_TAG_FENCES, SCENE_DETAIL_FAR);
         at.location.z = z + 0.62;
         scene_mesh_box(y->mesh, &at, (base_vec3){ length / 2, 0.02, 0.52 }, true, wood);
         base_pose post = { { a.x, a.y, z + 0.55 }, { 0, yaw, 0 } };
@@ -693,7 +693,7 @@ static void sign_plate(yard *y, base_vec3 centre, double yaw_deg, double radius,
 static void light_head(yard *y, const base_pose *head)
 {
     scene_surface box = known(y, MATERIAL_HOUSING, SCENE_TAG_TRAFFIC_LIGHT, 0),
-                  lens = known(y, MATERIAL_DARK_LENS, SCENE_TAG_TRAFFIC_LIGHT, 0);
+                  lens = known(y, MATERIAL_DARK_LENS, SCENE_TAG_TRAFFIC_LIGHT, SCENE_DETAIL_FAR);
     scene_mesh_box(y->mesh, head, (base_vec3){ 0.14, 0.19, 0.52 }, true, box);
     for (int k = -1; k <= 1; k++) {
         base_vec3 from = base_pose_to_world(head, (base_vec3){ 0.14, 0, 0.32 * k }),

@@ -193,15 +193,17 @@ static void flat_lane(builder *b, int i, look l)
         return;
     }
     /* Tyres darken two tracks per lane, oil the middle between them a little. */
-    static const double at[] = { 0.10, 0.24, 0.40, 0.50, 0.60, 0.76, 0.90 }, light[] = { 1, 0.86, 0.95, 0.90, 0.95, 0.86, 1 };
+    enum { LINES = 5 };
+    static const double at[LINES] = { 0.10, 0.25, 0.50, 0.75, 0.90 }, light[LINES] = { 1, 0.86, 0.94, 0.86, 1 };
     base_vec3 from_line[2] = { left[0], left[1] }, to_line[2];
     double before = 1;
-    for (int k = 0; k <= 7; k++) {
+    for (int k = 0; k <= LINES; k++) {
+        double here = k < LINES ? light[k] : 1;
         for (int e = 0; e < 2; e++)
-            to_line[e] = k < 7 ? lerp(left[e], right[e], at[k]) : right[e];
-        strip(b, from_line, to_line, before, k < 7 ? light[k] : 1, s);
+            to_line[e] = k < LINES ? lerp(left[e], right[e], at[k]) : right[e];
+        strip(b, from_line, to_line, before, here, s);
         memcpy(from_line, to_line, sizeof to_line);
-        before = k < 7 ? light[k] : 1;
+        before = here;
     }
 }
 
