@@ -11,8 +11,8 @@
 #include "model/optimizer.h"
 #include "model/safetensors.h"
 
-/* Write the checkpoint `dir`, replacing one that is there. optimizer and training may be NULL; training (borrowed) becomes the "training"
- * member. steps: what num_batches_tracked says. */
+/* Write the checkpoint `dir`, replacing one that is there. optimizer and training may be NULL; training (borrowed) becomes
+ * the "training" member. steps: what num_batches_tracked says. */
 bool model_checkpoint_write(const model *m, const model_optimizer *optimizer, int64_t steps, const cJSON *training,
                             const char *dir, base_error *err);
 

@@ -1,8 +1,9 @@
 /* model/graph.h — a network as a list of nodes: what is computed, from what, with which parameters. No memory, no numbers.
  *
- * A graph is built once for one image size; every node then knows the shape of its output for ONE image. The batch size belongs to
- * the plan (model/plan.h), the numbers to a parameter store (model/parameters.h), so that one graph serves training, inference and
- * quantisation. Parameters do not depend on the image size: graphs of one network for two sizes share a store.
+ * A graph is built once for one image size; every node then knows the shape of its output for ONE image. The batch size
+ * belongs to the plan (model/plan.h), the numbers to a parameter store (model/parameters.h), so that one graph serves
+ * training, inference and quantisation. Parameters do not depend on the image size: graphs of one network for two sizes
+ * share a store.
  *
  *     model_graph g;
  *     model_graph_start(&g, 128, 256, 3);
@@ -13,7 +14,8 @@
  *     model_graph_destroy(&g);
  *
  * Nodes stand in topological order: node i reads only nodes below i, node 0 is the input. Tensors are NHWC,
- * element (n, y, x, c) at ((n*H + y)*W + x)*pitch + c, pitch >= C. A concat costs nothing: its producers write into channel slices of its buffer. */
+ * element (n, y, x, c) at ((n*H + y)*W + x)*pitch + c, pitch >= C. A concat costs nothing: its producers write into channel
+ * slices of its buffer. */
 #ifndef MODEL_GRAPH_H
 #define MODEL_GRAPH_H
 #include "base/error.h"
@@ -78,7 +80,8 @@ typedef struct model_graph {
     base_error error;     /* first failure of a building call; code BASE_OK while there is none */
 } model_graph;
 
-/* Start with the input node (index 0). Sizes are judged here and by every call below; failures are kept until model_graph_finish. */
+/* Start with the input node (index 0). Sizes are judged here and by every call below; failures are kept until
+ * model_graph_finish. */
 void model_graph_start(model_graph *g, int h, int w, int c);
 
 typedef struct model_conv_spec {
@@ -103,7 +106,8 @@ int model_graph_reflect_pad(model_graph *g, const char *name, int input, model_s
 int model_graph_crop(model_graph *g, const char *name, int input, model_sides remove);
 int model_graph_concat(model_graph *g, const char *name, int first, int second);
 
-/* Name the output, lay out the store (weights first) and report the first failure. After false the graph may only be destroyed. */
+/* Name the output, lay out the store (weights first) and report the first failure. After false the graph may only be
+ * destroyed. */
 bool model_graph_finish(model_graph *g, int output, base_error *err);
 void model_graph_destroy(model_graph *g); /* {0} is accepted */
 

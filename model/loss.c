@@ -65,10 +65,11 @@ static double binary_pixel(float z, int label, float *p)
 /* Returns ln(sum exp z) - z[label]; p = softmax(z). */
 static double softmax_pixel(const float *z, int outputs, int label, float *p)
 {
-    float top = z[0], total = 0;
+    float top = z[0];
     for (int c = 1; c < outputs; c++)
         top = z[c] > top ? z[c] : top;
-    for (int c = 0; c < outputs; c++) {
+    float total = p[0] = expf(z[0] - top);
+    for (int c = 1; c < outputs; c++) {
         p[c] = expf(z[c] - top);
         total += p[c];
     }

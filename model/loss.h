@@ -6,9 +6,9 @@
  *              outputs >= 2: the mean of that over the classes, p = softmax(z), y = one-hot
  *   bce_dice, ce_dice   the plain sum
  *
- * Labels are class indices (outputs == 1: 0 or 1); MODEL_LABEL_IGNORE pixels count nowhere and get gradient 0. A batch in which every pixel
- * is ignored has loss 0 and gradient 0 (PyTorch: NaN). Sums run in double over fixed chunks, added in chunk order: the thread
- * count does not change a bit. Formulas: Milletari et al., V-Net, 2016 (Dice, here without squares). */
+ * Labels are class indices (outputs == 1: 0 or 1); MODEL_LABEL_IGNORE pixels count nowhere and get gradient 0. A batch in
+ * which every pixel is ignored has loss 0 and gradient 0 (PyTorch: NaN). Sums run in double over fixed chunks, added in
+ * chunk order: the thread count does not change a bit. Formulas: Milletari et al., V-Net, 2016 (Dice, here without squares). */
 #ifndef MODEL_LOSS_H
 #define MODEL_LOSS_H
 #include "model/plan.h"

@@ -56,8 +56,8 @@ bool model_description_read(model_description *d, const base_json *j, const cJSO
 /* The graph of this model for another image size. */
 bool model_graph_for(const model_description *d, int h, int w, model_graph *g, base_error *err);
 
-/* BatchNorm folded into the convolution before it, ReLU into the convolution: a new graph (for h x w) of INPUT, REFLECT_PAD, CONV2D with
- * bias and relu flag, CONV_TRANSPOSE2D, MAXPOOL, CROP, CONCAT only, and its weights. The caller destroys both.
+/* BatchNorm folded into the convolution before it, ReLU into the convolution: a new graph (for h x w) of INPUT, REFLECT_PAD,
+ * CONV2D with bias and relu flag, CONV_TRANSPOSE2D, MAXPOOL, CROP, CONCAT only, and its weights. The caller destroys both.
  *     w' = w gamma/sqrt(var + eps),  b' = beta + (b - mean) gamma/sqrt(var + eps)       computed in double */
 bool model_fold(const model *m, int h, int w, model_graph *graph, model_parameters *weights, base_error *err);
 /* That graph alone; takes no memory for weights. */
@@ -72,8 +72,8 @@ typedef struct model_predictor_options {
     const char *isa; /* level name (base/cpu.h); NULL = LANELOOP_ISA or the best of this CPU */
 } model_predictor_options;
 
-/* o NULL: the defaults, all 0. BatchNorm is folded, memory is taken once; the model is not needed afterwards. One thread at a time
- * may use a predictor. */
+/* o NULL: the defaults, all 0. BatchNorm is folded, memory is taken once; the model is not needed afterwards. One thread at
+ * a time may use a predictor. */
 model_predictor *model_predictor_create(const model *m, const model_predictor_options *o, base_error *err);
 void model_predictor_destroy(model_predictor *p); /* NULL is accepted */
 /* mask [H][W]: class per pixel. */

@@ -4,9 +4,9 @@
  *     fill model_plan_input(p), model_plan_forward(p, &weights, MODEL_BATCH_STATISTICS);
  *     fill model_plan_grad_output(p) from model_plan_output(p), model_plan_backward(p, &gradients);
  *
- * The planner walks the forward and (for training) the backward steps, notes the first and last step that touches each tensor and
- * gives tensors whose lives do not overlap the same bytes. Inputs of a concat live inside its buffer as channel slices.
- * Results do not depend on the thread count: every sum has an order given by shapes. */
+ * The planner walks the forward and (for training) the backward steps, notes the first and last step that touches each
+ * tensor and gives tensors whose lives do not overlap the same bytes. Inputs of a concat live inside its buffer as channel
+ * slices. Results do not depend on the thread count: every sum has an order given by shapes. */
 #ifndef MODEL_PLAN_H
 #define MODEL_PLAN_H
 #include "model/parameters.h"
@@ -24,7 +24,8 @@ typedef struct model_plan_options {
 model_plan *model_plan_create(const model_graph *g, const model_plan_options *o, base_error *err);
 void model_plan_destroy(model_plan *p); /* NULL is accepted */
 
-/* A tensor inside a plan: element (n, y, x, c) at ((n*h + y)*w + x)*pitch + c. Borrowed from the plan; valid until the next run. */
+/* A tensor inside a plan: element (n, y, x, c) at ((n*h + y)*w + x)*pitch + c. Borrowed from the plan; valid until the next
+ * run. */
 typedef struct model_view {
     float *data;
     int n, h, w, c;
@@ -48,7 +49,8 @@ void model_plan_weights_changed(model_plan *p);
 /* After model_plan_forward with batch statistics: gradients of all trainable parameters, overwriting `gradients`. */
 void model_plan_backward(model_plan *p, model_parameters *gradients);
 
-/* Calibration: like model_plan_infer, and after each node calls observe with its output (a view that is valid during the call). */
+/* Calibration: like model_plan_infer, and after each node calls observe with its output (a view that is valid during the
+ * call). */
 typedef void (*model_observe)(void *user, const model_graph *g, int node, const model_view *out);
 void model_plan_observe(model_plan *p, const model_parameters *weights, model_observe observe, void *user);
 

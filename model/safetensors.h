@@ -4,9 +4,9 @@
  *     bytes 8..8+L    JSON: {"NAME": {"dtype": "F32", "shape": [2,3], "data_offsets": [begin, end]}, ..., "__metadata__": {"k": "v"}}
  *     then            the tensors' bytes, little-endian; offsets count from here, tensors lie without gap or overlap
  *
- * The writer pads the header with spaces to 8 bytes and puts tensors in the order given, wider types first where alignment matters
- * to the caller. The reader trusts nothing: header at most 16 MiB, offsets inside the file, end - begin = product of shape x type size, no
- * gaps, no duplicates. */
+ * The writer pads the header with spaces to 8 bytes and puts tensors in the order given, wider types first where alignment
+ * matters to the caller. The reader trusts nothing: header at most 16 MiB, offsets inside the file, end - begin = product of
+ * shape x type size, no gaps, no duplicates. */
 #ifndef MODEL_SAFETENSORS_H
 #define MODEL_SAFETENSORS_H
 #include "base/error.h"

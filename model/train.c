@@ -1,5 +1,5 @@
-/* What a step depends on: the weights, Adam's moments, the step's number and hashes of the seed. All of it is in a checkpoint, so
- * a resumed run cannot tell that it was interrupted. */
+/* What a step depends on: the weights, Adam's moments, the step's number and hashes of the seed. All of it is in a
+ * checkpoint, so a resumed run cannot tell that it was interrupted. */
 #include "model/train.h"
 #include "base/arena.h"
 #include "base/clock.h"
@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #define PATH_BYTES 4096
@@ -300,13 +301,24 @@ static bool train_step(run *r, base_error *err)
     model_plan_weights_changed(r->plan);
     r->step++;
     r->epoch_loss += loss.total;
-    fprintf(
-        r->log,
-        "{\"kind\":\"step\",\"step\":%lld,\"epoch\":%lld,\"lr\":%.9g,\"loss\":%.9g,\"cross_entropy\":%.9g,\"dice\":%.9g,\"seconds\":%.4f}\n",
-        (long long)r->step, (long long)epoch, lr, loss.total, loss.cross_entropy, loss.dice, base_clock_s() - start);
+    fprintf(r->log,
+            "{\"kind\":\"step\",\"step\":%lld,\"epoch\":%lld,\"lr\":%.9g,\"loss\":%.9g,"
+            "\"cross_entropy\":%.9g,\"dice\":%.9g,\"seconds\":%.4f}\n",
+            (long long)r->step, (long long)epoch, lr, loss.total, loss.cross_entropy, loss.dice, base_clock_s() - start);
     if (fflush(r->log) != 0) /* after each line: a live page follows the file */
         return base_fail(err, BASE_IO, "%s/log.jsonl: %s", r->dir, strerror(errno));
     return true;
+}
+
+/* Whether the road's surface is a class: a net for lines alone has no road IoU. */
+static bool tells_roads(const dataset_classes *c)
+{
+    uint32_t road = dataset_road_bits(c);
+    for (int i = 0; i < c->count; i++)
+        for (int k = 0; (road >> i & 1) && k < c->list[i].tag_count; k++)
+            if (!strcasecmp(c->list[i].tags[k], "Roads") || !strcasecmp(c->list[i].tags[k], "Road"))
+                return true;
+    return false;
 }
 
 static bool validate(run *r, model_epoch *e, base_error *err)
@@ -331,7 +343,7 @@ static bool validate(run *r, model_epoch *e, base_error *err)
     e->val_loss = sum / count;
     e->mean_iou = dataset_mean_iou(&e->confusion, NULL);
     uint32_t road = dataset_road_bits(&r->o->classes);
-    e->road_iou = road ? dataset_union_iou(&e->confusion, road) : NAN;
+    e->road_iou = tells_roads(&r->o->classes) ? dataset_union_iou(&e->confusion, road) : NAN;
     return true;
 }
 

@@ -6,17 +6,18 @@
  *     model_train(&o, &source.batches, "runs/a", MODEL_START_ANEW, &hooks, &result, err)
  *
  * A run folder holds
- *     config.json          the effective options
- *     log.jsonl            a line per step and per epoch, see below
- *     checkpoints/last/    what a resumed run goes on from (model/checkpoint.h); written after each epoch, every checkpoint_steps, on a stop
- *     model/               the weights with the best validation score so far: what to use
- * Resuming goes on bit for bit: killed after any step and resumed gives the files of an undisturbed run (times aside), with any
- * number of threads, on the instruction set that the run began with.
+ *     config.json        the effective options
+ *     log.jsonl          a line per step and per epoch, see below
+ *     checkpoints/last/  what a resumed run goes on from (model/checkpoint.h): after each epoch, each checkpoint_steps, on a stop
+ *     model/             the weights with the best validation score so far: what to use
+ * Resuming goes on bit for bit: killed after any step and resumed gives the files of an undisturbed run (times aside), with
+ * any number of threads, on the instruction set that the run began with.
  *
- * log.jsonl:
- *     {"kind":"step","step":1,"epoch":0,"lr":0.0005,"loss":1.7,"cross_entropy":1.1,"dice":0.6,"seconds":0.12}      step counts from 1
- *     {"kind":"epoch","epoch":0,"step":50,"train_loss":0.9,"val_loss":0.7,"val_frames":80,"miou_pct":71.2,"iou_pct":{"other":98.1,...},
- *      "road_iou_pct":..,"seconds":12.1}                    IoU: hard and global over the whole validation split (dataset/metrics.h) */
+ * log.jsonl, one object a line (wrapped here); step counts from 1, epoch from 0; IoU is hard and global over the whole
+ * validation split (dataset/metrics.h):
+ *     {"kind":"step","step":1,"epoch":0,"lr":0.0005,"loss":1.7,"cross_entropy":1.1,"dice":0.6,"seconds":0.12}
+ *     {"kind":"epoch","epoch":0,"step":50,"train_loss":0.9,"val_frames":80,"val_loss":0.7,"miou_pct":71.2,
+ *      "iou_pct":{"other":98.1,...},"road_iou_pct":97.5,"seconds":12.1}                                        */
 #ifndef MODEL_TRAIN_H
 #define MODEL_TRAIN_H
 #include "base/log.h"
@@ -58,9 +59,10 @@ typedef struct model_train_options {
 } model_train_options;
 
 model_train_options model_train_options_default(void);
-/* Read a configuration over the defaults. A file with "data_path" is the older project's: epoch, pth_path, data_path, infer_path,
- * prefix_name, shuffle, data_rate, learning_rate, batch_size, num_workers, depth, img_channel, target_channel; its defaults are those of its
- * code (original U-Net, base 64, BCE + Dice, Adam 1e-4 * 0.95^epoch, its augmentation), and the newer keys may stand beside them. */
+/* Read a configuration over the defaults. A file with "data_path" is the older project's: epoch, pth_path, data_path,
+ * infer_path, prefix_name, shuffle, data_rate, learning_rate, batch_size, num_workers, depth, img_channel, target_channel;
+ * its defaults are those of its code (original U-Net, base 64, BCE + Dice, Adam 1e-4 * 0.95^epoch, its augmentation), and
+ * the newer keys may stand beside them. */
 bool model_train_options_read(model_train_options *o, const base_json *j, base_error *err);
 /* After classes are known (model_source_open resolves target_channel). Fills net.outputs. */
 bool model_train_options_check(model_train_options *o, base_error *err);

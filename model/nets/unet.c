@@ -86,7 +86,7 @@ bool model_unet_build(model_graph *g, const model_unet_options *o, int h, int w,
         return base_fail(err, BASE_ARGUMENT, "unet: image of %d x %d is too large", h, w);
     }
     model_graph_start(g, h, w, o->channels);
-    int x = 0, skip[8];
+    int x = 0, skip[8] = { 0 };
     if (padded_h != h || padded_w != w)
         x = model_graph_reflect_pad(g, "pad", x, sides(padded_h - h, padded_w - w));
 

@@ -5,11 +5,13 @@
  *   same      two [3x3 pad 1 without bias, BatchNorm, ReLU] per level, widths b, 2b, ..., bottleneck b*2^depth; transposed 2x2
  *             convolutions halve the channels; concat [skip, up]; 1x1 head with bias.
  *             Parameters of depth 4: 7574 b^2 + (226 + K) b + K for K outputs.
- *   original  the older project's network: 3x3 without padding, with bias, no BatchNorm; the bottleneck goes b*2^(d-1) -> b*2^d ->
- *             b*2^(d-1); transposed convolutions keep the channels; skips are centre-cropped. Depth 4: 5704 b^2 + (119 + K) b + K.
- *             The image is reflected outwards first (92 pixels for depth 4) and the output cropped back, so any size gives a mask of that size.
+ *   original  the older project's network: 3x3 without padding, with bias, no BatchNorm; the bottleneck goes
+ *             b*2^(d-1) -> b*2^d -> b*2^(d-1); transposed convolutions keep the channels; skips are centre-cropped.
+ *             Depth 4: 5704 b^2 + (119 + K) b + K. The image is reflected outwards first (92 pixels for depth 4) and the
+ *             output cropped back.
  *
- * Any image size is accepted: `same` pads to a multiple of 2^depth, `original` to the next side that its pools halve without rest. */
+ * Any image size is accepted: `same` pads to a multiple of 2^depth, `original` to the next side that its pools halve without
+ * rest. */
 #ifndef MODEL_NETS_UNET_H
 #define MODEL_NETS_UNET_H
 #include "model/graph.h"

@@ -29,7 +29,8 @@ static const char *at(const char *name)
     return p;
 }
 
-/* Run the program; its stderr goes to DIR/stderr. Arguments end with NULL. interrupt: send SIGINT once the file of that name appears. */
+/* Run the program; its stderr goes to DIR/stderr. Arguments end with NULL. interrupt: send SIGINT once the file of that name
+ * appears. */
 static int run(const char *interrupt, ...)
 {
     const char *program = getenv("LANELOOP") ? getenv("LANELOOP") : "build/release/laneloop";

@@ -1,8 +1,9 @@
 /* Operators, both U-Nets, losses and Adam against PyTorch (tests/golden/model/make_golden.py, computed there in float64).
  *
- * Tolerance: an output or gradient is a float32 sum of K products of values around 1; its error is bounded by a small multiple of
- * sqrt(K) * 6e-8 of the sum's size. The largest tensors here have K of some thousands (gradients over all pixels, five layers deep), so
- * 2e-5 of the tensor's largest value passes with a margin of about 10 and fails on any wrong tap, index or factor. */
+ * Tolerance: an output or gradient is a float32 sum of K products of values around 1; its error is bounded by a small
+ * multiple of sqrt(K) * 6e-8 of the sum's size. The largest tensors here have K of some thousands (gradients over all
+ * pixels, five layers deep), so 2e-5 of the tensor's largest value passes with a margin of about 10 and fails on any wrong
+ * tap, index or factor. */
 #include "base/arena.h"
 #include "model/kernels/pointwise.h"
 #include "model/loss.h"
@@ -49,8 +50,8 @@ static float value(const model_tensor *t, size_t i)
     return v;
 }
 
-/* Compare count values. The scale of the tolerance is the largest wanted value, or `least` for tensors that are zero up to rounding
- * (the gradient of a bias before BatchNorm). */
+/* Compare count values. The scale of the tolerance is the largest wanted value, or `least` for tensors that are zero up to
+ * rounding (the gradient of a bias before BatchNorm). */
 static void check_values(const char *what, const model_tensor *want, const float *got, size_t count, double tolerance,
                          double least)
 {

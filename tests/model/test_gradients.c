@@ -1,9 +1,9 @@
 /* Gradients against central differences in double.
  *
- * The differences are taken on an independent forward pass in double (tests/support/model_reference.c), so their own error is about 1e-9;
- * what is compared is our float32 backward pass. Its error per sum of K terms of size s is about sqrt(K) * 6e-8 * s; with K up to some
- * thousands and chains of ten layers, 3e-5 of the largest gradient of the same tensor passes and a wrong term does not.
- * Cases whose values come closer to a kink of ReLU or pooling than the step reaches are drawn anew. */
+ * The differences are taken on an independent forward pass in double (tests/support/model_reference.c), so their own error
+ * is about 1e-9; what is compared is our float32 backward pass. Its error per sum of K terms of size s is about sqrt(K) *
+ * 6e-8 * s; with K up to some thousands and chains of ten layers, 3e-5 of the largest gradient of the same tensor passes and
+ * a wrong term does not. Cases whose values come closer to a kink of ReLU or pooling than the step reaches are drawn anew. */
 #include "base/random.h"
 #include "model/loss.h"
 #include "model/nets/unet.h"
@@ -20,7 +20,8 @@
 #define STEP      1e-5
 #define TOLERANCE 3e-5
 
-/* Numbers of one drawing: parameters, input, and what the output is multiplied with to give the scalar that is differentiated. */
+/* Numbers of one drawing: parameters, input, and what the output is multiplied with to give the scalar that is
+ * differentiated. */
 typedef struct drawing {
     double *params, *input, *r;
     size_t inputs, outputs;
@@ -229,7 +230,8 @@ static void test_unets(void **state)
         model_graph g;
         if (!model_unet_build(&g, &cases[i].o, cases[i].h, cases[i].w, &err) || !model_graph_fuse_relu(&g, &err))
             fail_msg("%s", err.text);
-        /* Directional derivatives along ten random directions; a whole net has too many kinks for a wide margin, so the step is small. */
+        /* Directional derivatives along ten random directions; a whole net has too many kinks for a wide margin, so the step
+         * is small. */
         uint64_t seed = 1;
         const double step = 1e-7;
         drawing d = safe_drawing(&g, 2, 2e-5, &seed);

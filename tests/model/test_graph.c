@@ -1,4 +1,5 @@
-/* Graphs: shapes and counts against the tables of published and counted networks, rewrites, and what is said about impossible nets. */
+/* Graphs: shapes and counts against the tables of published and counted networks, rewrites, and what is said about
+ * impossible nets. */
 #include "model/model.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -185,8 +186,8 @@ static void test_fuse(void **state)
     model_graph_destroy(&g);
 }
 
-/* Tensors that live at different times share bytes: a plan for inference is far smaller than one for training, and both stay below
- * what one buffer per tensor would take. */
+/* Tensors that live at different times share bytes: a plan for inference is far smaller than one for training, and both stay
+ * below what one buffer per tensor would take. */
 static void test_plan_shares_memory(void **state)
 {
     (void)state;

@@ -43,8 +43,8 @@ static long log_bytes(const char *run)
     return stat(path, &st) == 0 ? (long)st.st_size : 0;
 }
 
-/* Wait for the end; kill it once its log has kill_at bytes (-1: never) and delay_s more have passed: a place in the run, not on the
- * clock of a busy machine. True when it ended by itself, and then with status 0. */
+/* Wait for the end; kill it once its log has kill_at bytes (-1: never) and delay_s more have passed: a place in the run, not
+ * on the clock of a busy machine. True when it ended by itself, and then with status 0. */
 static bool run_until(const char *how, const char *run, long kill_at, double delay_s)
 {
     pid_t pid = start_training(how, run);

@@ -15,7 +15,8 @@
 
 #define SIDE 32
 
-/* A road of random place and width on noisy ground, with a bright line in it: three classes that colour and place tell apart. */
+/* A road of random place and width on noisy ground, with a bright line in it: three classes that colour and place tell
+ * apart. */
 static void draw(uint64_t sample, uint8_t *rgb, uint8_t *label)
 {
     base_random r = base_random_start(7, "scene", sample, 0);
