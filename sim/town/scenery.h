@@ -39,6 +39,9 @@ int town_scenery_vehicle(const town_scenery *t, const town_scenery_car *car, sce
 /* A walker of half height extent_z, standing at pose (ground level); phase: steps taken, 1.0 = one stride. One instance. */
 int town_scenery_walker(const town_scenery *t, const base_pose *pose, double extent_z, double phase, const float tint[3],
                         uint32_t id, scene_instance *part);
+/* A "static.prop.*" of these half sizes standing at pose (ground level); unknown ids are wooden boxes. One instance. */
+int town_scenery_prop(const town_scenery *t, const char *blueprint, const base_pose *pose, base_vec3 extent, uint32_t id,
+                      scene_instance *part);
 /* Lit lamp of one of the map's traffic lights; state: 0 red, 1 yellow, 2 green, others dark. Poles and heads are part of the
  * scene. Returns 0 or 1 instance. signal: index into the map's signals. */
 int town_scenery_light(const town_scenery *t, int signal, int state, uint32_t id, scene_instance *part);

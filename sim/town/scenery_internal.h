@@ -80,12 +80,14 @@ typedef struct town_scenery_light_head {
     bool is_light;
 } town_scenery_light_head;
 
+#define SCENERY_PROPS 7
+
 struct town_scenery {
     const road_map *map; /* NULL: a plain */
     uint64_t seed;
     scene *scene;
     uint16_t material[MATERIAL_COUNT];
-    int body[8], wheel, walker[4], lamp[3];
+    int body[8], wheel, walker[4], lamp[3], prop[SCENERY_PROPS];
     town_scenery_light_head *lights; /* [signals]; of dark or other signals is_light is false */
     int light_count;
     scenery_footprint footprint;
@@ -112,4 +114,5 @@ int scenery_cell(const scenery_raster *r, double x, double y); /* index or -1 */
 double scenery_outside_m(const scenery_raster *r, double x, double y);
 bool scenery_objects_build(town_scenery *t, scene_mesh *m, base_error *err);
 bool scenery_bodies_build(town_scenery *t, base_error *err);
+bool scenery_props_build(town_scenery *t, base_error *err);
 #endif

@@ -115,6 +115,8 @@ static int show_actor(const town_world *w, const town_actor *a, scene_instance *
         feet.location.z -= a->box.extent.z;
         return town_scenery_walker(w->scenery, &feet, a->box.extent.z, a->stride, cloth[a->id % 5], a->id, parts);
     }
+    if (a->kind == TOWN_PROP)
+        return town_scenery_prop(w->scenery, a->type_id, &a->pose, a->box.extent, a->id, parts);
     if (a->light)
         return town_scenery_light(w->scenery, a->light->signal, a->light->state, a->id, parts);
     return 0;
