@@ -1,4 +1,5 @@
 /* laneloop collect — record a dataset: the expert drives, the cameras are written to disk. */
+#include "base/file.h"
 #include "base/process.h"
 #include "cli/cli.h"
 #include "dataset/collect.h"
@@ -23,6 +24,8 @@ typedef struct source {
 static bool give_simulator(void *user, const char *map, const char **host, int *port, base_error *err)
 {
     source *s = user;
+    if (!s->host && strchr(map, '/') && !base_file_exists(map))
+        return base_fail(err, BASE_IO, "%s: no such map", map);
     cli_simulator_stop(&s->simulator); /* the embedded one is started anew for another map */
     if (!cli_simulator_start(&s->simulator, s->host, s->port, map, s->seed, err))
         return false;

@@ -202,37 +202,48 @@ static double lap_length(const road_map *map, const road_waypoint *w)
     return length;
 }
 
-static bool plan_route(session *s, const dataset_collect_episode *e, road_route *route, base_error *err)
+/* Where on the group's route an episode starts and how far it may go, both in metres. */
+static bool choose_stretch(const session *s, const dataset_collect_episode *e, const road_waypoint *origin, double *begin,
+                           double *length, base_error *err)
 {
     const dataset_collect_group *g = e->group;
-    road_waypoint start;
-    double needed = needed_m(s->config, g), begin = 0, length = needed;
-    if (!route_origin(s, e, &start, err))
-        return false;
-    if (g->spawn >= 0) {
-        double lap = g->to_m > 0 ? 0 : lap_length(s->map, &start);
-        if (g->to_m > 0) { /* spread the starts so that every episode fits, as far as the stretch allows */
-            begin = g->from_m + fmax(0, g->to_m - g->from_m - needed) * e->place *
-                                    (g->episodes > 1 ? (double)g->episodes / (g->episodes - 0.5) : 1);
-            length = g->to_m - begin;
-        } else if (lap > 0)
-            begin = g->from_m + (lap - g->from_m) * e->place;
-        else
-            begin = g->from_m;
+    *length = needed_m(s->config, g);
+    *begin = g->from_m;
+    if (g->spawn < 0) /* a place of its own already */
+        *begin = 0;
+    else if (g->to_m > 0) { /* starts spread so that every episode fits, as far as the stretch allows */
+        double last = g->episodes > 1 ? 1 - 0.5 / g->episodes : 1; /* the highest `place` there can be */
+        *begin += fmax(0, g->to_m - g->from_m - *length) * e->place / last;
+        *length = g->to_m - *begin;
+    } else {
+        double lap = lap_length(s->map, origin);
+        if (lap > 0 && g->from_m >= lap)
+            return base_fail(err, BASE_ARGUMENT, "map %s: from_m %g, the lap from spawn point %d is %.0f m long", e->map_name,
+                             g->from_m, g->spawn, lap);
+        *begin += fmax(0, lap - g->from_m) * e->place;
     }
+    return true;
+}
+
+static bool plan_route(session *s, const dataset_collect_episode *e, road_route *route, base_error *err)
+{
+    road_waypoint start;
+    double begin, length;
+    int spawn = e->group->spawn;
+    if (!route_origin(s, e, &start, err) || !choose_stretch(s, e, &start, &begin, &length, err))
+        return false;
     if (begin > ROUTE_STEP_M) {
         road_route lead;
         if (!road_route_follow(s->map, &start, begin, ROUTE_STEP_M, 0, &lead, err))
             return false;
-        bool there = lead.length_m > 0.95 * begin - 1.0; /* asked along the roads, measured along the lane: bends differ */
-        start = lead.points[lead.count - 1].waypoint;
         double end = lead.length_m;
+        start = lead.points[lead.count - 1].waypoint;
         road_route_free(&lead);
-        if (!there)
+        if (end < 0.95 * begin - 1.0) /* asked along the roads, measured along the lane: bends differ a little */
             return base_fail(err, BASE_ARGUMENT, "map %s: the route from spawn point %d ends after %.0f m, %.0f m asked for",
-                             e->map_name, g->spawn, end, begin);
+                             e->map_name, spawn, end, begin);
     }
-    return road_route_follow(s->map, &start, length, ROUTE_STEP_M, g->spawn >= 0 ? 0 : e->seed, route, err);
+    return road_route_follow(s->map, &start, length, ROUTE_STEP_M, spawn >= 0 ? 0 : e->seed, route, err);
 }
 
 /* ---- car and cameras ---- */
