@@ -67,6 +67,9 @@ static bool ask_version(client *c, base_error *err)
     if (!client_call(c, WIRE_METHOD_version, NULL, &text, NULL, err))
         return false;
     snprintf(c->version_text, sizeof c->version_text, "%s", text);
+    for (char *p = c->version_text; *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7f) /* it is shown on terminals */
+            *p = '?';
     if (!wire_version_parse(&c->version, c->version_text, NULL))
         return base_fail(err, BASE_VERSION, "%s:%d: the server is CARLA %s, this client speaks " WIRE_VERSION_RANGE, c->host,
                          c->options.port, c->version_text);

@@ -53,6 +53,7 @@ static bool take_id(uint32_t *id, const msgpack_object *o, base_error *err)
     return true;
 }
 
+/* Names and messages of a peer end up in logs and on terminals: control characters become '?'. */
 static const char *take_text(const msgpack_object *o, size_t max, wire_memory *m, base_error *err)
 {
     if (o->type != MSGPACK_OBJECT_STR) {
@@ -61,8 +62,10 @@ static const char *take_text(const msgpack_object *o, size_t max, wire_memory *m
     }
     size_t n = o->via.str.size < max ? o->via.str.size : max;
     char *text = wire_memory_take(m, n + 1, 1, err);
-    if (text && n) /* msgpack's empty text has no pointer */
-        memcpy(text, o->via.str.ptr, n);
+    for (size_t i = 0; text && i < n; i++) {
+        unsigned char c = (unsigned char)o->via.str.ptr[i];
+        text[i] = c < 0x20 || c == 0x7f ? '?' : (char)c;
+    }
     return text;
 }
 

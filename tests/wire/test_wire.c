@@ -333,6 +333,11 @@ static void odd_requests(void **state)
                                     "f\x90",
                                     5, m, &err) &&
                 !ignore && r.notification && r.argument_count == 0);
+    assert_true(wire_request_decode(&r, &ignore,
+                                    "\x93\x02\xa4"
+                                    "f\x1b\x00g\x90",
+                                    8, m, &err));
+    assert_string_equal(r.name, "f??g"); /* a name goes to logs and terminals */
     assert_false(wire_request_decode(&r, &ignore, "\x01", 1, m, &err));
     assert_false(wire_request_decode(&r, &ignore,
                                      "\x94\x00\xff\xa1"
