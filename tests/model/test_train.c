@@ -187,6 +187,23 @@ static void test_threads_do_not_matter(void **state)
     }
 }
 
+/* The instruction set is part of a run: begun on one, it goes on there, whatever the machine could do by then. */
+static void test_resume_keeps_the_instruction_set(void **state)
+{
+    (void)state;
+    char whole[256], parts[256];
+    model_train_options o = small();
+    in_folder("scalar", whole);
+    in_folder("scalar-parts", parts);
+    setenv("LANELOOP_ISA", "scalar", 1);
+    must_train(&o, whole, MODEL_START_ANEW, NULL, (model_train_hooks){ 0 });
+    stop_after = 4;
+    must_train(&o, parts, MODEL_START_ANEW, NULL, (model_train_hooks){ .stop = stop_now });
+    unsetenv("LANELOOP_ISA");
+    assert_string_equal(must_train(&o, parts, MODEL_START_RESUME, NULL, (model_train_hooks){ 0 }).isa, "scalar");
+    check_same_run(whole, parts);
+}
+
 static void check_learns(model_train_options o, const char *name, double score)
 {
     char dir[256];
@@ -335,6 +352,7 @@ int main(void)
         cmocka_unit_test(test_resume_is_exact),
         cmocka_unit_test(test_resume_after_kill),
         cmocka_unit_test(test_threads_do_not_matter),
+        cmocka_unit_test(test_resume_keeps_the_instruction_set),
         cmocka_unit_test(test_learns),
         cmocka_unit_test(test_learns_binary),
         cmocka_unit_test(test_steps_take_no_memory),
