@@ -15,7 +15,7 @@
 /* Sanitizers leave these functions alone: instrumenting hundreds of unrolled loops takes minutes to compile. tiles_scalar.c runs
  * under the same drivers and is checked. */
 #if defined(__clang__)
-#define UNCHECKED __attribute__((no_sanitize("address", "undefined", "coverage")))
+#define UNCHECKED __attribute__((no_sanitize("address", "undefined", "thread", "coverage")))
 #else
 #define UNCHECKED __attribute__((no_sanitize("address"), no_sanitize("undefined")))
 #endif
