@@ -401,7 +401,7 @@ static bool pixel_bounds(const camera *c, const double *p[3], bool antialias, re
         if (!(lo[a] < hi[a]) || !hits_line(lo[a], hi[a], antialias))
             return false;
     }
-    if (hi[0] - lo[0] < 1 && hi[1] - lo[1] < 1 && !hits_sample(lo, hi, antialias))
+    if (hi[0] - lo[0] < 0.7 && hi[1] - lo[1] < 0.7 && !hits_sample(lo, hi, antialias))
         return false;
     t->x0 = (int16_t)lo[0];
     t->y0 = (int16_t)lo[1];
@@ -425,8 +425,13 @@ static bool set_up_triangle(const render *r, const camera *c, render_slot *slot,
     if ((o0 | o1 | o2) & OUT_NEAR) { /* a corner beside or behind the eye: anywhere on the screen */
         t.x1 = (int16_t)c->width;
         t.y1 = (int16_t)c->height;
-    } else if (!pixel_bounds(c, p, r->pass.antialias && r->pass.out.bgra, &t)) {
-        return true;
+    } else {
+        /* Seen from behind beyond doubt (a close call is left to the determinant below). */
+        double area = (p[1][3] - p[0][3]) * (p[2][4] - p[0][4]) - (p[2][3] - p[0][3]) * (p[1][4] - p[0][4]);
+        if (area < -1e-6 && !(tri->flags & SCENE_TWO_SIDED))
+            return true;
+        if (!pixel_bounds(c, p, r->pass.antialias && r->pass.out.bgra, &t))
+            return true;
     }
     for (int e = 0; e < 3; e++) {
         const double *a = p[e == 2 ? 0 : e + 1], *b = p[e == 0 ? 2 : e - 1];

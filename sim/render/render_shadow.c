@@ -172,11 +172,12 @@ static void project_bounds(const projection *p, const scene_bounds *b, float out
 
 static bool overlaps(const float b[4]) { return b[1] >= 0 && b[0] <= SHADOW_PITCH && b[3] >= 0 && b[2] <= SHADOW_ROWS; }
 
-static void draw_part(uint16_t *map, const projection *p, const scene_part *part, uint32_t first, uint32_t count)
+static void draw_part(uint16_t *map, const projection *p, const scene_part *part, uint32_t first, uint32_t count,
+                      uint8_t without)
 {
     for (uint32_t i = first; i < first + count; i++) {
         const scene_triangle *tri = &part->triangles[i];
-        if (tri->flags & SCENE_NO_SHADOW)
+        if (tri->flags & without)
             continue;
         float x[3], y[3], h[3];
         for (int k = 0; k < 3; k++) {
@@ -207,7 +208,17 @@ typedef struct update {
     int count;
     const scene_instance *instances;
     int instance_count;
+    int32_t i0, j0;
+    float (*bounds)[4]; /* of each instance in texels of piece (i0, j0); empty ones lie far away */
 } update;
+
+/* May an instance shade a piece? */
+static bool reaches(const update *u, int instance, const wanted *w)
+{
+    float ds = (float)(w->i - u->i0) * SHADOW_TEXELS, dt = (float)(w->j - u->j0) * SHADOW_TEXELS;
+    const float *b = u->bounds[instance];
+    return overlaps((float[4]){ b[0] - ds, b[1] - ds, b[2] - dt, b[3] - dt });
+}
 
 static void draw_static_piece(void *user, int index, int worker)
 {
@@ -225,7 +236,7 @@ static void draw_static_piece(void *user, int index, int worker)
         float b[4];
         project_bounds(&p, &chunk->bounds, b);
         if (overlaps(b))
-            draw_part(map, &p, &s->scene->world, chunk->first_triangle, chunk->triangle_count);
+            draw_part(map, &p, &s->scene->world, chunk->first_triangle, chunk->triangle_count, SCENE_NO_SHADOW);
     }
 }
 
@@ -240,15 +251,12 @@ static void draw_dynamic_piece(void *user, int index, int worker)
     uint16_t *map = s->maps + (size_t)(SHADOW_STATIC_MAX + w->copy) * PIECE_TEXELS;
     memcpy(map, s->maps + (size_t)w->slot * PIECE_TEXELS, PIECE_BYTES);
     for (int k = 0; k < u->instance_count; k++) {
+        if (!reaches(u, k, w))
+            continue;
         const scene_instance *in = &u->instances[k];
         const scene_part *part = &s->scene->meshes[in->mesh];
-        if (!part->triangle_count)
-            continue;
         projection p = project_for(s, w->i, w->j, in);
-        float b[4];
-        project_bounds(&p, &part->bounds, b);
-        if (overlaps(b))
-            draw_part(map, &p, part, 0, part->triangle_count);
+        draw_part(map, &p, part, 0, part->triangle_count, SCENE_NO_SHADOW | SCENE_DETAIL); /* trim casts none */
     }
 }
 
@@ -342,23 +350,27 @@ uint32_t render_shadow_update(render_shadow *s, base_pool *pool, const float sun
     uint32_t drawn = assign_slots(s, list, count);
 
     /* Pieces that something moving may shade. */
+    update u = { s, list, count, instances, instance_count, i0, j0, NULL };
     int copies = 0;
-    for (int k = 0; k < count && copies < SHADOW_DYNAMIC_MAX; k++)
-        for (int q = 0; q < instance_count && list[k].copy < 0; q++) {
-            const scene_part *part = &s->scene->meshes[instances[q].mesh];
-            if (!part->triangle_count)
-                continue;
-            projection p = project_for(s, list[k].i, list[k].j, &instances[q]);
-            float b[4];
-            project_bounds(&p, &part->bounds, b);
-            if (overlaps(b))
+    if (instance_count > 0)
+        u.bounds = malloc((size_t)instance_count * sizeof *u.bounds); /* out of memory: moving things cast no shadow */
+    for (int q = 0; u.bounds && q < instance_count; q++) {
+        const scene_part *part = &s->scene->meshes[instances[q].mesh];
+        projection p = project_for(s, i0, j0, &instances[q]);
+        if (part->triangle_count)
+            project_bounds(&p, &part->bounds, u.bounds[q]);
+        else
+            memcpy(u.bounds[q], (float[4]){ 1e9f, 1e9f, 1e9f, 1e9f }, sizeof u.bounds[q]);
+    }
+    for (int k = 0; u.bounds && k < count && copies < SHADOW_DYNAMIC_MAX; k++)
+        for (int q = 0; q < instance_count && list[k].copy < 0; q++)
+            if (reaches(&u, q, &list[k]))
                 list[k].copy = copies++;
-        }
-    update u = { s, list, count, instances, instance_count };
     if (drawn)
         base_pool_run(pool, count, draw_static_piece, &u);
     if (copies)
         base_pool_run(pool, count, draw_dynamic_piece, &u);
+    free(u.bounds);
 
     lookup->on = true;
     lookup->maps = s->maps;
