@@ -1,5 +1,5 @@
 /* dataset.json and episode lines from any bytes. The first byte picks: 0 dataset.json, else a line. What is accepted must
- * encode to text that is accepted again. */
+ * encode to text that is accepted again. The seeds in tests/golden/corpus are dataset.json and a line of a drawn set. */
 #include "dataset/format.h"
 #include "dataset/classes.h"
 #include <stdlib.h>

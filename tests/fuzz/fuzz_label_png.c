@@ -1,4 +1,5 @@
-/* PNG of labels, colours and depth from any bytes: an error or an image within bounds. */
+/* PNG of labels, colours and depth from any bytes: an error or an image within bounds.
+ * The seeds in tests/golden/corpus are files of a set drawn by tests/support/synthetic_dataset.c (32x16, depth, seed 1). */
 #include "dataset/image.h"
 #include <stdlib.h>
 #include <string.h>
