@@ -13,19 +13,20 @@
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
+    bool shares_cores; /* a simulator runs beside it: waiting threads must sleep */
     const char *summary;
 } commands[] = {
-    { "bench", cli_bench, "speed of the kernels and of the server, as ratios of this machine's limits" },
-    { "collect", cli_collect, "record a dataset: the expert drives" },
-    { "dataset", cli_dataset, "check, count and show a recorded dataset" },
-    { "drive", cli_drive, "closed-loop driving by a network, with expert and controls" },
-    { "report", cli_report, "summary, table and page of a run folder" },
-    { "infer", cli_infer, "masks and overlays of images" },
-    { "train", cli_train, "fit a network to a dataset" },
-    { "eval", cli_eval, "IoU of a model, fp32 or int8, over a dataset" },
-    { "quantize", cli_quantize, "an fp32 checkpoint to an int8 model, with size and IoU before and after" },
-    { "serve", cli_serve, "the embedded simulator behind CARLA's protocol" },
-    { NULL, NULL, NULL },
+    { "serve", cli_serve, true, "the embedded simulator behind CARLA's protocol" },
+    { "collect", cli_collect, true, "record a dataset: the expert drives" },
+    { "dataset", cli_dataset, false, "check, count and show a recorded dataset" },
+    { "train", cli_train, false, "fit a network to a dataset" },
+    { "infer", cli_infer, false, "masks and overlays of images" },
+    { "quantize", cli_quantize, false, "an fp32 checkpoint to an int8 model, with size and IoU before and after" },
+    { "eval", cli_eval, false, "IoU of a model, fp32 or int8, over a dataset" },
+    { "drive", cli_drive, true, "closed-loop driving by a network, with expert and controls" },
+    { "bench", cli_bench, false, "speed of the kernels and of the server, as ratios of this machine's limits" },
+    { "report", cli_report, false, "summary, table and page of a run folder" },
+    { NULL, NULL, false, NULL },
 };
 
 static void print_help(FILE *out)
@@ -65,7 +66,8 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; commands[i].name; i++)
         if (!strcmp(argv[1], commands[i].name)) {
-            reexec_with_passive_waiting(argv);
+            if (commands[i].shares_cores)
+                reexec_with_passive_waiting(argv);
             return commands[i].run(argc - 1, argv + 1);
         }
     fprintf(stderr, "laneloop: unknown command '%s'; `laneloop --help` lists them\n", argv[1]);
