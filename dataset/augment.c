@@ -96,7 +96,7 @@ bool dataset_augment_check(const dataset_augment *a, base_error *err)
         const base_option *o = &dataset_augment_table[i];
         if (o->type != BASE_OPTION_FLOAT)
             continue;
-        float v = *(const float *)((const char *)a + o->offset);
+        float v = *(const float *)(const void *)((const char *)a + o->offset);
         if (!(v >= (float)o->lo && v <= (float)o->hi))
             return base_fail(err, BASE_ARGUMENT, "augment.%s: %g to %g expected, found %g", o->key, o->lo, o->hi, v);
     }
