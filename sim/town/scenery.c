@@ -73,7 +73,8 @@ town_scenery *town_scenery_build(const road_map *map, uint64_t seed, base_error 
     t->scene = scene_create(err);
     if (t->scene) {
         scenery_materials_add(t);
-        if (scenery_bodies_build(t, err) && scenery_props_build(t, err) && build_world(t, err) && scene_finish(t->scene, 0, err))
+        if (scenery_bodies_build(t, err) && scenery_props_build(t, err) && build_world(t, err) &&
+            scene_finish(t->scene, 0, err))
             return t;
     }
     town_scenery_destroy(t);

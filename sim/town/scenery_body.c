@@ -21,17 +21,18 @@ typedef struct body_shape {                                      /* in the unit 
     double hood_z, deck_z, belt_z;                               /* heights of nose, tail and window sill */
     double screen_low_x, screen_high_x, rear_high_x, rear_low_x; /* windscreen and rear window, from the front backwards */
     double floor_z, roof_y, axle_front_x, axle_rear_x;
-    int windows; /* per side */
+    double arch_x, arch_z; /* half length and height of the dark arches around the wheels */
+    int windows;           /* per side */
     uint8_t tag;
 } body_shape;
 
 static const body_shape shapes[] = {
-    [BODY_SEDAN] = { 0.56, 0.62, 0.63, 0.36, 0.05, -0.42, -0.74, 0.13, 0.70, 0.60, -0.58, 2, SCENE_TAG_CAR },
-    [BODY_HATCH] = { 0.56, 0.60, 0.60, 0.48, 0.16, -0.74, -0.96, 0.13, 0.74, 0.62, -0.60, 2, SCENE_TAG_CAR },
-    [BODY_SUV] = { 0.60, 0.60, 0.61, 0.40, 0.16, -0.80, -0.97, 0.15, 0.78, 0.60, -0.58, 3, SCENE_TAG_CAR },
-    [BODY_VAN] = { 0.48, 0.52, 0.52, 0.74, 0.46, -0.95, -0.98, 0.12, 0.86, 0.64, -0.58, 3, SCENE_TAG_CAR },
-    [BODY_TRUCK] = { 0.42, 0.50, 0.50, 0.92, 0.82, 0.52, 0.50, 0.16, 0.90, 0.66, -0.62, 1, SCENE_TAG_TRUCK },
-    [BODY_BUS] = { 0.40, 0.42, 0.42, 0.97, 0.93, -0.96, -0.98, 0.10, 0.94, 0.60, -0.50, 6, SCENE_TAG_BUS },
+    [BODY_SEDAN] = { 0.56, 0.62, 0.63, 0.36, 0.05, -0.42, -0.74, 0.13, 0.70, 0.60, -0.58, 0.165, 0.275, 2, SCENE_TAG_CAR },
+    [BODY_HATCH] = { 0.56, 0.60, 0.60, 0.48, 0.16, -0.74, -0.96, 0.13, 0.74, 0.62, -0.60, 0.190, 0.270, 2, SCENE_TAG_CAR },
+    [BODY_SUV] = { 0.60, 0.60, 0.61, 0.40, 0.16, -0.80, -0.97, 0.15, 0.78, 0.60, -0.58, 0.172, 0.245, 3, SCENE_TAG_CAR },
+    [BODY_VAN] = { 0.48, 0.52, 0.52, 0.74, 0.46, -0.95, -0.98, 0.12, 0.86, 0.64, -0.58, 0.148, 0.180, 3, SCENE_TAG_CAR },
+    [BODY_TRUCK] = { 0.42, 0.50, 0.50, 0.92, 0.82, 0.52, 0.50, 0.16, 0.90, 0.66, -0.62, 0.165, 0.185, 1, SCENE_TAG_TRUCK },
+    [BODY_BUS] = { 0.40, 0.42, 0.42, 0.97, 0.93, -0.96, -0.98, 0.10, 0.94, 0.60, -0.50, 0.102, 0.135, 6, SCENE_TAG_BUS },
 };
 
 typedef struct sketch { /* a mesh being drawn and the surfaces it is drawn with */
@@ -179,7 +180,7 @@ static void trim(sketch *k, const body_shape *b)
         base_vec3 before = { 0 };
         for (int i = 0; i <= 10; i++) { /* arch as a fan of panels */
             double a = BASE_PI * i / 10;
-            base_vec3 p = { x0 + 0.165 * cos(a), 1.004, fmin(0.52, 0.20 + 0.275 * sin(a)) };
+            base_vec3 p = { x0 + b->arch_x * cos(a), 1.004, fmin(0.52, b->arch_z * (0.73 + sin(a))) };
             if (i)
                 panels(k, (base_vec3){ x0, 1.004, b->floor_z }, before, p, (base_vec3){ x0, 1.004, b->floor_z }, inside,
                        MATERIAL_BLACK);

@@ -263,6 +263,10 @@ static void build_piece(builder *b)
 {
     for (int i = 0; i < b->lanes; i++) {
         look l = look_of(b->lane[i].type);
+        if (b->junction && l.paved == PAVED_GREEN)
+            continue; /* other roads of the junction cross here; what they leave is filled from the raster */
+        if (b->junction && l.material == MATERIAL_SHOULDER)
+            l.material = MATERIAL_ASPHALT; /* surfaces overlap and must look the same */
         if (l.raised)
             raised_lane(b, i, l);
         else
