@@ -620,7 +620,8 @@ static void draw_tile(const render_pass *p, render_scratch *s, int tile)
         labels(p, s, tile);
     if (p->out.bgra) {
         int sky_jobs;
-        memset(s->record_of, 0xff, (size_t)triangles * sizeof *s->record_of);
+        if (triangles)
+            memset(s->record_of, 0xff, (size_t)triangles * sizeof *s->record_of);
         memset(s->colour, 0, sizeof s->colour);
         s->record_count = 0;
         int jobs = make_jobs(p, s, tile, samples, &sky_jobs);
