@@ -88,10 +88,10 @@
     }
 #define STORE_PIXEL(p, b, k, same, unused1, unused2)                                                                           \
     if (p < M) {                                                                                                               \
-        STORE(0, dst, c##same, N == 2 ? LANES : channels);                                                                     \
+        STORE(0, at, c##same, N == 2 ? LANES : channels);                                                                      \
         if (N == 2)                                                                                                            \
-            STORE(1, dst + LANES, d##same, channels - LANES);                                                                  \
-        dst += dst_bytes;                                                                                                      \
+            STORE(1, at + LANES, d##same, channels - LANES);                                                                   \
+        at += dst_bytes;                                                                                                       \
     }
 
 #define ACCUMULATORS(x, first)                                                                                                 \
@@ -122,6 +122,7 @@ static inline __attribute__((always_inline)) void NAME(shared)(const quant_tile 
     }
     const ptrdiff_t dst_bytes = t->dst_bytes;
     const int channels = t->channels;
+    uint8_t *at = dst;
     CONSTANTS(t, N);
     FOR_PIXELS(STORE_PIXEL)
 }
@@ -145,11 +146,13 @@ static inline __attribute__((always_inline)) void NAME(plain)(const quant_tile *
         }
     const ptrdiff_t dst_bytes = t->dst_bytes;
     const int channels = t->channels;
+    uint8_t *at = dst;
     CONSTANTS(t, N);
     FOR_PIXELS(STORE_PIXEL)
 }
 
 /* One function per tile size, and tables of them. form: shared or plain; n: vectors. */
+/* clang-format off: version 14 wraps these lists anew each time */
 #define TILE(form, m, n)                                                                                                       \
     static void NAME(form##_##m##x##n)(const quant_tile *t, const uint8_t *src, uint8_t *dst) { NAME(form)(t, src, dst, m, n); }
 #define TILES_1_TO_12(form, n)                                                                                                 \
@@ -157,8 +160,8 @@ static inline __attribute__((always_inline)) void NAME(plain)(const quant_tile *
     TILE(form, 2, n)                                                                                                           \
     TILE(form, 3, n)                                                                                                           \
     TILE(form, 4, n)                                                                                                           \
-    TILE(form, 5, n) TILE(form, 6, n) TILE(form, 7, n) TILE(form, 8, n) TILE(form, 9, n) TILE(form, 10, n) TILE(form, 11, n)   \
-        TILE(form, 12, n)
+    TILE(form, 5, n)                                                                                                           \
+    TILE(form, 6, n) TILE(form, 7, n) TILE(form, 8, n) TILE(form, 9, n) TILE(form, 10, n) TILE(form, 11, n) TILE(form, 12, n)
 #define NAMES_1_TO_12(form, n)                                                                                                 \
     NULL, NAME(form##_1x##n), NAME(form##_2x##n), NAME(form##_3x##n), NAME(form##_4x##n), NAME(form##_5x##n),                  \
         NAME(form##_6x##n), NAME(form##_7x##n), NAME(form##_8x##n), NAME(form##_9x##n), NAME(form##_10x##n),                   \
@@ -168,9 +171,12 @@ static inline __attribute__((always_inline)) void NAME(plain)(const quant_tile *
     TILE(form, 14, n)                                                                                                          \
     TILE(form, 15, n)                                                                                                          \
     TILE(form, 16, n)                                                                                                          \
-    TILE(form, 17, n) TILE(form, 18, n) TILE(form, 19, n) TILE(form, 20, n) TILE(form, 21, n) TILE(form, 22, n)                \
-        TILE(form, 23, n) TILE(form, 24, n) TILE(form, 25, n) TILE(form, 26, n)
+    TILE(form, 17, n)                                                                                                          \
+    TILE(form, 18, n)                                                                                                          \
+    TILE(form, 19, n) TILE(form, 20, n) TILE(form, 21, n) TILE(form, 22, n) TILE(form, 23, n) TILE(form, 24, n)                \
+        TILE(form, 25, n) TILE(form, 26, n)
 #define NAMES_13_TO_26(form, n)                                                                                                \
     NAME(form##_13x##n), NAME(form##_14x##n), NAME(form##_15x##n), NAME(form##_16x##n), NAME(form##_17x##n),                   \
         NAME(form##_18x##n), NAME(form##_19x##n), NAME(form##_20x##n), NAME(form##_21x##n), NAME(form##_22x##n),               \
         NAME(form##_23x##n), NAME(form##_24x##n), NAME(form##_25x##n), NAME(form##_26x##n)
+/* clang-format on */
