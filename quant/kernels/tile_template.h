@@ -152,31 +152,32 @@ static inline __attribute__((always_inline)) void NAME(plain)(const quant_tile *
 }
 
 /* One function per tile size, and tables of them. form: shared or plain; n: vectors. */
-/* clang-format off: version 14 wraps these lists anew each time */
-#define TILE(form, m, n)                                                                                                       \
+/* clang-format 14 wraps these lists anew each time. */
+/* clang-format off */
+#define TILE(form, m, n) \
     static void NAME(form##_##m##x##n)(const quant_tile *t, const uint8_t *src, uint8_t *dst) { NAME(form)(t, src, dst, m, n); }
-#define TILES_1_TO_12(form, n)                                                                                                 \
-    TILE(form, 1, n)                                                                                                           \
-    TILE(form, 2, n)                                                                                                           \
-    TILE(form, 3, n)                                                                                                           \
-    TILE(form, 4, n)                                                                                                           \
-    TILE(form, 5, n)                                                                                                           \
+#define TILES_1_TO_12(form, n) \
+    TILE(form, 1, n) \
+    TILE(form, 2, n) \
+    TILE(form, 3, n) \
+    TILE(form, 4, n) \
+    TILE(form, 5, n) \
     TILE(form, 6, n) TILE(form, 7, n) TILE(form, 8, n) TILE(form, 9, n) TILE(form, 10, n) TILE(form, 11, n) TILE(form, 12, n)
-#define NAMES_1_TO_12(form, n)                                                                                                 \
-    NULL, NAME(form##_1x##n), NAME(form##_2x##n), NAME(form##_3x##n), NAME(form##_4x##n), NAME(form##_5x##n),                  \
-        NAME(form##_6x##n), NAME(form##_7x##n), NAME(form##_8x##n), NAME(form##_9x##n), NAME(form##_10x##n),                   \
+#define NAMES_1_TO_12(form, n) \
+    NULL, NAME(form##_1x##n), NAME(form##_2x##n), NAME(form##_3x##n), NAME(form##_4x##n), NAME(form##_5x##n), \
+        NAME(form##_6x##n), NAME(form##_7x##n), NAME(form##_8x##n), NAME(form##_9x##n), NAME(form##_10x##n), \
         NAME(form##_11x##n), NAME(form##_12x##n)
-#define TILES_13_TO_26(form, n)                                                                                                \
-    TILE(form, 13, n)                                                                                                          \
-    TILE(form, 14, n)                                                                                                          \
-    TILE(form, 15, n)                                                                                                          \
-    TILE(form, 16, n)                                                                                                          \
-    TILE(form, 17, n)                                                                                                          \
-    TILE(form, 18, n)                                                                                                          \
-    TILE(form, 19, n) TILE(form, 20, n) TILE(form, 21, n) TILE(form, 22, n) TILE(form, 23, n) TILE(form, 24, n)                \
+#define TILES_13_TO_26(form, n) \
+    TILE(form, 13, n) \
+    TILE(form, 14, n) \
+    TILE(form, 15, n) \
+    TILE(form, 16, n) \
+    TILE(form, 17, n) \
+    TILE(form, 18, n) \
+    TILE(form, 19, n) TILE(form, 20, n) TILE(form, 21, n) TILE(form, 22, n) TILE(form, 23, n) TILE(form, 24, n) \
         TILE(form, 25, n) TILE(form, 26, n)
-#define NAMES_13_TO_26(form, n)                                                                                                \
-    NAME(form##_13x##n), NAME(form##_14x##n), NAME(form##_15x##n), NAME(form##_16x##n), NAME(form##_17x##n),                   \
-        NAME(form##_18x##n), NAME(form##_19x##n), NAME(form##_20x##n), NAME(form##_21x##n), NAME(form##_22x##n),               \
+#define NAMES_13_TO_26(form, n) \
+    NAME(form##_13x##n), NAME(form##_14x##n), NAME(form##_15x##n), NAME(form##_16x##n), NAME(form##_17x##n), \
+        NAME(form##_18x##n), NAME(form##_19x##n), NAME(form##_20x##n), NAME(form##_21x##n), NAME(form##_22x##n), \
         NAME(form##_23x##n), NAME(form##_24x##n), NAME(form##_25x##n), NAME(form##_26x##n)
 /* clang-format on */
