@@ -139,13 +139,14 @@ bool town_map_path(const char *maps_dir, const char *name, char *path, size_t by
 
 bool town_server_map_add(town_server *s, town_map *map, base_error *err)
 {
-    /* A map of the same name is replaced unless the world stands on it. */
+    /* An older map of the same name goes, unless the world stands on it; the newest is last. */
+    int count = 0;
     for (int i = 0; i < s->map_count; i++)
-        if (s->maps[i] != town_world_map(s->world) && !strcmp(town_map_name(s->maps[i]), town_map_name(map))) {
+        if (s->maps[i] != town_world_map(s->world) && !strcmp(town_map_name(s->maps[i]), town_map_name(map)))
             town_map_destroy(s->maps[i]);
-            s->maps[i] = map;
-            return true;
-        }
+        else
+            s->maps[count++] = s->maps[i];
+    s->map_count = count;
     if (s->map_count == TOWN_MAPS_MAX) {
         town_map_destroy(map);
         return base_fail(err, BASE_MEMORY, "%d maps are loaded, no room for another", TOWN_MAPS_MAX);

@@ -265,6 +265,37 @@ static void test_load_world(void **state)
     finish(s);
 }
 
+/* A road of its own length for each call, so that an older map of the same name would show. */
+static void test_maps_from_text(void **state)
+{
+    (void)state;
+    served *s = start();
+    client *c = join(s);
+    base_error err = { 0 };
+    for (int i = 1; i <= 4; i++) {
+        char xodr[1024], length[32];
+        snprintf(length, sizeof length, "length=\"%d00\"", i);
+        snprintf(
+            xodr, sizeof xodr,
+            "<OpenDRIVE><header revMajor=\"1\" revMinor=\"4\"/><road name=\"\" %s id=\"1\" junction=\"-1\"><planView><geometry s=\"0\" "
+            "x=\"0\" y=\"0\" hdg=\"0\" %s><line/></geometry></planView><lanes><laneSection s=\"0\"><center><lane id=\"0\" type=\"none\"/>"
+            "</center><right><lane id=\"-1\" type=\"driving\"><width sOffset=\"0\" a=\"3.5\" b=\"0\" c=\"0\" d=\"0\"/></lane></right>"
+            "</laneSection></lanes></road></OpenDRIVE>",
+            length, length);
+        wire_args_opendrive args = { .xodr = xodr };
+        MUST(client_call(c, WIRE_METHOD_copy_opendrive_to_file, &args, NULL, NULL, &err));
+        MUST(client_load_world(c, "OpenDriveMap", false, &err));
+        const char *got = client_map_xodr(c, &err);
+        assert_non_null(got);
+        assert_string_equal(got, xodr);
+    }
+    wire_args_opendrive bad = { .xodr = "<OpenDRIVE>" };
+    assert_false(client_call(c, WIRE_METHOD_copy_opendrive_to_file, &bad, NULL, NULL, &err));
+    assert_int_equal(err.code, BASE_REMOTE);
+    MUST(client_close(c, &err));
+    finish(s);
+}
+
 static void test_asynchronous_mode_runs_by_itself(void **state)
 {
     (void)state;
@@ -476,7 +507,7 @@ static void test_client_dies_in_the_middle_of_a_stream(void **state)
 
 /* ---- slow readers ---- */
 
-static uint32_t large_camera(client *c)
+static uint32_t large_camera(client *c, wire_actor_id *camera)
 {
     base_error err = { 0 };
     static const client_attribute size[] = { { "image_size_x", "1024" }, { "image_size_y", "1024" } };
@@ -486,14 +517,15 @@ static uint32_t large_camera(client *c)
                                .attribute_count = 2 };
     wire_actor_id id;
     MUST(client_spawn(c, &o, &id, &err));
+    *camera = id;
     wire_token token;
     assert_true(wire_token_read(&token, client_actor(c, id, &err)->stream_token));
     return token.stream_id;
 }
 /* A session on a camera of 4 MB a frame that reads nothing by itself. */
-static int stall(client *c, const served *s)
+static int stall(client *c, const served *s, wire_actor_id *camera)
 {
-    uint32_t stream = large_camera(c);
+    uint32_t stream = large_camera(c, camera);
     int fd = socket(AF_INET, SOCK_STREAM, 0), little = 4096;
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
     struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)town_server_stream_port(s->server)) };
@@ -513,7 +545,8 @@ static void test_stalled_reader_in_synchronous_mode(void **state)
     client *c = join(s);
     base_error err = { 0 };
     MUST(client_synchronous(c, 0.05, &err));
-    int fd = stall(c, s);
+    wire_actor_id camera;
+    int fd = stall(c, s, &camera);
     double since = base_clock_s();
     for (int i = 0; i < 6; i++)
         MUST(client_tick(c, &err));
@@ -532,7 +565,8 @@ static void test_slow_reader_is_waited_for(void **state)
     client *c = join(s);
     base_error err = { 0 };
     MUST(client_synchronous(c, 0.05, &err));
-    int fd = stall(c, s);
+    wire_actor_id camera;
+    int fd = stall(c, s, &camera);
     size_t total = 0, frame = 1024 * 1024 * 4 + 64;
     static uint8_t bytes[1 << 20];
     for (int i = 0; i < 4; i++) {
@@ -561,9 +595,11 @@ static void test_slow_reader_loses_frames_in_asynchronous_mode(void **state)
     served *s = start();
     client *c = join(s);
     base_error err = { 0 };
-    int fd = stall(c, s);
+    wire_actor_id camera;
+    int fd = stall(c, s, &camera);
     uint64_t first = 0;
-    for (int i = 0; i < 15; i++) { /* nobody waits for it */
+    MUST(client_listen(c, camera, &err)); /* a second reader, which keeps up and must not be held back */
+    for (int i = 0; i < 15; i++) {        /* nobody waits for it */
         MUST(client_wait_for_tick(c, &err));
         first = first ? first : client_snapshot_get(c).frame;
     }
@@ -596,7 +632,12 @@ static void test_silent_client_gets_no_more_than_it_reads(void **state)
     close(other);
     close(fd);
     town_server_stats stats = finish(s);
-    assert_true(stats.requests < asked);
+    size_t map_bytes;
+    town_map *map = town_map_load("configs/maps/training_loop.xodr", NULL);
+    town_map_xodr(map, &map_bytes);
+    town_map_destroy(map);
+    /* what was answered fits the server's bound of 1 MiB and the kernel's buffers on both sides */
+    assert_true(stats.requests < asked && stats.requests * map_bytes < (size_t)32 << 20);
 }
 
 int main(void)
@@ -606,6 +647,7 @@ int main(void)
         cmocka_unit_test(test_second_client_sees_the_first),
         cmocka_unit_test(test_two_servers_same_bytes),
         cmocka_unit_test(test_load_world),
+        cmocka_unit_test(test_maps_from_text),
         cmocka_unit_test(test_asynchronous_mode_runs_by_itself),
         cmocka_unit_test(test_port_in_use),
         cmocka_unit_test(test_missing_map),
