@@ -54,7 +54,7 @@ static inline vi vi_gather(const void *p, vi i)
 }
 static inline vi vi_gather2(const uint16_t *p, vi i)
 {
-    vi x;
+    vi x = { 0 };
     for (int k = 0; k < 4; k++) {
         int32_t pair;
         memcpy(&pair, p + i[k], sizeof pair);

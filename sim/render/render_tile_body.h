@@ -589,12 +589,14 @@ static bool reserve(render_scratch *s, uint32_t triangles)
     if (triangles <= s->setup_capacity)
         return true;
     uint32_t wanted = triangles + triangles / 2 + 256;
-    const render_setup **setups = realloc(s->setups, (size_t)wanted * sizeof *setups);
-    s->setups = setups ? setups : s->setups;
-    uint32_t *record_of = realloc(s->record_of, (size_t)wanted * sizeof *record_of);
-    s->record_of = record_of ? record_of : s->record_of;
-    if (!setups || !record_of)
+    void *setups = realloc(s->setups, (size_t)wanted * sizeof *s->setups);
+    if (!setups)
         return false;
+    s->setups = setups;
+    void *record_of = realloc(s->record_of, (size_t)wanted * sizeof *s->record_of);
+    if (!record_of)
+        return false;
+    s->record_of = record_of;
     s->setup_capacity = wanted;
     return true;
 }

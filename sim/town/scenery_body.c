@@ -324,7 +324,7 @@ static void walker(sketch *k, double swing)
         scene_mesh_tube(&k->mesh, shoulder, hand, 0.036, 0.024, 8, true, with(k, MATERIAL_CLOTH));
         sphere(k, hand, (base_vec3){ 0.025, 0.022, 0.032 }, 6, 5, MATERIAL_SKIN);
     }
-    sphere(k, (base_vec3){ 0, 0, 0.665 }, (base_vec3){ 0.075, 0.125, 0.185 }, 12, 9, MATERIAL_CLOTH);
+    sphere(k, (base_vec3){ 0, 0, 0.665 }, (base_vec3){ 0.064, 0.104, 0.190 }, 12, 9, MATERIAL_CLOTH);
     scene_mesh_tube(&k->mesh, (base_vec3){ 0, 0, 0.80 }, (base_vec3){ 0, 0, 0.87 }, 0.035, 0.03, 8, false,
                     with(k, MATERIAL_SKIN));
     sphere(k, (base_vec3){ 0.008, 0, 0.925 }, (base_vec3){ 0.058, 0.050, 0.072 }, 12, 9, MATERIAL_SKIN);

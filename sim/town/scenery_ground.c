@@ -139,6 +139,7 @@ static bool fill_gaps(town_scenery *t, scene_mesh *m, base_error *err)
             continue;
         size_t top = 0, count = 0;
         bool rim = false, walk = false;
+        double low = 1e9; /* of the road around it */
         stack[top++] = (uint32_t)start;
         seen[start] = 1;
         while (top) {
@@ -153,18 +154,20 @@ static bool fill_gaps(town_scenery *t, scene_mesh *m, base_error *err)
                 }
                 uint32_t next = (uint32_t)(ny * r->width + nx);
                 walk = walk || r->kind[next] == PAVED_WALK;
+                if (r->kind[next] == PAVED_ROAD && r->level[next] < low)
+                    low = r->level[next];
                 if (!seen[next] && r->kind[next] == PAVED_NONE) {
                     seen[next] = 1;
                     stack[top++] = next;
                 }
             }
         }
-        if (rim || walk || count > limit)
+        if (rim || low > 1e8 || count > (walk ? limit / 5 : limit)) /* green between sidewalks stays */
             continue;
         for (size_t k = 0; k < count; k++) {
             uint32_t at = area[k];
             double x = r->x0 + (at % (uint32_t)r->width) * r->cell_m, y = r->y0 + (at / (uint32_t)r->width) * r->cell_m;
-            double z = r->level[at] - 0.01, e = r->cell_m;
+            double z = (walk ? low : r->level[at]) - 0.01, e = r->cell_m;
             uint32_t v = scene_mesh_vertex(m, (base_vec3){ x - e, y - e, z }, (base_vec3){ 0, 0, 1 }, x - e, y - e, 1);
             scene_mesh_vertex(m, (base_vec3){ x + 2 * e, y - e, z }, (base_vec3){ 0, 0, 1 }, x + 2 * e, y - e, 1);
             scene_mesh_vertex(m, (base_vec3){ x + 2 * e, y + 2 * e, z }, (base_vec3){ 0, 0, 1 }, x + 2 * e, y + 2 * e, 1);

@@ -143,8 +143,8 @@ static void broadleaf(yard *y, base_random *d, base_vec3 foot, const tree_style 
                     bark);
     base_vec3 middle = { foot.x + lean_x, foot.y + lean_y, foot.z + t->crown_low + 0.5 * crown_height };
     enum { LOBES_MAX = 5 };
-    base_vec3 lobe[LOBES_MAX];
-    double radius[LOBES_MAX];
+    base_vec3 lobe[LOBES_MAX] = { { 0, 0, 0 } };
+    double radius[LOBES_MAX] = { 0 };
     int lobes = detail ? 5 : 3;
     for (int k = 0; k < lobes; k++) { /* a crown is a few overlapping balls */
         double a = 2 * BASE_PI * (k + pick(d, -0.2, 0.2)) / (lobes - 1), r = k ? t->crown_radius * pick(d, 0.40, 0.58) : 0;
