@@ -80,7 +80,7 @@ format-check:
 
 lint:                                  ## static analysis (cppcheck)
 	@cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability -j2 \
-	  --suppress=missingInclude --suppress=preprocessorErrorDirective -I. -D__x86_64__=1 -DUINTPTR_MAX=18446744073709551615UL $(SRC) $(CLI) $(wildcard tools/*.c)
+	  --suppressions-list=tools/cppcheck.suppress -I. -D__x86_64__=1 -DUINTPTR_MAX=18446744073709551615UL $(SRC) $(CLI) $(wildcard tools/*.c)
 
 install: all                           ## program, library, headers and pkg-config file under PREFIX
 	@PREFIX="$(DESTDIR)$(PREFIX)" MODE=$(MODE) tools/install.sh
