@@ -90,19 +90,21 @@ bool town_call_refuse(town_call *c, const char *reason, uint32_t actor)
 }
 
 /* CARLA answers asynchronous batches with an empty list; every other answer the client drops unseen. */
-static bool answer(town_server *s, base_buffer *out, const wire_request *r, const wire_method *m, town_call *call)
+static bool answer(town_server *s, base_buffer *out, const wire_request *r, const wire_method *m)
 {
     base_error why = { 0 };
-    call->args = wire_memory_take(s->memory, 1, m->args->bytes ? m->args->bytes : 1, &why);
-    call->result = wire_memory_take(s->memory, 1, m->result->bytes ? m->result->bytes : 1, &why);
-    if (!call->args || !call->result ||
-        !wire_arguments_decode((void *)(uintptr_t)call->args, r, m, town_wire_version(s), s->memory, &why)) {
+    wire_version version = town_wire_version(s);
+    void *args = wire_memory_take(s->memory, 1, m->args->bytes ? m->args->bytes : 1, &why);
+    void *result = wire_memory_take(s->memory, 1, m->result->bytes ? m->result->bytes : 1, &why);
+    if (!args || !result || !wire_arguments_decode(args, r, m, version, s->memory, &why)) {
         s->stats.request_errors++;
-        return r->notification || wire_fault_encode(out, r, m, town_wire_version(s), &why);
+        return r->notification || wire_fault_encode(out, r, m, version, &why);
     }
+    town_call call = {
+        .server = s, .world = s->world, .method = m, .args = args, .result = result, .memory = s->memory, .err = &why
+    };
     town_handler handler = handler_of(m->id);
-    call->err = &why;
-    bool ok = handler ? handler(call)
+    bool ok = handler ? handler(&call)
                       : base_fail(&why, BASE_UNSUPPORTED, "Responding error from function %s: not available in this simulator",
                                   m->name);
     if (!ok) {
@@ -113,8 +115,7 @@ static bool answer(town_server *s, base_buffer *out, const wire_request *r, cons
         return true;
     if (m->bare && r->asynchronous)
         return wire_unheeded_encode(out, r->id, m);
-    return ok ? wire_result_encode(out, r->id, m, call->result, town_wire_version(s), &why)
-              : wire_error_encode(out, r->id, m, why.text);
+    return ok ? wire_result_encode(out, r->id, m, result, version, &why) : wire_error_encode(out, r->id, m, why.text);
 }
 
 /* One complete message. False: the bytes are no msgpack-rpc, the connection is lost. */
@@ -137,8 +138,7 @@ static bool serve_message(town_server *s, town_peer *p, size_t bytes)
         s->stats.request_errors++;
         return r.notification || wire_fault_encode(&p->out, &r, NULL, town_wire_version(s), &why);
     }
-    town_call call = { .server = s, .world = s->world, .method = m, .memory = s->memory, .asynchronous = r.asynchronous };
-    return answer(s, &p->out, &r, m, &call);
+    return answer(s, &p->out, &r, m);
 }
 
 bool town_peer_has_request(const town_peer *p) { return p->in.bytes > 0; }

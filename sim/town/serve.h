@@ -86,7 +86,6 @@ typedef struct town_call { /* one request on its way through a handler */
     void *result;     /* of the method's result type, cleared */
     wire_memory *memory;
     base_error *err;
-    bool asynchronous;
 } town_call;
 typedef bool (*town_handler)(town_call *c);
 
