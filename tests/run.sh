@@ -11,23 +11,24 @@ for t in "$@"; do
     start=$(date +%s)
     CMOCKA_MESSAGE_OUTPUT=TAP timeout "${TEST_TIMEOUT:-600}" "$t" >"$out" 2>&1
     status=$?
-    ok=$(grep -c '^ok' "$out")
-    bad=$(grep -c '^not ok' "$out")
-    skip=$(grep -ciE '^ok.*# *SKIP' "$out")
+    # cmocka writes a skipped test as "not ok N # SKIP", as scripts do with "ok N # SKIP"
+    skip=$(grep -ciE '^(not )?ok.*# *SKIP' "$out")
+    bad=$(grep -E '^not ok' "$out" | grep -civE '# *SKIP')
+    ok=$(grep -E '^ok' "$out" | grep -civE '# *SKIP')
     if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then
         bad=1
         echo "FAILED $t: exit status $status without a failing test" >>"$out"
     fi
-    if [ "$ok" -eq 0 ] && [ "$bad" -eq 0 ]; then
+    if [ $((ok + bad + skip)) -eq 0 ]; then
         bad=1
         echo "FAILED $t: ran no test" >>"$out"
     fi
-    passed=$((passed + ok - skip)) failed=$((failed + bad)) skipped=$((skipped + skip))
-    printf '%-44s %3d passed %3d failed %3d skipped  %3d s\n' "$(basename "$(dirname "$t")")/$(basename "$t")" $((ok - skip)) "$bad" "$skip" $(($(date +%s) - start))
+    passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+    printf '%-44s %3d passed %3d failed %3d skipped  %3d s\n' "$(basename "$(dirname "$t")")/$(basename "$t")" "$ok" "$bad" "$skip" $(($(date +%s) - start))
     if [ "$bad" -gt 0 ]; then
         cat "$out"
     elif [ "$skip" -gt 0 ]; then
-        grep -iE '^(# *)?skip' "$out"
+        grep -iE '^(# *)?skip' "$out" | sort | uniq -c | sed 's/^ *\([0-9]*\) */   \1 x /'
     fi
 done
 echo "$passed passed, $failed failed, $skipped skipped"
