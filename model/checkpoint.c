@@ -24,7 +24,7 @@ bool model_parameters_read(model_parameters *p, const model_graph *g, const mode
             continue;
         dims_of(q, dims);
         snprintf(name, sizeof name, "%s%s", prefix, q->name);
-        if (!model_safetensors_get(s, name, MODEL_F32, q->rank, dims, model_parameter_at(g, p, i), err))
+        if (!model_safetensors_get(s, name, MODEL_F32, q->rank, dims, p ? model_parameter_at(g, p, i) : NULL, err))
             return base_fail_in(err, "not this network's weights");
         known++;
     }
@@ -139,6 +139,17 @@ bool model_state_read(const char *dir, base_json *j, model_description *d, base_
     return false;
 }
 
+/* The description sizes what is allocated next: hold it against the tensors that came with it. */
+static bool tensors_present(const model_description *d, const model_safetensors *file, base_error *err)
+{
+    model_graph g;
+    if (!model_graph_for(d, d->image_h, d->image_w, &g, err))
+        return false;
+    bool ok = model_parameters_read(NULL, &g, file, "", false, err);
+    model_graph_destroy(&g);
+    return ok;
+}
+
 model *model_load(const char *dir, base_error *err)
 {
     char path[PATH_BYTES];
@@ -148,15 +159,15 @@ model *model_load(const char *dir, base_error *err)
     if (!model_state_read(dir, &state, &d, err))
         return NULL;
     base_json_free(&state);
-    model *m = model_create(&d, err);
-    if (m && base_path_join(path, sizeof path, dir, "model.safetensors", err) && model_safetensors_read(&file, path, err) &&
-        model_parameters_read(&m->weights, &m->graph, &file, "", false, err)) {
-        model_safetensors_free(&file);
-        return m;
+    model *m = NULL;
+    if (base_path_join(path, sizeof path, dir, "model.safetensors", err) && model_safetensors_read(&file, path, err) &&
+        tensors_present(&d, &file, err) && (m = model_create(&d, err)) &&
+        !model_parameters_read(&m->weights, &m->graph, &file, "", false, err)) {
+        model_destroy(m);
+        m = NULL;
     }
     model_safetensors_free(&file);
-    model_destroy(m);
-    return NULL;
+    return m;
 }
 
 bool model_optimizer_read(model_optimizer *o, const model *m, const char *dir, int64_t steps, base_error *err)

@@ -22,7 +22,7 @@ bool model_state_read(const char *dir, base_json *j, model_description *d, base_
 bool model_optimizer_read(model_optimizer *o, const model *m, const char *dir, int64_t steps, base_error *err);
 
 /* Fill p from tensors prefix + NAME. Missing ones, wrong shapes, and tensors of no parameter with that prefix are errors;
- * trainable_only leaves running statistics out. */
+ * trainable_only leaves running statistics out. p NULL: only look whether all of it would do. */
 bool model_parameters_read(model_parameters *p, const model_graph *g, const model_safetensors *s, const char *prefix,
                            bool trainable_only, base_error *err);
 #endif

@@ -213,7 +213,8 @@ bool model_safetensors_get(const model_safetensors *s, const char *name, model_d
     if (t->dtype != dtype || t->rank != rank || memcmp(t->dims, dims, (size_t)rank * sizeof *dims) != 0)
         return base_fail(err, BASE_FORMAT, "%s: tensor %s: expected %s %s, found %s %s", s->path, name, model_dtype_name(dtype),
                          shape_text(rank, dims, wanted), model_dtype_name(t->dtype), shape_text(t->rank, t->dims, found));
-    memcpy(dst, t->data, t->bytes);
+    if (dst)
+        memcpy(dst, t->data, t->bytes);
     return true;
 }
 

@@ -44,7 +44,8 @@ bool model_safetensors_parse(model_safetensors *s, const void *bytes, size_t cou
 void model_safetensors_free(model_safetensors *s); /* {0} is accepted */
 
 const model_tensor *model_safetensors_find(const model_safetensors *s, const char *name); /* NULL when absent */
-/* Copy the tensor `name` into dst after checking type and shape; the error names file, tensor, expected and found shape. */
+/* Copy the tensor `name` into dst (NULL: only check) after checking type and shape; the error names file, tensor, expected and found
+ * shape. */
 bool model_safetensors_get(const model_safetensors *s, const char *name, model_dtype dtype, int rank, const int64_t *dims,
                            void *dst, base_error *err);
 

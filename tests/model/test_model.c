@@ -214,6 +214,24 @@ static void test_bad_directories(void **state)
     assert_true(model_checkpoint_write(m, NULL, 0, NULL, dir, &err));
     model_destroy(m);
 
+    /* a description of 8e9 weights beside a file of a few: refused by the file, before memory is taken */
+    model_description huge = describe(MODEL_UNET_SAME, 32, 32);
+    huge.net.base = 256;
+    huge.net.depth = 6;
+    cJSON *state_json = cJSON_CreateObject();
+    cJSON_AddNumberToObject(state_json, "format", 1);
+    cJSON_AddItemToObject(state_json, "model", model_description_print(&huge));
+    char *huge_text = cJSON_PrintUnformatted(state_json);
+    path_in("huge", other);
+    m = make_model(describe(MODEL_UNET_SAME, 32, 32), 4);
+    assert_true(model_checkpoint_write(m, NULL, 0, NULL, other, &err));
+    model_destroy(m);
+    snprintf(file, sizeof file, "%s/state.json", other);
+    assert_true(base_file_write(file, huge_text, strlen(huge_text), false, &err));
+    check_load_fails(other, "tensor encoder.0.conv1.weight: expected F32 [256,3,3,3], found F32 [4,3,3,3]");
+    cJSON_free(huge_text);
+    cJSON_Delete(state_json);
+
     /* weights of another architecture under this description */
     model_description wide = describe(MODEL_UNET_SAME, 32, 32);
     wide.net.base = 8;
