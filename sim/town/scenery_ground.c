@@ -14,6 +14,7 @@
 #define COARSE_M    16.0
 #define FINE_BAND_M 5.0
 #define CELLS_MAX   ((size_t)12 << 20)
+#define EXTENT_MAX  16000.0 /* m; bounds the ground's cells and, in raster cells, 16-bit offsets */
 
 /* ---- raster */
 
@@ -198,6 +199,9 @@ bool scenery_raster_build(town_scenery *t, scene_mesh *m, base_error *err)
         }
     if (!f->count)
         lo[0] = lo[1] = hi[0] = hi[1] = 0;
+    if (!(hi[0] - lo[0] <= EXTENT_MAX) || !(hi[1] - lo[1] <= EXTENT_MAX))
+        return base_fail(err, BASE_FORMAT, "%s: the roads span %.0f x %.0f m; towns of at most %.0f m a side are built",
+                         road_map_describe(t->map).name, hi[0] - lo[0], hi[1] - lo[1], EXTENT_MAX);
     r->cell_m = 0.5;
     for (int k = 0; k < 2; k++) {
         lo[k] = COARSE_M * floor((lo[k] - MARGIN_M) / COARSE_M);

@@ -297,6 +297,35 @@ static void vehicles_fill_their_boxes(void **state)
     }
 }
 
+#define ROAD(id, x)                                                                                                                          \
+    "<road name=\"\" length=\"100\" id=\"" #id "\" junction=\"-1\"><planView><geometry s=\"0\" x=\"" #x                                      \
+    "\" y=\"0\" hdg=\"0\" length=\"100\">"                                                                                                   \
+    "<line/></geometry></planView><lanes><laneSection s=\"0\"><center><lane id=\"0\" type=\"none\" level=\"false\"/></center><right>"        \
+    "<lane id=\"-1\" type=\"driving\" level=\"false\"><width sOffset=\"0\" a=\"3.5\" b=\"0\" c=\"0\" d=\"0\"/></lane></right></laneSection>" \
+    "</lanes></road>"
+
+/* The ground between them would be built: two roads must not be able to ask for all memory. */
+static void roads_too_far_apart_are_refused(void **state)
+{
+    (void)state;
+    static const char near[] =
+        "<?xml version=\"1.0\"?><OpenDRIVE><header revMajor=\"1\" revMinor=\"4\"/>" ROAD(1, 0) ROAD(2, 12000) "</OpenDRIVE>";
+    static const char far[] =
+        "<?xml version=\"1.0\"?><OpenDRIVE><header revMajor=\"1\" revMinor=\"4\"/>" ROAD(1, 0) ROAD(2, 40000) "</OpenDRIVE>";
+    base_error err = { 0 };
+    road_map *m = road_map_parse(near, sizeof near - 1, "near", NULL, &err);
+    town_scenery *t = m ? town_scenery_build(m, 1, &err) : NULL;
+    if (!t)
+        fail_msg("%s", err.text);
+    town_scenery_destroy(t);
+    road_map_destroy(m);
+    m = road_map_parse(far, sizeof far - 1, "far", NULL, &err);
+    assert_non_null(m);
+    assert_null(town_scenery_build(m, 1, &err));
+    assert_non_null(strstr(err.text, "far: the roads span 40100 x "));
+    road_map_destroy(m);
+}
+
 static void a_world_without_a_map_is_a_plain(void **state)
 {
     (void)state;
@@ -320,6 +349,7 @@ int main(void)
         cmocka_unit_test(the_same_seed_gives_the_same_town),
         cmocka_unit_test(towns_are_furnished),
         cmocka_unit_test(vehicles_fill_their_boxes),
+        cmocka_unit_test(roads_too_far_apart_are_refused),
         cmocka_unit_test(a_world_without_a_map_is_a_plain),
     };
     return cmocka_run_group_tests_name("scenery", tests, build_all, destroy_all);
