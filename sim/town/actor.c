@@ -203,7 +203,7 @@ static bool shape_sensor(town_world *w, town_actor *a)
     return true;
 }
 
-static bool finite_pose(const base_pose *p)
+bool town_pose_is_sane(const base_pose *p)
 {
     return isfinite(p->location.x + p->location.y + p->location.z) &&
            isfinite(p->rotation.pitch_deg + p->rotation.yaw_deg + p->rotation.roll_deg) && fabs(p->location.x) < 1e6 &&
@@ -214,7 +214,8 @@ uint32_t town_spawn(town_world *w, const town_description *d, base_pose pose, ui
                     base_error *err)
 {
     const town_blueprint *b = d->uid ? town_blueprint_at(d->uid) : town_blueprint_find(d->id ? d->id : "");
-    if (!b || b->since > w->options.version || (d->uid && d->id && d->id[0] && strcmp(d->id, b->id)) || !finite_pose(&pose))
+    if (!b || b->since > w->options.version || (d->uid && d->id && d->id[0] && strcmp(d->id, b->id)) ||
+        !town_pose_is_sane(&pose))
         return base_fail(err, BASE_ARGUMENT, "%s", bad_description);
     const town_actor *base = parent ? town_actor_find(w, parent) : NULL;
     if (parent && !base)
@@ -390,7 +391,7 @@ bool town_walker_control_set(town_world *w, uint32_t id, town_walker_control c)
 bool town_pose_set(town_world *w, uint32_t id, base_pose pose)
 {
     town_actor *a = town_actor_find(w, id);
-    if (!a || !finite_pose(&pose) || a->kind == TOWN_TRAFFIC_LIGHT)
+    if (!a || !town_pose_is_sane(&pose) || a->kind == TOWN_TRAFFIC_LIGHT)
         return false;
     base_vec3 velocity = a->velocity;
     const town_actor *parent = a->parent ? town_actor_find(w, a->parent) : NULL;

@@ -207,6 +207,9 @@ struct town_world {
     struct town_eye *eye; /* renderer and its buffers (sensor_camera.c) */
 };
 
+/* Finite, and within a million metres of the origin: what every body's pose is at any time. */
+bool town_pose_is_sane(const base_pose *p);
+
 /* ---- physics of a tick (physics.c) ---- */
 void town_physics_tick(town_world *w, double dt_s);
 

@@ -148,6 +148,27 @@ static void finish(const town_world *w, town_actor *a, base_vec3 before, base_ve
     a->acceleration = base_vec3_scale(base_vec3_sub(a->velocity, velocity_before), 1 / dt_s);
 }
 
+/* Impulses and turning rates of any finite size are taken, and a few of them overflow. A body that they throw out of the world
+ * stays where it was, at rest: no pose may keep others, or the cameras on it, from being computed. */
+static void step_body(town_actor *a, double dt_s)
+{
+    base_pose before = a->pose;
+    if (a->kind == TOWN_VEHICLE)
+        step_vehicle(a, dt_s);
+    else if (a->kind == TOWN_WALKER)
+        step_walker(a, dt_s);
+    else
+        move_vertically(a, dt_s);
+    const town_vehicle_state *s = &a->state;
+    if (town_pose_is_sane(&a->pose) && isfinite(s->forward_mps + s->right_mps + s->yaw_rate_radps + s->acceleration_mps2) &&
+        isfinite(a->velocity.x + a->velocity.y + a->velocity.z + a->fall_mps))
+        return;
+    a->pose = before;
+    a->state.forward_mps = a->state.right_mps = a->state.yaw_rate_radps = a->state.acceleration_mps2 = 0;
+    a->velocity = (base_vec3){ 0, 0, 0 };
+    a->fall_mps = 0;
+}
+
 void town_physics_tick(town_world *w, double dt_s)
 {
     for (int i = 0; i < w->actor_count; i++) {
@@ -165,14 +186,8 @@ void town_physics_tick(town_world *w, double dt_s)
     for (int k = 0; k < steps; k++) {
         for (int i = 0; i < w->actor_count; i++) {
             town_actor *a = w->actors[i];
-            if (!simulated(a))
-                continue;
-            if (a->kind == TOWN_VEHICLE)
-                step_vehicle(a, h);
-            else if (a->kind == TOWN_WALKER)
-                step_walker(a, h);
-            else
-                move_vertically(a, h);
+            if (simulated(a))
+                step_body(a, h);
         }
         town_collisions_resolve(w);
     }

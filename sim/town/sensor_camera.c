@@ -194,6 +194,20 @@ static void send(const town_world *w, struct town_eye *e, const town_actor *came
     sink->measurement(sink->user, &m);
 }
 
+/* The renderer refuses poses that its numbers cannot hold, and a refused picture ends the server. Attachments add up and clients
+ * may give any finite angle: turn angles back into a circle, and look from the edge of the world at most. */
+static base_pose drawable(base_pose p)
+{
+    const double most = 1e6;
+    double *angle[] = { &p.rotation.pitch_deg, &p.rotation.yaw_deg, &p.rotation.roll_deg };
+    double *place[] = { &p.location.x, &p.location.y, &p.location.z };
+    for (int i = 0; i < 3; i++) {
+        *angle[i] = isfinite(*angle[i]) ? base_wrap_deg(*angle[i]) : 0;
+        *place[i] = fmax(-most, fmin(most, *place[i]));
+    }
+    return p;
+}
+
 static bool take_pass(const town_world *w, struct town_eye *e, town_actor *const *group, int count,
                       const render_environment *light, const town_sink *sink, base_error *err)
 {
@@ -203,7 +217,7 @@ static bool take_pass(const town_world *w, struct town_eye *e, town_actor *const
         wants[group[i]->sensor] = true;
     if (!make_room(e, (size_t)lens->width_px * (size_t)lens->height_px, err))
         return false;
-    render_view view = { .pose = group[0]->pose,
+    render_view view = { .pose = drawable(group[0]->pose),
                          .width = lens->width_px,
                          .height = lens->height_px,
                          .fov_deg = lens->fov_deg,

@@ -440,6 +440,65 @@ static void test_sensor_tick_skips_frames(void **state)
     town_world_destroy(w);
 }
 
+/* What clients may send and the renderer cannot draw: no tick may fail, for a failed tick ends the server. */
+static void test_cameras_anywhere(void **state)
+{
+    static const base_pose poses[] = {
+        { { 0, 0, 5 }, { 0, 1e30, 0 } }, /* any finite angle is taken */
+        { { 0, 0, 5 }, { -1e9, 0, 1e9 } },
+        { { 9e5, -9e5, 9e5 }, { 0, 0, 0 } },
+    };
+    town_world *w = world_on(((maps *)*state)->training, NULL);
+    static picture p;
+    memset(&p, 0, sizeof p);
+    town_sink sink = { NULL, NULL, take_picture, &p };
+    for (int i = 0; i < 3; i++)
+        spawn(w, "sensor.camera.depth", poses[i], 0, small, 2);
+    uint32_t last = spawn(w, "sensor.other.imu", poses[2], 0, NULL, 0);
+    for (int i = 0; i < 14; i++) /* a chain: 15 times 9e5 m from the origin */
+        last = spawn(w, i < 13 ? "sensor.other.imu" : "sensor.camera.depth", (base_pose){ { 9e5, 0, 0 }, { 0, 0, 0 } }, last,
+                     small, i < 13 ? 0 : 2);
+    ticks(w, 2, sink);
+    assert_int_equal(p.count[TOWN_CAMERA_DEPTH], 8);
+    town_world_destroy(w);
+}
+
+static void test_no_push_is_too_hard(void **state)
+{
+    static const base_vec3 pushes[] = { { 1e38, 0, 0 }, { -1e38, 1e38, 1e38 }, { 0, 0, 1e38 }, { 1e12, 1e12, 0 } };
+    const town_map *map = ((maps *)*state)->training;
+    int count;
+    base_pose place = town_map_spawn_points(map, &count)[0];
+    for (size_t i = 0; i < sizeof pushes / sizeof pushes[0]; i++) {
+        town_world *w = world_on(map, NULL);
+        uint32_t car = spawn(w, "vehicle.tesla.model3", place, 0, NULL, 0);
+        base_pose behind = place;
+        behind.location = base_pose_to_world(&place, (base_vec3){ -6, 0, 0 });
+        uint32_t parked = spawn(w, "vehicle.audi.tt", behind, 0, NULL, 0);
+        assert_true(town_simulate_physics_set(w, parked, false));
+        spawn(w, "sensor.camera.depth", (base_pose){ { 1.5, 0, 1.8 }, { 0, 0, 0 } }, car, small, 2);
+        ticks(w, 5, deaf);
+        static picture p;
+        town_sink sink = { NULL, NULL, take_picture, &p };
+        town_velocity_set(w, car, (base_vec3){ 20, 0, 0 });
+        town_impulse_add(w, car, pushes[i]);
+        town_force_add(w, car, pushes[i]);
+        town_angular_impulse_add(w, car, pushes[i]);
+        ticks(w, 1, sink);
+        town_angular_velocity_set(w, car, pushes[i]);
+        ticks(w, 5, sink);
+        for (int k = 0; k < 2; k++) {
+            town_actor_view v = view(w, k ? parked : car);
+            if (!isfinite(v.velocity_mps.x + v.velocity_mps.y + v.velocity_mps.z) || !(fabs(v.pose.location.x) < 1e6) ||
+                !(fabs(v.pose.location.y) < 1e6) || !(fabs(v.pose.location.z) < 1e6) || !isfinite(v.pose.rotation.yaw_deg))
+                fail_msg("push %zu: %s at %g %g %g, yaw %g, speed %g %g %g", i, k ? "the parked car" : "the car",
+                         v.pose.location.x, v.pose.location.y, v.pose.location.z, v.pose.rotation.yaw_deg, v.velocity_mps.x,
+                         v.velocity_mps.y, v.velocity_mps.z);
+        }
+        town_world_destroy(w);
+    }
+}
+
 static void test_episode_restarts(void **state)
 {
     const town_map *map = ((maps *)*state)->training;
@@ -575,6 +634,8 @@ int main(void)
         cmocka_unit_test(test_same_calls_same_bytes),
         cmocka_unit_test(test_cameras_encode_as_carla),
         cmocka_unit_test(test_sensor_tick_skips_frames),
+        cmocka_unit_test(test_cameras_anywhere),
+        cmocka_unit_test(test_no_push_is_too_hard),
         cmocka_unit_test(test_episode_restarts),
     };
     return cmocka_run_group_tests(tests, load_maps, free_maps);
