@@ -539,5 +539,6 @@ bool town_physics_set(town_world *w, uint32_t id, const town_physics *p, base_er
         return base_fail(err, BASE_ARGUMENT, "physics control: %s", fault);
     a->physics = *p;
     a->model = town_vehicle_model_of(p, &a->box);
+    a->state.gear = a->state.gear > p->gear_count ? p->gear_count : a->state.gear; /* the gear it was in may be gone */
     return true;
 }

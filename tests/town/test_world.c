@@ -558,6 +558,20 @@ static void test_physics_control_is_obeyed(void **state)
     ticks(w, 40, deaf);
     double ratio = view(w, heavy).velocity_mps.x / view(w, light).velocity_mps.x;
     assert_true(ratio > 0.42 && ratio < 0.55);
+    /* in third gear when the box is changed for one with a single gear: it must go on driving */
+    town_physics geared = p;
+    geared.gear_count = 3;
+    geared.gears[1] = geared.gears[2] = geared.gears[0];
+    assert_true(town_physics_set(w, heavy, &geared, &err));
+    town_vehicle_control_set(w, heavy, (town_vehicle_control){ .manual_gear_shift = true, .gear = 3 });
+    ticks(w, 2, deaf);
+    assert_int_equal(view(w, heavy).control.gear, 3);
+    assert_true(town_physics_set(w, heavy, &p, &err));
+    town_vehicle_control_set(w, heavy, (town_vehicle_control){ .throttle = 1 });
+    double before = view(w, heavy).velocity_mps.x;
+    ticks(w, 20, deaf);
+    assert_int_equal(view(w, heavy).control.gear, 1);
+    assert_true(view(w, heavy).velocity_mps.x > before + 1);
     p.mass_kg = 0;
     assert_false(town_physics_set(w, heavy, &p, &err));
     p.mass_kg = 1000;
