@@ -119,14 +119,14 @@ static bool answer(town_server *s, base_buffer *out, const wire_request *r, cons
 }
 
 /* One complete message. False: the bytes are no msgpack-rpc, the connection is lost. */
-static bool serve_message(town_server *s, town_peer *p, size_t bytes)
+static bool serve_message(town_server *s, town_peer *p, const unsigned char *data, size_t bytes)
 {
     wire_request r;
     bool ignore = false;
     base_error why = { 0 };
     wire_memory_reset(s->memory);
     s->stats.requests++;
-    if (!wire_request_decode(&r, &ignore, p->in.data, bytes, s->memory, &why)) {
+    if (!wire_request_decode(&r, &ignore, data, bytes, s->memory, &why)) {
         base_log_write(s->options.log, BASE_LOG_WARNING, "an RPC connection is closed: %s", why.text);
         return false;
     }
@@ -141,13 +141,14 @@ static bool serve_message(town_server *s, town_peer *p, size_t bytes)
     return answer(s, &p->out, &r, m);
 }
 
-bool town_peer_has_request(const town_peer *p) { return p->in.bytes > 0; }
-
 bool town_peer_serve(town_server *s, town_peer *p)
 {
-    while (!s->tick_pending && p->in.bytes > 0 && p->out.bytes - p->sent < TOWN_ANSWERS_HIGH) {
+    /* What was answered is dropped at the end, in one piece: to move up the rest of up to 64 MiB behind every small request would
+     * let one client that sends faster than it reads hold up all others. */
+    size_t done = 0;
+    while (!s->tick_pending && p->in.bytes > done && p->out.bytes - p->sent < TOWN_ANSWERS_HIGH) {
         base_error why = { 0 };
-        wire_scan_result scan = wire_scan_feed(&p->scan, p->in.data, p->in.bytes, &why);
+        wire_scan_result scan = wire_scan_feed(&p->scan, p->in.data + done, p->in.bytes - done, &why);
         if (scan == WIRE_SCAN_MORE)
             break;
         if (scan == WIRE_SCAN_BAD) {
@@ -155,12 +156,14 @@ bool town_peer_serve(town_server *s, town_peer *p)
             return false;
         }
         size_t bytes = p->scan.offset;
-        bool ok = serve_message(s, p, bytes);
-        base_buffer_consume(&p->in, bytes);
+        bool ok = serve_message(s, p, p->in.data + done, bytes);
+        done += bytes;
         wire_scan_start(&p->scan, NULL);
         if (!ok || p->out.failed)
             return false;
     }
+    if (done)
+        base_buffer_consume(&p->in, done);
     give_back(&p->in);
     return town_peer_write(s, p);
 }

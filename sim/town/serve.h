@@ -95,7 +95,6 @@ bool town_peer_read(town_server *s, town_peer *p);  /* false: close it */
 bool town_peer_write(town_server *s, town_peer *p); /* false: close it */
 /* Answer complete requests until none is left, a tick is pending or the peer does not read. False: close it. */
 bool town_peer_serve(town_server *s, town_peer *p);
-bool town_peer_has_request(const town_peer *p);
 
 /* "Responding error from function NAME: REASON.  Actor Id: ID", as CARLA words it. Always false. */
 bool town_call_refuse(town_call *c, const char *reason, uint32_t actor);
