@@ -11,7 +11,7 @@ static const cli_command overview = {
     .summary =
         "Look at a recorded dataset: `check` reads every file and reports what is wrong, `stats` counts, `show` draws a contact\n"
         "sheet. `laneloop dataset check --help` and so on tell more.",
-    .example = "laneloop dataset check data/demo",
+    .example = "laneloop dataset check runs/demo/dataset",
 };
 
 static base_progress progress_on(bool json, const char *what) { return base_progress_start(json ? NULL : stderr, what, 0); }
@@ -47,7 +47,7 @@ static int run_check(int argc, char **argv)
         .summary =
             "Read every file of a dataset and print one line per finding: bad index lines, missing or changed files, broken\n"
             "PNG, wrong sizes, unknown tags, duplicate IDs, leaks between splits. Exit status 1 when there is a finding.",
-        .example = "laneloop dataset check data/demo",
+        .example = "laneloop dataset check runs/demo/dataset",
     };
     bool json = false;
     const char *dir, *threads_text = NULL;
@@ -184,7 +184,7 @@ static int run_stats(int argc, char **argv)
         .usage = "laneloop dataset stats DIR [--json] [--labels-every K]",
         .summary =
             "Count a dataset: frames per split, map and weather, label classes, curvature, speed, distance from the lane's centre.",
-        .example = "laneloop dataset stats data/demo",
+        .example = "laneloop dataset stats runs/demo/dataset",
     };
     bool json = false;
     const char *dir, *every = NULL;
@@ -217,7 +217,7 @@ static int run_show(int argc, char **argv)
             "laneloop dataset show DIR [--out FILE.png] [--split train|val|test] [--columns N] [--rows N] [--width PX] [--first N]\n"
             "                             [--step N] [--camera NAME]",
         .summary = "Draw a contact sheet: each frame's colour image beside the same image with its labels laid over.",
-        .example = "laneloop dataset show data/demo --out sheet.png",
+        .example = "laneloop dataset show runs/demo/dataset --out sheet.png",
     };
     const char *dir, *out = "sheet.png", *split = NULL, *columns = NULL, *rows = NULL, *width = NULL, *first = NULL,
                      *step = NULL, *camera = NULL;

@@ -11,7 +11,7 @@ static const cli_command command = {
         "Compare a model's masks with the labels of a dataset: global IoU per class (sums over all frames, one division), road_iou of\n"
         "{Roads, RoadLine} together, line_iou of RoadLine, the network's time per frame and the bytes of its weights. MODEL is a\n"
         "checkpoint or an int8 model; which one is found from its files.",
-    .example = "laneloop eval runs/demo/int8 data/demo --split test",
+    .example = "laneloop eval runs/demo/int8 runs/demo/heldout --split test",
 };
 
 static void print_percent(const char *name, double value)

@@ -18,7 +18,7 @@ static const cli_command command = {
     .summary =
         "Run a trained network. For each image NAME.png, DIR gets NAME_mask.png (palette PNG, the index is the class) and\n"
         "NAME_overlay.png. Images are resized to the size that the model was trained on, as in training, and masks back.",
-    .example = "laneloop infer runs/demo/model data/demo --split val --out masks",
+    .example = "laneloop infer runs/demo/train/model runs/demo/heldout --split test --out masks",
 };
 
 /* Everything one run needs; masks and overlays are written at the size of the image. */

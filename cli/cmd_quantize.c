@@ -13,7 +13,8 @@ static const cli_command command = {
     .summary =
         "Fold BatchNorm, observe activations on training frames, and write an int8 model (u8 activations, s8 weights per output\n"
         "channel, integers only). Prints bytes, IoU and time per frame before and after, on held-out frames.",
-    .example = "laneloop quantize configs/quantize/default.json runs/demo/model --dataset data/demo --out runs/demo/int8",
+    .example =
+        "laneloop quantize configs/quantize/default.json runs/demo/train/model --dataset runs/demo/dataset --out runs/int8",
 };
 
 typedef struct quantize_options {

@@ -4,7 +4,7 @@
  *     model.safetensors   F32 weights, PyTorch names and order; load_state_dict(strict=True) takes them
  *     state.json          {"format": 1, "model": {...this header's description...}, "training": {...}}
  *
- *     model *m = model_load("runs/demo/model", err);
+ *     model *m = model_load("runs/demo/train/model", err);
  *     model_predictor *p = model_predictor_create(m, NULL, err);
  *     model_predictor_mask(p, rgb, mask);                     per frame: no allocation
  *     model_predictor_destroy(p);  model_destroy(m);
