@@ -312,12 +312,23 @@ static bool prepare_masks(run *r, base_error *err)
     return true;
 }
 
+/* This frame's image of a camera: as large as the buffers that it goes to, whatever server sent it. */
+static bool camera_image(run *r, wire_actor_id camera, client_image *image, base_error *err)
+{
+    const dataset_camera *k = &r->o->camera;
+    if (!client_image_get(r->c, camera, image, err))
+        return false;
+    return (image->width_px == k->width_px && image->height_px == k->height_px) ||
+           base_fail(err, BASE_FORMAT, "camera %u: an image of %d x %d pixels, %d x %d were asked for", camera, image->width_px,
+                     image->height_px, k->width_px, k->height_px);
+}
+
 /* The model's mask in terms of 0 other, 1 drivable, 2 line, against the simulator's labels of the same frame. */
 static bool compare_with_truth(run *r, base_error *err)
 {
     client_image image;
     size_t pixels = pixels_of(r);
-    if (!client_image_get(r->c, r->seg_camera, &image, err))
+    if (!camera_image(r, r->seg_camera, &image, err))
         return false;
     uint8_t *three = r->rgb; /* free for scratch: the network has seen it */
     dataset_tags_from_bgra(r->truth, image.bgra, pixels);
@@ -340,7 +351,7 @@ static bool take_mask(run *r, double time_s, base_error *err)
         r->frozen = true;
     if (r->frozen)
         return true;
-    if (!client_image_get(r->c, r->rgb_camera, &image, err))
+    if (!camera_image(r, r->rgb_camera, &image, err))
         return false;
     dataset_rgb_from_bgra(r->rgb, image.bgra, pixels);
     if (!eval_predictor_run(r->predictor, r->rgb, image.width_px, image.height_px, r->mask, err))
