@@ -1,5 +1,4 @@
 #include "cli/cli.h"
-#include "base/file.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -146,15 +145,4 @@ int cli_config_print(const void *options, const base_option *table, size_t count
     free(text);
     cJSON_Delete(object);
     return text ? 0 : 1;
-}
-
-bool cli_config_write(const char *path, const void *options, const base_option *table, size_t count, base_error *err)
-{
-    cJSON *object = base_options_print(options, table, count);
-    char *text = object ? cJSON_Print(object) : NULL;
-    bool ok =
-        text ? base_file_write(path, text, strlen(text), false, err) : base_fail(err, BASE_MEMORY, "%s: out of memory", path);
-    free(text);
-    cJSON_Delete(object);
-    return ok;
 }

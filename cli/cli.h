@@ -44,8 +44,6 @@ bool cli_double(const char *flag, const char *text, double lo, double hi, double
 bool cli_config_read(const char *path, void *options, const base_option *table, size_t count, base_error *err);
 /* --print-config: print the options as JSON on stdout, return the exit status. */
 int cli_config_print(const void *options, const base_option *table, size_t count);
-/* Write the effective options beside a result (atomic). */
-bool cli_config_write(const char *path, const void *options, const base_option *table, size_t count, base_error *err);
 
 /* Where a command finds its simulator: --host/--port given: connect there; no --host: start `laneloop serve` as a child. */
 typedef struct cli_simulator {

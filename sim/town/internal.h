@@ -140,7 +140,6 @@ town_actor *town_actor_find(const town_world *w, uint32_t id);
 /* The actor's attribute, or its blueprint's default, or NULL. */
 const char *town_actor_attribute(const town_actor *a, const char *id);
 bool town_actor_number(const town_actor *a, const char *id, double lo, double hi, double *out); /* false: absent or no number */
-base_pose town_actor_box_pose(const town_actor *a); /* pose of the centre of the box */
 void town_actor_free(town_actor *a);
 /* Add an actor that no blueprint describes (spectator, traffic light); 0: out of room. */
 town_actor *town_actor_add(town_world *w, town_kind kind, const char *type_id, base_pose pose);
