@@ -138,11 +138,11 @@ int cli_train(int argc, char **argv)
     if (!cli_u64("--seed", seed, &o.seed, &err) || !cli_int("--threads", threads, 0, 1024, &o.threads, &err) ||
         !cli_int("--epochs", epochs, 1, 1000000, &o.epochs, &err))
         return cli_usage(&command, "%s", err.text);
-    if (data)
-        snprintf(o.dataset, sizeof o.dataset, "%s", data);
-    if (out)
-        snprintf(o.out, sizeof o.out, "%s", out);
-    else if (!o.out[0])
+    if (data && (size_t)snprintf(o.dataset, sizeof o.dataset, "%s", data) >= sizeof o.dataset)
+        return cli_usage(&command, "--dataset: longer than %zu bytes", sizeof o.dataset - 1);
+    if (out && (size_t)snprintf(o.out, sizeof o.out, "%s", out) >= sizeof o.out)
+        return cli_usage(&command, "--out: longer than %zu bytes", sizeof o.out - 1);
+    if (!o.out[0])
         default_run(positional[0], o.out, sizeof o.out);
     if (print_config)
         return print_options(&o);

@@ -75,6 +75,8 @@ expect "unknown key" 1 'unknown.json:3: unknown key "sede"' "$laneloop" drive "$
 expect "string for a number" 1 'string.json:2: "route_m": a number expected, found a string' "$laneloop" drive "$work/string.json" "$work"
 expect "duplicate key" 1 'twice.json:4: key "route_m" stands twice, first on line 2' "$laneloop" drive "$work/twice.json" "$work"
 expect "train: unknown key" 1 'unknown.json:3: unknown key "sede"' "$laneloop" train "$work/unknown.json" F --out "$work/run"
+long=$(printf 'x%.0s' $(seq 5000))
+expect "train: a path longer than any" 2 "dataset: longer than 1023 bytes" "$laneloop" train configs/train/lane_tiny.json F --dataset "$long" --out "$work/run"
 expect "quantize: unknown key" 1 'unknown.json:3: unknown key "sede"' "$laneloop" quantize "$work/unknown.json" "$work/model"
 expect "collect: unknown key" 1 'unknown.json:3: unknown key "sede"' "$laneloop" collect "$work/unknown.json"
 
