@@ -11,6 +11,9 @@ void base_log_write(const base_log *log, base_log_level level, const char *forma
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
+    for (char *c = line; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
     log->write(log->user, level, line);
 }
 

@@ -1,6 +1,7 @@
 /* base/log.h — log lines go to a callback that the caller owns; libraries never write to stderr themselves.
  *
- * A `const base_log *` may be NULL: then nothing is logged. Lines carry no trailing newline. The callback may be
+ * A `const base_log *` may be NULL: then nothing is logged. Lines carry no trailing newline and no control
+ * characters: they may quote a peer or a file, and end on terminals. The callback may be
  * called from any thread and must be thread-safe. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

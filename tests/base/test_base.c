@@ -3,6 +3,7 @@
 #include "base/buffer.h"
 #include "base/cpu.h"
 #include "base/geom.h"
+#include "base/log.h"
 #include "base/pool.h"
 #include "base/random.h"
 #include <math.h>
@@ -31,6 +32,28 @@ static void errors_keep_their_own_text(void **state)
     base_fail_in(&err, "%s", longer);
     assert_true(strlen(err.text) < sizeof err.text);
     assert_false(base_fail(NULL, BASE_IO, "nobody listens"));
+}
+
+static void keep_line(void *user, base_log_level level, const char *line)
+{
+    assert_int_equal(level, BASE_LOG_WARNING);
+    strcpy(user, line);
+}
+
+static void log_lines_cannot_steer_a_terminal(void **state)
+{
+    (void)state;
+    char line[1024] = "nothing";
+    base_log log = { keep_line, line, BASE_LOG_WARNING };
+    base_log_write(&log, BASE_LOG_INFO, "below the least level");
+    assert_string_equal(line, "nothing");
+    base_log_write(&log, BASE_LOG_WARNING,
+                   "map '%s' not found, 20 \xc2\xb0"
+                   "C",
+                   "a\x1b[2J\nlaneloop: b\x7f");
+    assert_string_equal(line, "map 'a?[2J?laneloop: b?' not found, 20 \xc2\xb0"
+                              "C");
+    base_log_write(NULL, BASE_LOG_WARNING, "nobody listens");
 }
 
 static void arena_gives_aligned_blocks(void **state)
@@ -200,9 +223,13 @@ static void pool_runs_every_item_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(errors_keep_their_own_text),  cmocka_unit_test(arena_gives_aligned_blocks),
-        cmocka_unit_test(buffers_stop_at_their_bound), cmocka_unit_test(random_streams_are_independent_and_fair),
-        cmocka_unit_test(rotations_follow_carla),      cmocka_unit_test(unknown_and_missing_levels_are_errors),
+        cmocka_unit_test(errors_keep_their_own_text),
+        cmocka_unit_test(log_lines_cannot_steer_a_terminal),
+        cmocka_unit_test(arena_gives_aligned_blocks),
+        cmocka_unit_test(buffers_stop_at_their_bound),
+        cmocka_unit_test(random_streams_are_independent_and_fair),
+        cmocka_unit_test(rotations_follow_carla),
+        cmocka_unit_test(unknown_and_missing_levels_are_errors),
         cmocka_unit_test(pool_runs_every_item_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
