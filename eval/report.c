@@ -82,7 +82,8 @@ static bool read_parts(const char *dir, const char *sub, part_list *list, base_e
     if (!base_file_exists(path))
         return true;
     bool ok = eval_names_read(path, ".json", &names, err);
-    list->items = ok ? calloc(names.count + 1, sizeof *list->items) : NULL;
+    if (ok && !(list->items = calloc(names.count + 1, sizeof *list->items)))
+        ok = base_fail(err, BASE_MEMORY, "%s: out of memory for %zu files", path, names.count);
     for (size_t i = 0; ok && i < names.count; i++) {
         char file[MAX_PATH];
         part *p = &list->items[list->count];
