@@ -28,6 +28,8 @@ bool eval_driver_uses_model(eval_driver d);                   /* model, untraine
 
 typedef enum eval_longitudinal { EVAL_LONGITUDINAL_PRIVILEGED, EVAL_LONGITUDINAL_PERCEPTION } eval_longitudinal;
 typedef enum eval_junction { EVAL_JUNCTION_MAP_ARC, EVAL_JUNCTION_NONE } eval_junction;
+extern const char *const eval_longitudinal_names[]; /* "privileged", "perception", NULL */
+extern const char *const eval_junction_names[];     /* "map_arc", "none", NULL */
 
 typedef struct eval_drive_options {
     char map[256];         /* for the embedded simulator: NAME or FILE.xodr; default "driving_loop" */
