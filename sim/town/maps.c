@@ -37,7 +37,10 @@ town_map *town_map_load(const char *path, base_error *err)
     char *dot = strrchr(name, '.');
     if (dot && !strcmp(dot, ".xodr"))
         *dot = 0;
-    return map_of((char *)text, bytes, name, err);
+    town_map *m = map_of((char *)text, bytes, name, err);
+    if (!m)
+        base_fail_in(err, "%s", path);
+    return m;
 }
 
 town_map *town_map_parse(const char *xodr, size_t bytes, const char *name, base_error *err)

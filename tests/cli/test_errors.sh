@@ -63,8 +63,8 @@ expect "unknown protocol version" 2 '0\.9\.10' "$laneloop" serve --carla-version
 # Maps
 head -c 20000 configs/maps/training_loop.xodr >"$work/cut.xodr"
 echo '<?xml version="1.0"?><OpenDRIVE><header revMajor="1" revMinor="4"/></OpenDRIVE>' >"$work/empty.xodr"
-expect "truncated map" 1 'cut.*:[0-9]+: ' "$laneloop" serve --map "$work/cut.xodr" --port 0
-expect "map without roads" 1 'empty: no <road>' "$laneloop" serve --map "$work/empty.xodr" --port 0
+expect "truncated map" 1 '/cut.xodr: cut:[0-9]+: ' "$laneloop" serve --map "$work/cut.xodr" --port 0
+expect "map without roads" 1 '/empty.xodr: empty: no <road>' "$laneloop" serve --map "$work/empty.xodr" --port 0
 expect "map that is not there" 1 'Town99' "$laneloop" serve --map Town99 --port 0
 
 # Configurations
