@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 static const cli_command command = {
-    "laneloop drive CONFIG MODEL [--out DIR] [--host H] [--port P] [--map MAP] [--runs LIST] [--json]",
+    "laneloop drive CONFIG MODEL [--out DIR] [--host H] [--port P] [--map MAP] [--seed N] [--runs LIST] [--json]",
     "Let MODEL (an fp32 checkpoint or an int8 model) drive a route: its mask of frame t steers frame t+1. The expert and\n"
     "three controls (a mask of road only, an untrained network, a mask frozen after 5 s) drive the same route.\n"
     "Writes DIR/NAME.json, NAME.csv and pictures for each run; NAME is expert, fp32 or int8, control_...\n"
@@ -124,6 +124,8 @@ int cli_drive(int argc, char **argv)
         return cli_config_print(&o, eval_drive_table, eval_drive_table_count);
     if (count < 2)
         return cli_usage(&command, "CONFIG and MODEL are needed");
+    if (port_text && !host)
+        return cli_usage(&command, "--port needs --host");
     int port = 2000;
     if (!cli_u64("--seed", seed, &o.seed, &err))
         return cli_fail(&err);

@@ -389,6 +389,7 @@ static cJSON *print_result(const run *r, const eval_drive_result *result)
     cJSON_AddStringToObject(o, "longitudinal",
                             r->driver == EVAL_DRIVER_EXPERT ? "privileged" : eval_longitudinal_names[r->o->longitudinal]);
     cJSON_AddStringToObject(o, "junction", eval_junction_names[r->o->junction]);
+    cJSON_AddStringToObject(o, "map", road_map_describe(r->map).name); /* the server's, whatever the options ask for */
     cJSON_AddStringToObject(o, "server_version", client_version_text(r->c));
     add_number(o, "route_m", s->route_m);
     add_number(o, "route_length_m", s->route_length_m);

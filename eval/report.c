@@ -344,8 +344,12 @@ static void put_drives_table(const eval_report *r, base_buffer *h)
     base_buffer_printf(h, "; junctions: ");
     put_escaped(h, text_of(options, "junction"));
     base_buffer_printf(h, "; map: ");
-    put_escaped(h, text_of(options, "map"));
-    base_buffer_printf(h, "; seed %.0f; weather ", number_of(options, "seed"));
+    put_escaped(h, text_of(first, "map"));
+    base_buffer_printf(h, "; seed ");
+    if (isfinite(number_of(options, "seed")))
+        base_buffer_printf(h, "%.0f", number_of(options, "seed"));
+    put_escaped(h, text_of(options, "seed")); /* above 2^53 it is a string */
+    base_buffer_printf(h, "; weather ");
     put_escaped(h, text_of(options, "weather"));
     base_buffer_printf(h, "; server version ");
     put_escaped(h, text_of(first, "server_version"));

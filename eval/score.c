@@ -94,19 +94,21 @@ void eval_scorer_destroy(eval_scorer *s)
     free(s);
 }
 
-static void keep_cross_track(eval_scorer *s, double e)
+/* False: no memory; the step then enters none of the statistics, so that sums and count stay of the same steps. */
+static bool keep_cross_track(eval_scorer *s, double e)
 {
     size_t n = (size_t)s->tracked;
     if (n == s->cross_capacity) {
         size_t capacity = n ? 2 * n : 4096;
         float *grown = realloc(s->cross, capacity * sizeof *grown);
         if (!grown)
-            return; /* the percentile is then of the steps kept so far */
+            return false;
         s->cross = grown;
         s->cross_capacity = capacity;
     }
     s->cross[n] = (float)fabs(e);
     s->tracked++;
+    return true;
 }
 
 /* How far the worst tyre is outside the route's lane. */
@@ -199,10 +201,9 @@ eval_status eval_scorer_step(eval_scorer *s, const eval_step *step)
     s->last_steer = step->steer;
     score_departure(s, step);
     score_collision(s, step);
-    if (step->time_s >= 2 && step->speed_mps > 0.5) {
+    if (step->time_s >= 2 && step->speed_mps > 0.5 && keep_cross_track(s, s->place.lateral_m)) {
         double e = s->place.lateral_m;
         bool lane = road_route_at(s->route, s->place.s_m).junction < 0;
-        keep_cross_track(s, e);
         s->cross_sum += fabs(e);
         s->cross_square_sum += e * e;
         s->heading_sum += fabs(base_wrap_deg(step->pose.rotation.yaw_deg - s->place.yaw_deg));
