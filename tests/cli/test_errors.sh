@@ -46,6 +46,7 @@ done
 
 # Servers
 expect "dead port" 1 '127.0.0.1:1: cannot connect' "$laneloop" collect configs/collect/tiny_train.json --host 127.0.0.1 --port 1 --out "$work/dead"
+expect "port without host" 2 "port needs .*host" "$laneloop" drive configs/drive/tiny.json "$work" --port 2000
 mkfifo "$work/alive" "$work/ready"
 exec 8<>"$work/ready" 9<>"$work/alive"
 "$laneloop" serve --map training_loop --port 0 --ready-fd 3 3>"$work/ready" <"$work/alive" 2>"$work/serve.err" 8>&- 9>&- &
