@@ -73,9 +73,10 @@ bool town_peer_write(town_server *s, town_peer *p)
 
 /* ---- dispatch ---- */
 
-static town_handler handler_of(wire_method_id id)
+town_handler town_handler_of(wire_method_id id)
 {
-    const town_row *const tables[] = { town_rows_world, town_rows_actor, town_rows_batch };
+    const town_row *const tables[] = { town_rows_world,  town_rows_scene,   town_rows_actor, town_rows_vehicle,
+                                       town_rows_walker, town_rows_traffic, town_rows_batch };
     for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
         for (const town_row *row = tables[t]; row->handler; row++)
             if (row->method == id)
@@ -103,7 +104,7 @@ static bool answer(town_server *s, base_buffer *out, const wire_request *r, cons
     town_call call = {
         .server = s, .world = s->world, .method = m, .args = args, .result = result, .memory = s->memory, .err = &why
     };
-    town_handler handler = handler_of(m->id);
+    town_handler handler = town_handler_of(m->id);
     bool ok = handler ? handler(&call)
                       : base_fail(&why, BASE_UNSUPPORTED, "Responding error from function %s: not available in this simulator",
                                   m->name);

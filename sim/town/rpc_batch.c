@@ -15,9 +15,9 @@ static bool run_as(town_call *outer, wire_method_id method, const void *args, ba
     inner.result = wire_memory_take(outer->memory, 1, inner.method->result->bytes ? inner.method->result->bytes : 1, err);
     if (!inner.result)
         return false;
-    for (const town_row *row = town_rows_actor; row->handler; row++)
-        if (row->method == method)
-            return row->handler(&inner);
+    town_handler handler = town_handler_of(method);
+    if (handler)
+        return handler(&inner);
     return base_fail(err, BASE_UNSUPPORTED, "%s: not available in this simulator", inner.method->name);
 }
 

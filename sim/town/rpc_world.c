@@ -1,15 +1,10 @@
-/* Handlers: version, episode, map, settings, weather, ticks, streams, rays, traffic managers. */
+/* Handlers: version, episode, map, settings, weather, ticks, streams, traffic managers. */
 #include "base/clock.h"
-#include "sim/town/serve.h"
+#include "sim/town/handler.h"
 #include <assert.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-#define HANDLER(NAME)       static bool NAME(town_call *c)
-#define ARGS(TYPE)          const TYPE *a = c->args
-#define RESULT(TYPE, VALUE) (*(TYPE *)c->result = (VALUE), true)
 
 HANDLER(version) { return RESULT(const char *, wire_version_name(town_wire_version(c->server))); }
 
@@ -197,38 +192,6 @@ HANDLER(set_imui_gravity)
            base_fail(c->err, BASE_UNSUPPORTED, "set_imui_gravity: gravity is fixed at %.2f here", TOWN_GRAVITY);
 }
 
-/* ---- rays ---- */
-
-#define HITS_MAX 64
-
-HANDLER(cast_ray)
-{
-    ARGS(wire_args_segment);
-    town_hit hits[HITS_MAX];
-    wire_labelled_point_list *out = c->result;
-    int count = town_cast_ray(c->world, wire_vector3_to_vec3(a->begin), wire_vector3_to_vec3(a->end), hits, HITS_MAX);
-    out->items = wire_memory_take(c->memory, (size_t)count + 1, sizeof *out->items, c->err);
-    out->count = out->items ? (size_t)count : 0;
-    for (size_t i = 0; i < out->count; i++)
-        out->items[i] = (wire_labelled_point){ wire_vector3_from_vec3(hits[i].point), town_tag_number(c->world, hits[i].tag) };
-    return out->items != NULL;
-}
-
-HANDLER(project_point)
-{
-    ARGS(wire_args_project);
-    base_vec3 from = wire_vector3_to_vec3(a->location), along = wire_vector3_to_vec3(a->direction);
-    double length = base_vec3_length(along);
-    town_hit hit;
-    wire_projection *out = c->result;
-    if (length > 0 && a->distance > 0)
-        out->hit = town_cast_ray(c->world, from, base_vec3_add(from, base_vec3_scale(along, (double)a->distance / length)),
-                                 &hit, 1) > 0;
-    if (out->hit)
-        out->point = (wire_labelled_point){ wire_vector3_from_vec3(hit.point), town_tag_number(c->world, hit.tag) };
-    return true;
-}
-
 /* ---- traffic managers: clients host them, the server only keeps the list ---- */
 
 static town_manager *manager_at(town_server *s, uint16_t port)
@@ -298,8 +261,6 @@ const town_row town_rows_world[] = {
     { WIRE_METHOD_query_lights_state, empty_list },
     { WIRE_METHOD_update_lights_state, accept_and_ignore },
     { WIRE_METHOD_update_day_night_cycle, accept_and_ignore },
-    { WIRE_METHOD_project_point, project_point },
-    { WIRE_METHOD_cast_ray, cast_ray },
     { WIRE_METHOD_is_traffic_manager_running, is_traffic_manager_running },
     { WIRE_METHOD_get_traffic_manager_running, get_traffic_manager_running },
     { WIRE_METHOD_add_traffic_manager_running, add_traffic_manager_running },

@@ -101,14 +101,16 @@ bool town_call_refuse(town_call *c, const char *reason, uint32_t actor);
 #define TOWN_NOT_FOUND  "Actor could not be found in the registry"
 #define TOWN_NO_VEHICLE "Actor is not a Vehicle"
 
-/* ---- handlers (rpc_world.c, rpc_actor.c, rpc_batch.c) ---- */
+/* ---- handlers (rpc_*.c) ---- */
 
 /* The table of a file: rows end with a handler of NULL. */
 typedef struct town_row {
     wire_method_id method;
     town_handler handler;
 } town_row;
-extern const town_row town_rows_world[], town_rows_actor[], town_rows_batch[];
+extern const town_row town_rows_world[], town_rows_scene[], town_rows_actor[], town_rows_vehicle[], town_rows_walker[],
+    town_rows_traffic[], town_rows_batch[];
+town_handler town_handler_of(wire_method_id id); /* NULL: not available in this simulator */
 
 /* Answered with frame + 1; in synchronous mode the tick runs before the next request. */
 uint64_t town_server_cue(town_server *s);
