@@ -40,6 +40,10 @@ ARGS2(segment, begin, vector3, end, vector3);
 ARGS2(batch, commands, command_list, do_tick_cue, flag);
 ARGS3(recorder_collisions, name, text, type1, u8, type2, u8);
 ARGS3(recorder_blocked, name, text, min_time, f64, min_distance, f64);
+ARGS3(texture, objects, text_list, material, u8, texture, texture);
+ARGS3(float_texture, objects, text_list, material, u8, texture, float_texture);
+ARGS2(actor_list, actor, u32, others, u32_list);
+ARGS2(bones, actor, u32, bones, bones_in);
 ARGS1(endpoint, endpoint, endpoint);
 
 static const wire_field fields_args_spawn_with_parent[] = {
@@ -50,6 +54,16 @@ static const wire_field fields_args_spawn_with_parent[] = {
     FIELD_SINCE(wire_args_spawn_with_parent, socket_name, text, 16),
 };
 static STRUCT_TYPE(args_spawn_with_parent);
+static const wire_field fields_args_chrono[] = {
+    FIELD(wire_args_chrono, actor, u32),
+    FIELD(wire_args_chrono, max_substeps, u64),
+    FIELD(wire_args_chrono, max_substep_delta_time, f32),
+    FIELD(wire_args_chrono, vehicle_json, text),
+    FIELD(wire_args_chrono, powertrain_json, text),
+    FIELD(wire_args_chrono, tire_json, text),
+    FIELD(wire_args_chrono, base_json_path, text),
+};
+static STRUCT_TYPE(args_chrono);
 static const wire_field fields_args_replay[] = {
     FIELD(wire_args_replay, name, text),           FIELD(wire_args_replay, start, f64),
     FIELD(wire_args_replay, duration, f64),        FIELD(wire_args_replay, follow_id, u32),

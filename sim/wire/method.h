@@ -36,6 +36,8 @@
     X(enable_environment_objects, args_objects_flag, none, 13)                                                                 \
     X(set_annotations_traverse_translucency, args_flag, none, 16)                                                              \
     X(get_names_of_all_objects, none, text_list, 13)                                                                           \
+    X(apply_color_texture_to_objects, args_texture, none, 13)                                                                  \
+    X(apply_float_color_texture_to_objects, args_float_texture, none, 13)                                                      \
     X(console_command, args_text, flag, 14)                                                                                    \
     /* actors */                                                                                                               \
     X(get_actors_by_id, args_actors, actor_list, 13)                                                                           \
@@ -75,6 +77,9 @@
     X(disable_sensor_for_ros, args_stream, none, 15)                                                                           \
     X(is_sensor_enabled_for_ros, args_stream, flag, 15)                                                                        \
     X(get_gbuffer_token, args_actor_u32, token_data, 14)                                                                       \
+    X(enable_gbuffers, args_actor_flag, none, 16)                                                                              \
+    X(are_gbuffers_enabled, args_actor, flag, 16)                                                                              \
+    X(set_ignored_vehicles, args_actor_list, none, 16)                                                                         \
     X(send, args_actor_text, none, 16)                                                                                         \
     /* vehicles and walkers */                                                                                                 \
     X(get_physics_control, args_actor, vehicle_physics, 13)                                                                    \
@@ -87,15 +92,23 @@
     X(close_vehicle_door, args_actor_u8, none, 13)                                                                             \
     X(set_wheel_steer_direction, args_wheel, none, 13)                                                                         \
     X(get_wheel_steer_angle, args_actor_u8, f32, 13)                                                                           \
+    X(set_wheel_pitch_angle, args_wheel, none, 16)                                                                             \
+    X(get_wheel_pitch_angle, args_actor_u8, f32, 16)                                                                           \
+    X(get_vehicle_bone_world_transforms, args_actor, transform_list, 16)                                                       \
     X(apply_control_to_vehicle, args_vehicle_control, none, 13)                                                                \
     X(apply_ackermann_control_to_vehicle, args_ackermann, none, 14)                                                            \
     X(get_ackermann_controller_settings, args_actor, ackermann_settings, 14)                                                   \
     X(apply_ackermann_controller_settings, args_ackermann_settings, none, 14)                                                  \
     X(apply_control_to_walker, args_walker_control, none, 13)                                                                  \
+    X(get_bones_transform, args_actor, bones_out, 13)                                                                          \
+    X(set_bones_transform, args_bones, none, 13)                                                                               \
+    X(blend_pose, args_actor_f32, none, 13)                                                                                    \
+    X(get_pose_from_animation, args_actor, none, 13)                                                                           \
     X(set_actor_autopilot, args_actor_flag, none, 13)                                                                          \
     X(show_vehicle_debug_telemetry, args_actor_flag, none, 13)                                                                 \
     X(enable_carsim, args_actor_text, none, 13)                                                                                \
     X(use_carsim_road, args_actor_flag, none, 13)                                                                              \
+    X(enable_chrono_physics, args_chrono, none, 13)                                                                            \
     X(restore_physx_physics, args_actor, none, 16)                                                                             \
     /* traffic lights, street lights, rays, drawing */                                                                         \
     X(set_traffic_light_state, args_actor_u8, none, 13)                                                                        \
@@ -109,6 +122,8 @@
     X(get_group_traffic_lights, args_actor, u32_list, 13)                                                                      \
     X(get_light_boxes, args_actor, bounding_box_list, 13)                                                                      \
     X(draw_debug_shape, args_debug_shape, none, 13)                                                                            \
+    X(clear_debug_shape, none, none, 16)                                                                                       \
+    X(clear_debug_string, none, none, 16)                                                                                      \
     X(query_lights_state, args_text, street_light_list, 13)                                                                    \
     X(update_lights_state, args_update_lights, none, 13)                                                                       \
     X(update_day_night_cycle, args_text_flag, none, 14)                                                                        \
@@ -270,6 +285,30 @@ typedef struct wire_args_replay {
     bool replay_sensors;
     wire_transform offset; /* since 0.9.16 */
 } wire_args_replay;
+typedef struct wire_args_texture {
+    wire_text_list objects; /* names as get_names_of_all_objects gives them */
+    uint8_t material;       /* wire_material */
+    wire_texture texture;
+} wire_args_texture;
+typedef struct wire_args_float_texture {
+    wire_text_list objects;
+    uint8_t material;
+    wire_float_texture texture;
+} wire_args_float_texture;
+typedef struct wire_args_actor_list { /* of one sensor: the actors that it is to leave out */
+    wire_actor_id actor;
+    wire_u32_list others;
+} wire_args_actor_list;
+typedef struct wire_args_bones {
+    wire_actor_id actor;
+    wire_bones_in bones;
+} wire_args_bones;
+typedef struct wire_args_chrono {
+    wire_actor_id actor;
+    uint64_t max_substeps;
+    float max_substep_delta_time;
+    const char *vehicle_json, *powertrain_json, *tire_json, *base_json_path;
+} wire_args_chrono;
 typedef struct wire_args_endpoint {
     wire_endpoint endpoint;
 } wire_args_endpoint;

@@ -221,6 +221,21 @@ static const wire_field fields_walker_control[] = {
     FIELD(wire_walker_control, jump, flag),
 };
 STRUCT_TYPE(walker_control);
+static const wire_field fields_bone_in[] = { FIELD(wire_bone_in, name, text), FIELD(wire_bone_in, transform, transform) };
+static STRUCT_TYPE(bone_in);
+static LIST_TYPE(bone_in_list, bone_in);
+static const wire_field fields_bones_in[] = { FIELD(wire_bones_in, bone_transforms, bone_in_list) };
+STRUCT_TYPE(bones_in);
+static const wire_field fields_bone_out[] = {
+    FIELD(wire_bone_out, bone_name, text),
+    FIELD(wire_bone_out, world, transform),
+    FIELD(wire_bone_out, component, transform),
+    FIELD(wire_bone_out, relative, transform),
+};
+static STRUCT_TYPE(bone_out);
+static LIST_TYPE(bone_out_list, bone_out);
+static const wire_field fields_bones_out[] = { FIELD(wire_bones_out, bone_transforms, bone_out_list) };
+STRUCT_TYPE(bones_out);
 static const wire_field fields_gear[] = { FIELD(wire_gear, ratio, f32), FIELD(wire_gear, down_ratio, f32),
                                           FIELD(wire_gear, up_ratio, f32) };
 STRUCT_TYPE(gear);
@@ -311,6 +326,25 @@ STRUCT_TYPE(street_light);
 LIST_TYPE(street_light_list, street_light);
 static const wire_field fields_endpoint[] = { FIELD(wire_endpoint, host, text), FIELD(wire_endpoint, port, u16) };
 STRUCT_TYPE(endpoint);
+
+/* --- textures ------------------------------------------------------------------------------------------------------------- */
+static const wire_field fields_pixel[] = { FIELD(wire_pixel, r, u8), FIELD(wire_pixel, g, u8), FIELD(wire_pixel, b, u8),
+                                           FIELD(wire_pixel, a, u8) };
+static STRUCT_TYPE(pixel);
+static LIST_TYPE(pixel_list, pixel);
+static LIST_TYPE(float_color_list, float_color);
+static const wire_field fields_texture[] = {
+    FIELD(wire_texture, width, u32),
+    FIELD(wire_texture, height, u32),
+    FIELD(wire_texture, pixels, pixel_list),
+};
+STRUCT_TYPE(texture);
+static const wire_field fields_float_texture[] = {
+    FIELD(wire_float_texture, width, u32),
+    FIELD(wire_float_texture, height, u32),
+    FIELD(wire_float_texture, pixels, float_color_list),
+};
+STRUCT_TYPE(float_texture);
 
 /* --- debug drawing -------------------------------------------------------------------------------------------------------- */
 static const wire_field fields_debug_point[] = { FIELD(wire_debug_point, location, vector3),

@@ -228,6 +228,30 @@ typedef struct wire_walker_control {
     bool jump;
 } wire_walker_control;
 
+/* A pose set bone by bone: each transform is relative to the parent bone. */
+typedef struct wire_bone_in {
+    const char *name; /* "crl_arm__R" */
+    wire_transform transform;
+} wire_bone_in;
+typedef struct wire_bone_in_list {
+    wire_bone_in *items;
+    size_t count;
+} wire_bone_in_list;
+typedef struct wire_bones_in {
+    wire_bone_in_list bone_transforms;
+} wire_bones_in;
+typedef struct wire_bone_out {
+    const char *bone_name;
+    wire_transform world, component, relative; /* component: in the frame of the walker's mesh */
+} wire_bone_out;
+typedef struct wire_bone_out_list {
+    wire_bone_out *items;
+    size_t count;
+} wire_bone_out_list;
+typedef struct wire_bones_out {
+    wire_bone_out_list bone_transforms;
+} wire_bones_out;
+
 typedef struct wire_gear {
     float ratio, down_ratio, up_ratio;
 } wire_gear;
@@ -335,6 +359,34 @@ typedef struct wire_endpoint {
     uint16_t port;
 } wire_endpoint; /* a traffic manager's */
 
+/* --- textures ------------------------------------------------------------------------------------------------------------- */
+typedef enum wire_material {
+    WIRE_MATERIAL_NORMAL = 0,
+    WIRE_MATERIAL_AO_ROUGHNESS_METALLIC_EMISSIVE = 1,
+    WIRE_MATERIAL_DIFFUSE = 2,
+    WIRE_MATERIAL_EMISSIVE = 3
+} wire_material;
+typedef struct wire_pixel {
+    uint8_t r, g, b, a;
+} wire_pixel;
+typedef struct wire_pixel_list {
+    wire_pixel *items;
+    size_t count;
+} wire_pixel_list;
+typedef struct wire_float_color_list {
+    wire_float_color *items;
+    size_t count;
+} wire_float_color_list;
+/* Rows of width pixels. The peer says width and height beside the pixels: count need not be their product before it was checked. */
+typedef struct wire_texture {
+    uint32_t width, height;
+    wire_pixel_list pixels;
+} wire_texture;
+typedef struct wire_float_texture {
+    uint32_t width, height;
+    wire_float_color_list pixels;
+} wire_float_texture;
+
 /* --- debug drawing -------------------------------------------------------------------------------------------------------- */
 typedef struct wire_debug_point {
     wire_vector3 location;
@@ -393,9 +445,9 @@ extern const wire_type wire_type_vector2, wire_type_vector3, wire_type_rotation,
     wire_type_actor_definition, wire_type_actor_definition_list, wire_type_actor, wire_type_actor_list, wire_type_token,
     wire_type_token_data, wire_type_episode_info, wire_type_map_info, wire_type_episode_settings,
     wire_type_opendrive_parameters, wire_type_weather, wire_type_vehicle_control, wire_type_ackermann_control,
-    wire_type_ackermann_settings, wire_type_walker_control, wire_type_gear, wire_type_wheel, wire_type_vehicle_physics,
-    wire_type_light_flags, wire_type_vehicle_light_list, wire_type_vehicle_telemetry, wire_type_wheel_telemetry,
-    wire_type_labelled_point, wire_type_labelled_point_list, wire_type_projection, wire_type_environment_object,
-    wire_type_environment_object_list, wire_type_street_light, wire_type_street_light_list, wire_type_endpoint,
-    wire_type_debug_shape;
+    wire_type_ackermann_settings, wire_type_walker_control, wire_type_bones_in, wire_type_bones_out, wire_type_gear,
+    wire_type_wheel, wire_type_vehicle_physics, wire_type_light_flags, wire_type_vehicle_light_list,
+    wire_type_vehicle_telemetry, wire_type_wheel_telemetry, wire_type_labelled_point, wire_type_labelled_point_list,
+    wire_type_projection, wire_type_environment_object, wire_type_environment_object_list, wire_type_street_light,
+    wire_type_street_light_list, wire_type_endpoint, wire_type_texture, wire_type_float_texture, wire_type_debug_shape;
 #endif
