@@ -1,24 +1,8 @@
-/* Which lane follows which: links resolved once at load, then topology, moving along lanes, and places to start from. */
+/* Which lane follows which: links resolved once at load, and the topology that they make. */
 #include "sim/road/road_map.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-int road_find_road_id(const road_map *m, int64_t id)
-{
-    int lo = 0, hi = m->roads.count - 1;
-    while (lo <= hi) {
-        int middle = (lo + hi) / 2, at = m->road_order[middle];
-        int64_t found = m->roads.items[at].id;
-        if (found == id)
-            return at;
-        if (found < id)
-            lo = middle + 1;
-        else
-            hi = middle - 1;
-    }
-    return -1;
-}
 
 /* Index of lane `id` in the first or last section of a road; -1 if absent. */
 static int edge_lane(const road_map *m, int road, road_contact contact, int id)
@@ -140,89 +124,25 @@ static bool resolve_previous(road_map *m)
     return true;
 }
 
-static double lane_start_s(const road_map *m, const road_lane *l)
-{
-    const road_section *sec = &m->sections.items[l->section];
-    return road_lane_forward(l) ? sec->s0 : sec->s1;
-}
-static double lane_end_s(const road_map *m, const road_lane *l)
-{
-    const road_section *sec = &m->sections.items[l->section];
-    return road_lane_forward(l) ? sec->s1 : sec->s0;
-}
-
-road_waypoint road_lane_waypoint(const road_map *m, int lane, double s)
-{
-    const road_lane *l = &m->lanes.items[lane];
-    const road_section *sec = &m->sections.items[l->section];
-    const road_road *r = &m->roads.items[sec->road];
-    return (road_waypoint){ sec->road, r->id, l->section - r->first_section, l->id, s };
-}
-
 static bool build_topology(road_map *m)
 {
     for (int i = 0; i < m->lanes.count; i++) {
         const road_lane *l = &m->lanes.items[i];
         if (l->type != ROAD_LANE_DRIVING || l->id == 0)
             continue;
-        road_waypoint from = road_lane_waypoint(m, i, lane_start_s(m, l));
-        base_vec3 end = road_lane_center(m, l, lane_end_s(m, l)).at;
+        road_waypoint from = road_lane_waypoint(m, i, road_lane_start(m, l));
+        base_vec3 end = road_lane_center(m, l, road_lane_end(m, l)).at;
         for (int k = 0; k < (l->next_count ? l->next_count : 1); k++) {
             int next = l->next_count ? m->links.items[l->first_next + k] : i;
             road_edge *e = ROAD_PUSH(m->topology);
             if (!e)
                 return false;
             const road_lane *to = &m->lanes.items[next];
-            *e = (road_edge){ from, road_lane_waypoint(m, next, l->next_count ? lane_start_s(m, to) : lane_end_s(m, to)) };
+            *e =
+                (road_edge){ from, road_lane_waypoint(m, next, l->next_count ? road_lane_start(m, to) : road_lane_end(m, to)) };
             base_vec3 start = road_lane_center(m, to, e->to.s).at;
             m->gap_links += l->next_count > 0 && base_vec3_length(base_vec3_sub(start, end)) > 0.05;
         }
-    }
-    return true;
-}
-
-/* ---- Spawn points ---- */
-
-#define SPAWN_STEP   12.0
-#define SPAWN_MARGIN 6.0
-#define SPAWN_HEIGHT 0.5
-
-static bool add_spawn(road_map *m, int lane, double s)
-{
-    base_pose *at = ROAD_PUSH(m->spawns);
-    if (!at)
-        return false;
-    road_waypoint w = road_lane_waypoint(m, lane, s);
-    *at = road_waypoint_pose(m, &w);
-    at->location.z += SPAWN_HEIGHT;
-    return true;
-}
-
-static bool build_spawns(road_map *m)
-{
-    int longest = -1;
-    double longest_m = 0;
-    for (int i = 0; i < m->lanes.count; i++) {
-        const road_lane *l = &m->lanes.items[i];
-        const road_section *sec = &m->sections.items[l->section];
-        double length = sec->s1 - sec->s0;
-        if (l->type != ROAD_LANE_DRIVING || l->id == 0)
-            continue;
-        if (longest < 0 || length > longest_m)
-            longest = i, longest_m = length;
-        if (m->roads.items[sec->road].junction >= 0)
-            continue;
-        for (int k = 0; SPAWN_MARGIN + SPAWN_STEP * k <= length - SPAWN_MARGIN; k++) {
-            double d = SPAWN_MARGIN + SPAWN_STEP * k;
-            if (road_width_at(m, l, sec->s0 + d) < 2) /* a lane that is just appearing */
-                continue;
-            if (!add_spawn(m, i, road_lane_forward(l) ? sec->s0 + d : sec->s1 - d))
-                return false;
-        }
-    }
-    if (m->spawns.count == 0 && longest >= 0) {
-        const road_section *sec = &m->sections.items[m->lanes.items[longest].section];
-        return add_spawn(m, longest, (sec->s0 + sec->s1) / 2);
     }
     return true;
 }
@@ -288,7 +208,7 @@ bool road_links_build(road_map *m, base_error *err)
         if (m->lanes.items[i].id != 0)
             ok = resolve_next(m, i, order);
     free(order);
-    if (!ok || !resolve_previous(m) || !build_topology(m) || !build_spawns(m))
+    if (!ok || !resolve_previous(m) || !build_topology(m))
         return base_fail(err, BASE_MEMORY, "%s: too many lane links, or no memory for them", m->name);
     return true;
 }
@@ -297,93 +217,4 @@ const road_edge *road_map_topology(const road_map *m, size_t *count)
 {
     *count = (size_t)m->topology.count;
     return m->topology.items;
-}
-
-const base_pose *road_map_spawn_points(const road_map *m, size_t *count)
-{
-    *count = (size_t)m->spawns.count;
-    return m->spawns.items;
-}
-
-/* ---- Moving along lanes ---- */
-
-#define BRANCH_MAX 4096
-#define VISIT_MAX  100000 /* lane sections entered by one call: ends rings of roads without length */
-
-typedef struct walker {
-    const road_map *m;
-    bool backward; /* against travel */
-    road_waypoint *out;
-    int capacity, found, visits;
-} walker;
-
-/* Depth first with a stack of our own: maps decide how long a chain of short sections is. */
-static void walk(walker *w, int lane, double s, double distance)
-{
-    typedef struct place {
-        int lane;
-        double s, left;
-    } place;
-    place *stack = malloc(sizeof *stack * BRANCH_MAX);
-    int depth = 0;
-    if (!stack)
-        return;
-    stack[depth++] = (place){ lane, s, distance };
-    while (depth > 0 && w->visits++ < VISIT_MAX) {
-        place at = stack[--depth];
-        const road_lane *l = &w->m->lanes.items[at.lane];
-        const road_section *sec = &w->m->sections.items[l->section];
-        bool grow = road_lane_forward(l) != w->backward;
-        double room = grow ? sec->s1 - at.s : at.s - sec->s0;
-        if (at.left <= room) {
-            if (w->found < w->capacity)
-                w->out[w->found] = road_lane_waypoint(w->m, at.lane, grow ? at.s + at.left : at.s - at.left);
-            if (++w->found >= BRANCH_MAX)
-                break;
-            continue;
-        }
-        int count = w->backward ? l->previous_count : l->next_count, first = w->backward ? l->first_previous : l->first_next;
-        for (int i = count - 1; i >= 0 && depth < BRANCH_MAX; i--) { /* last pushed comes out first: file order */
-            int to = w->m->links.items[first + i];
-            const road_lane *t = &w->m->lanes.items[to];
-            stack[depth++] = (place){ to, w->backward ? lane_end_s(w->m, t) : lane_start_s(w->m, t), at.left - fmax(room, 0) };
-        }
-    }
-    free(stack);
-}
-
-static int move(const road_map *m, const road_waypoint *w, double distance_m, bool backward, road_waypoint *out, int capacity)
-{
-    assert(distance_m > 0);
-    walker k = { m, backward, out, capacity, 0, 0 };
-    walk(&k, road_lane_index(m, w->road, w->section, w->lane), w->s, distance_m);
-    return k.found;
-}
-
-int road_waypoint_next(const road_map *m, const road_waypoint *w, double distance_m, road_waypoint *out, int capacity)
-{
-    return move(m, w, distance_m, false, out, capacity);
-}
-int road_waypoint_previous(const road_map *m, const road_waypoint *w, double distance_m, road_waypoint *out, int capacity)
-{
-    return move(m, w, distance_m, true, out, capacity);
-}
-
-int road_waypoint_successors(const road_map *m, const road_waypoint *w, road_waypoint *out, int capacity)
-{
-    const road_lane *l = &m->lanes.items[road_lane_index(m, w->road, w->section, w->lane)];
-    for (int i = 0; i < l->next_count && i < capacity; i++) {
-        int to = m->links.items[l->first_next + i];
-        out[i] = road_lane_waypoint(m, to, lane_start_s(m, &m->lanes.items[to]));
-    }
-    return l->next_count;
-}
-int road_waypoint_predecessors(const road_map *m, const road_waypoint *w, road_waypoint *out, int capacity)
-{
-    const road_lane *l = &m->lanes.items[road_lane_index(m, w->road, w->section, w->lane)];
-    for (int i = 0; i < l->previous_count && i < capacity; i++) {
-        int to = m->links.items[l->first_previous + i];
-        out[i] = road_lane_waypoint(m, to, lane_end_s(m, &m->lanes.items[to]));
-    }
-    return l->previous_count;
 }

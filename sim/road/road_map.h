@@ -9,6 +9,7 @@
 #ifndef ROAD_MAP_H
 #define ROAD_MAP_H
 #include "sim/road/road.h"
+#include <locale.h>
 
 #define ROAD_LENGTH_MAX      1e5  /* metres, one road */
 #define ROAD_CURVATURE_MAX   1e3  /* 1/m */
@@ -203,6 +204,23 @@ void *road_grow(void *items, int count, int *capacity, size_t size, int most);
      (a).count < (a).capacity ? &(a).items[(a).count++] : NULL)
 #define ROAD_PUSH(a) ROAD_PUSH_MOST(a, 1 << 22)
 
+/* ---- map.c ---- */
+/* Lists that are indexed by "first of an owner" begin with memory, so that an empty list never means arithmetic on NULL. */
+bool road_map_reserve(road_map *m);
+int road_lane_index(const road_map *m, int road, int section, int lane); /* asserts existence */
+int road_find_road_id(const road_map *m, int64_t id);                    /* index or -1 */
+road_waypoint road_lane_waypoint(const road_map *m, int lane, double s);
+/* s where travel on a lane begins and ends. */
+double road_lane_start(const road_map *m, const road_lane *l);
+double road_lane_end(const road_map *m, const road_lane *l);
+static inline bool road_lane_forward(const road_lane *l) { return l->id < 0; } /* travelled with growing s */
+
+/* ---- order.c: checks what was read and puts it in order ---- */
+bool road_order_build(road_map *m, base_error *err);
+
+/* ---- geo.c ---- */
+void road_geo_read(road_map *m, const char *text, locale_t c_locale); /* the text of header/geoReference */
+
 /* ---- geometry.c: the reference line ---- */
 typedef struct road_frame {
     double x, y, heading, curvature, curvature_rate;
@@ -232,12 +250,9 @@ typedef struct road_center { /* of a lane at s, CARLA frame, along growing s */
 road_center road_lane_center(const road_map *m, const road_lane *lane, double s);
 double road_width_at(const road_map *m, const road_lane *lane, double s);
 
-/* ---- links.c, nearest.c: what road_map_parse builds after reading ---- */
+/* ---- What road_map_parse builds after reading, in this order ---- */
 bool road_links_build(road_map *m, base_error *err);
+bool road_spawns_build(road_map *m, base_error *err);
 bool road_nearest_build(road_map *m, base_error *err);
 bool road_signals_build(road_map *m, base_error *err);
-int road_lane_index(const road_map *m, int road, int section, int lane); /* asserts existence */
-road_waypoint road_lane_waypoint(const road_map *m, int lane, double s);
-int road_find_road_id(const road_map *m, int64_t id);                          /* index or -1 */
-static inline bool road_lane_forward(const road_lane *l) { return l->id < 0; } /* travelled with growing s */
 #endif

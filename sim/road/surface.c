@@ -76,6 +76,11 @@ double road_width_at(const road_map *m, const road_lane *l, double s)
     return width_value(m, l, clamp_into(sec, s), road_section_pick(sec, s)).v;
 }
 
+double road_lane_width(const road_map *m, int road, int section, int lane, double s)
+{
+    return road_width_at(m, &m->lanes.items[road_lane_index(m, road, section, lane)], s);
+}
+
 static void lane_heights(const road_map *m, const road_lane *l, double pick, double *inner, double *outer)
 {
     *inner = *outer = 0;

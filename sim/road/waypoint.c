@@ -1,110 +1,12 @@
-/* Waypoints and the plain accessors of roads, sections and lanes. */
+/* Waypoints: places on lanes, and what can be asked about one. */
 #include "sim/road/road_map.h"
 #include <assert.h>
-
-static const road_section *section_at(const road_map *m, int road, int section)
-{
-    assert(road >= 0 && road < m->roads.count && section >= 0 && section < m->roads.items[road].section_count);
-    return &m->sections.items[m->roads.items[road].first_section + section];
-}
-
-int road_lane_index(const road_map *m, int road, int section, int lane)
-{
-    const road_section *sec = section_at(m, road, section);
-    assert(lane >= sec->low && lane <= sec->high);
-    return sec->first_lane + lane - sec->low;
-}
 
 static const road_lane *lane_at(const road_map *m, int road, int section, int lane)
 {
     return &m->lanes.items[road_lane_index(m, road, section, lane)];
 }
 static const road_lane *lane_of(const road_map *m, const road_waypoint *w) { return lane_at(m, w->road, w->section, w->lane); }
-
-road_map_info road_map_describe(const road_map *m)
-{
-    road_map_info i = { .name = m->name,
-                        .roads = m->roads.count,
-                        .sections = m->sections.count,
-                        .lanes = m->lanes.count - m->sections.count, /* each section has one centre lane */
-                        .junctions = m->junctions.count,
-                        .signals = m->signals.count,
-                        .controllers = m->controllers.count,
-                        .objects = m->objects.count,
-                        .driving_lane_m = m->driving_lane_m,
-                        .latitude_deg = m->latitude_deg,
-                        .longitude_deg = m->longitude_deg,
-                        .low = m->low,
-                        .high = m->high };
-    for (int r = 0; r < m->roads.count; r++)
-        i.length_m += m->roads.items[r].length;
-    return i;
-}
-
-const char *road_map_note(const road_map *m) { return m->note; }
-
-base_vec3 road_map_geolocation(const road_map *m, base_vec3 at)
-{
-    const double radius = 6378137.0; /* CARLA's EARTH_RADIUS_EQUA */
-    double scale = cos(BASE_RAD(m->latitude_deg));
-    double mx = scale * BASE_RAD(m->longitude_deg) * radius + at.x;
-    double my = scale * radius * log(tan((90 + m->latitude_deg) * BASE_PI / 360)) - at.y;
-    return (base_vec3){ 360 * atan(exp(my / (radius * scale))) / BASE_PI - 90, mx * 180 / (BASE_PI * radius * scale), at.z };
-}
-
-road_info road_map_road(const road_map *m, int road)
-{
-    assert(road >= 0 && road < m->roads.count);
-    const road_road *r = &m->roads.items[road];
-    double speed = r->speed_count ? m->speeds.items[r->first_speed].mps : 0;
-    return (road_info){ r->id, m->text.items + r->name, r->length, r->junction, r->section_count, speed };
-}
-
-int road_find_road(const road_map *m, uint32_t road_id) { return road_find_road_id(m, road_id); }
-
-road_section_info road_map_section(const road_map *m, int road, int section)
-{
-    const road_section *s = section_at(m, road, section);
-    return (road_section_info){ s->s0, s->s1, s->low, s->high };
-}
-
-int road_find_section(const road_map *m, int road, double s)
-{
-    assert(road >= 0 && road < m->roads.count);
-    const road_road *r = &m->roads.items[road];
-    const road_section *sec = m->sections.items + r->first_section;
-    int lo = 0, hi = r->section_count;
-    while (hi - lo > 1) {
-        int middle = (lo + hi) / 2;
-        if (sec[middle].s0 <= s)
-            lo = middle;
-        else
-            hi = middle;
-    }
-    return lo;
-}
-
-bool road_find_lane(const road_map *m, int road, int section, int lane)
-{
-    const road_section *sec = section_at(m, road, section);
-    return lane >= sec->low && lane <= sec->high;
-}
-
-uint32_t road_lane_type(const road_map *m, int road, int section, int lane) { return lane_at(m, road, section, lane)->type; }
-
-double road_lane_width(const road_map *m, int road, int section, int lane, double s)
-{
-    return road_width_at(m, lane_at(m, road, section, lane), s);
-}
-
-const road_mark *road_lane_marks(const road_map *m, int road, int section, int lane, int *count)
-{
-    const road_lane *l = lane_at(m, road, section, lane);
-    *count = l->mark_count;
-    return m->marks.items + l->first_mark;
-}
-
-/* ---- Waypoints ---- */
 
 bool road_waypoint_xodr(const road_map *m, uint32_t road_id, int lane, double s, road_waypoint *out)
 {
