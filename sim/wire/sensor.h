@@ -3,7 +3,8 @@
  *     client, once:     u32 stream id
  *     server, per tick: u32 bytes, then as many: header (48 bytes) + payload
  *
- * All numbers little-endian, records packed. Which sensor a message comes from is a number that changed between releases. */
+ * All numbers little-endian, records packed. The lane-invasion and RSS sensors have a stream but never send: CARLA's client computes
+ * them. Which sensor a message comes from is a number that changed between releases. */
 #ifndef SIM_WIRE_SENSOR_H
 #define SIM_WIRE_SENSOR_H
 #include "sim/wire/types.h"
@@ -144,9 +145,65 @@ bool wire_image_append(base_buffer *out, wire_sensor s, uint64_t frame, double t
 /* *pixels points into the message; its size was checked against width and height. */
 bool wire_image_read(wire_header *h, wire_image *image, const uint8_t **pixels, const uint8_t *message, size_t bytes,
                      wire_version version, base_error *err);
+/* A pixel of optical flow: motion as a share of half the image, that is pixels = x * width / 2, y * height / 2. 8 bytes on the wire. */
+typedef struct wire_flow {
+    float x, y;
+} wire_flow;
+void wire_flow_write(uint8_t dst[8], wire_flow f);
+wire_flow wire_flow_read(const uint8_t src[8]);
 /* Depth in metres of one depth pixel (planar, along the camera's x), and back; 1000 m is the far plane. */
 float wire_depth_decode(const uint8_t bgra[4]);
 void wire_depth_encode(uint8_t bgra[4], float metres);
+
+/* --- measurements: records without padding behind a short header ---------------------------------------------------------- */
+typedef struct wire_lidar_point { /* sensor frame, metres */
+    float x, y, z;
+    float intensity; /* 0..1 */
+} wire_lidar_point;
+typedef struct wire_semantic_point {
+    float x, y, z;
+    float cos_incidence_angle;
+    uint32_t object;     /* actor id; 0: no actor */
+    uint32_t object_tag; /* the release's semantic tag */
+} wire_semantic_point;
+typedef struct wire_detection { /* of a radar */
+    float velocity;             /* m/s along the ray, positive: moving away */
+    float azimuth, altitude;    /* rad, from the sensor's forward axis */
+    float depth;                /* metres */
+} wire_detection;
+typedef struct wire_event { /* of a DVS camera */
+    uint16_t x, y;          /* pixels */
+    int64_t t;              /* nanoseconds of simulation */
+    bool pol;               /* brighter */
+} wire_event;
+extern const wire_type wire_type_lidar_point, wire_type_semantic_point, wire_type_detection, wire_type_event;
+
+/* Records inside a received message, which they borrow; wire_record_read copies one out (i < count). */
+typedef struct wire_records {
+    const uint8_t *data;
+    size_t count;
+    const wire_type *type;
+} wire_records;
+void wire_record_read(void *record, const wire_records *r, size_t i);
+
+/* Both lidars. counts[channels]: points of each channel, top channel first; points: as many in all, channel after channel, of
+ * wire_lidar_point for WIRE_SENSOR_LIDAR and wire_semantic_point for WIRE_SENSOR_SEMANTIC_LIDAR. horizontal_angle: rad, where the head
+ * stands at the end of this measurement. */
+bool wire_lidar_append(base_buffer *out, wire_sensor s, uint64_t frame, double timestamp, wire_transform t,
+                       float horizontal_angle, const uint32_t *counts, uint32_t channels, const void *points,
+                       wire_version version, base_error *err);
+/* points->type says which of the two it is; channels holds u32 counts whose sum was checked against the points. */
+bool wire_lidar_read(wire_header *h, float *horizontal_angle, wire_records *channels, wire_records *points,
+                     const uint8_t *message, size_t bytes, wire_version version, base_error *err);
+bool wire_radar_append(base_buffer *out, uint64_t frame, double timestamp, wire_transform t, const wire_detection *detections,
+                       size_t count, wire_version version, base_error *err);
+bool wire_radar_read(wire_header *h, wire_records *detections, const uint8_t *message, size_t bytes, wire_version version,
+                     base_error *err);
+/* CARLA sends no message in a tick without events. Events outside the image are refused when read. */
+bool wire_dvs_append(base_buffer *out, uint64_t frame, double timestamp, wire_transform t, const wire_image *image,
+                     const wire_event *events, size_t count, wire_version version, base_error *err);
+bool wire_dvs_read(wire_header *h, wire_image *image, wire_records *events, const uint8_t *message, size_t bytes,
+                   wire_version version, base_error *err);
 
 /* --- small sensors: one msgpack object behind the header ------------------------------------------------------------------ */
 typedef struct wire_collision {
