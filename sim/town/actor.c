@@ -258,7 +258,7 @@ failed:
 bool town_destroy(town_world *w, uint32_t id)
 {
     int i = index_of(w, id);
-    if (i < 0 || id == w->spectator || w->actors[i]->kind == TOWN_TRAFFIC_LIGHT)
+    if (i < 0 || id == w->spectator || w->actors[i]->sign_id)
         return false;
     for (int k = 0; k < w->actor_count; k++)
         if (w->actors[k]->parent == id)
@@ -298,13 +298,13 @@ bool town_actor_get(const town_world *w, uint32_t id, town_actor_view *view)
         .light_state = a->light_state,
         .light_id = a->light_id,
         .vehicle_lights = a->vehicle_lights,
-        .light_frozen = w->lights_frozen,
+        .sign_id = a->sign_id,
     };
     if (a->kind == TOWN_VEHICLE)
         view->control.gear = a->state.gear;
     if (a->light) {
         view->light_state = a->light->state;
-        view->sign_id = a->light->sign_id;
+        view->light_frozen = a->light->frozen;
         view->green_s = a->light->green_s;
         view->yellow_s = a->light->yellow_s;
         view->red_s = a->light->red_s;
@@ -391,7 +391,7 @@ bool town_walker_control_set(town_world *w, uint32_t id, town_walker_control c)
 bool town_pose_set(town_world *w, uint32_t id, base_pose pose)
 {
     town_actor *a = town_actor_find(w, id);
-    if (!a || !town_pose_is_sane(&pose) || a->kind == TOWN_TRAFFIC_LIGHT)
+    if (!a || !town_pose_is_sane(&pose) || a->sign_id)
         return false;
     base_vec3 velocity = a->velocity;
     const town_actor *parent = a->parent ? town_actor_find(w, a->parent) : NULL;

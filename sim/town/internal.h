@@ -81,9 +81,9 @@ typedef struct town_light {
     int signal; /* index in the road map */
     int group, stage;
     float green_s, yellow_s, red_s, elapsed_s;
-    int state; /* 0 red, 1 yellow, 2 green, 3 off */
-    const char *sign_id;
-    uint32_t pole_index;
+    int state;           /* 0 red, 1 yellow, 2 green, 3 off */
+    bool frozen;         /* its group, as of the last tick */
+    uint32_t pole_index; /* within its group */
 } town_light;
 
 typedef struct town_actor {
@@ -132,7 +132,8 @@ typedef struct town_actor {
     town_camera camera;
     uint64_t noise_seed;
     base_vec3 spring_location; /* last place of a spring-arm camera */
-    /* traffic lights */
+    /* traffic lights and signs */
+    const char *sign_id; /* OpenDRIVE id, borrowed from the map; else NULL */
     town_light *light;
 } town_actor;
 
@@ -195,7 +196,6 @@ struct town_world {
     town_actor **actors; /* in order of id */
     int actor_count, actor_capacity;
     uint32_t next_id, next_stream, spectator;
-    bool lights_frozen;
     struct town_signals *signals; /* groups of lights and the places where signals act (lights.c); NULL: none */
     town_event events[TOWN_EVENTS_MAX];
     int event_count;

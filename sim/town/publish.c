@@ -17,6 +17,13 @@ static void vehicle_state(const town_actor_view *a, wire_actor_state *out, wire_
     wire_vehicle_state_write(out, &v, version);
 }
 
+static void sign_state(const town_actor_view *a, wire_actor_state *out)
+{
+    wire_sign_state s = { { 0 } };
+    memcpy(s.sign_id, a->sign_id, strnlen(a->sign_id, sizeof s.sign_id));
+    wire_sign_state_write(out, &s);
+}
+
 static void light_state(const town_actor_view *a, wire_actor_state *out)
 {
     wire_light_state l = { .green_time = a->green_s,
@@ -45,6 +52,8 @@ static void actor_state(const town_actor_view *a, wire_actor_state *out, wire_ve
         wire_walker_state_write(out, &c);
     } else if (a->kind == TOWN_TRAFFIC_LIGHT) {
         light_state(a, out);
+    } else if (a->kind == TOWN_TRAFFIC_SIGN) {
+        sign_state(a, out);
     }
 }
 

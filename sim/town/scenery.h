@@ -45,4 +45,6 @@ int town_scenery_prop(const town_scenery *t, const char *blueprint, const base_p
 /* Lit lamp of one of the map's traffic lights; state: 0 red, 1 yellow, 2 green, others dark. Poles and heads are part of the
  * scene. Returns 0 or 1 instance. signal: index into the map's signals. */
 int town_scenery_light(const town_scenery *t, int signal, int state, uint32_t id, scene_instance *part);
+/* Housing of its lamps, in the world; false: the signal is no light. extent: half sizes */
+bool town_scenery_light_box(const town_scenery *t, int signal, base_pose *pose, base_vec3 *extent);
 #endif

@@ -471,3 +471,12 @@ int town_scenery_light(const town_scenery *t, int signal, int state, uint32_t id
     *part = (scene_instance){ .mesh = t->lamp[state], .pose = t->lights[signal].pose, .id = id };
     return 1;
 }
+
+bool town_scenery_light_box(const town_scenery *t, int signal, base_pose *pose, base_vec3 *extent)
+{
+    if (!t || signal < 0 || signal >= t->light_count || !t->lights[signal].is_light)
+        return false;
+    *pose = t->lights[signal].pose;
+    *extent = SCENERY_LIGHT_HEAD;
+    return true;
+}

@@ -75,6 +75,7 @@ typedef struct scenery_raster {
     uint8_t *taken;   /* [height][width] 1 = a building, tree, ... stands here */
 } scenery_raster;
 
+#define SCENERY_LIGHT_HEAD ((base_vec3){ 0.14, 0.19, 0.52 }) /* half sizes of the housing of three lamps */
 typedef struct town_scenery_light_head {
     base_pose pose;
     bool is_light;

@@ -694,7 +694,7 @@ static void light_head(yard *y, const base_pose *head)
 {
     scene_surface box = known(y, MATERIAL_HOUSING, SCENE_TAG_TRAFFIC_LIGHT, 0),
                   lens = known(y, MATERIAL_DARK_LENS, SCENE_TAG_TRAFFIC_LIGHT, SCENE_DETAIL_FAR);
-    scene_mesh_box(y->mesh, head, (base_vec3){ 0.14, 0.19, 0.52 }, true, box);
+    scene_mesh_box(y->mesh, head, SCENERY_LIGHT_HEAD, true, box);
     for (int k = -1; k <= 1; k++) {
         base_vec3 from = base_pose_to_world(head, (base_vec3){ 0.14, 0, 0.32 * k }),
                   to = base_pose_to_world(head, (base_vec3){ 0.165, 0, 0.32 * k });

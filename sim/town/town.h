@@ -38,7 +38,8 @@ typedef enum town_kind {
     TOWN_SENSOR,
     TOWN_CONTROLLER, /* controller.ai.walker: driven by the client, nothing to simulate */
     TOWN_SPECTATOR,
-    TOWN_TRAFFIC_LIGHT
+    TOWN_TRAFFIC_LIGHT,
+    TOWN_TRAFFIC_SIGN /* stop, yield, speed limit */
 } town_kind;
 
 typedef enum town_sensor_kind {
@@ -180,7 +181,7 @@ typedef struct town_actor_view {
     const char *type_id;             /* "vehicle.tesla.model3", "spectator", ... */
     const town_attribute *attributes;
     int attribute_count;
-    town_box box;
+    town_box box;                                                    /* lights and signs: around the places where they act */
     uint8_t tag;                                                     /* semantic tag as in scene.h; 0 = none */
     base_pose pose;                                                  /* world */
     base_vec3 velocity_mps, angular_velocity_dps, acceleration_mps2; /* world */
@@ -189,10 +190,10 @@ typedef struct town_actor_view {
     float speed_limit_kmh;
     int light_state;     /* vehicles: state of the light they stand at; lights: their own (0 red 1 yellow 2 green 3 off) */
     uint32_t light_id;   /* vehicles: the traffic light whose box they are in, 0 none */
-    const char *sign_id; /* traffic lights: OpenDRIVE signal id, else NULL */
+    const char *sign_id; /* traffic lights and signs: OpenDRIVE signal id, else NULL */
     float green_s, yellow_s, red_s, light_elapsed_s; /* traffic lights */
     bool light_frozen;
-    uint32_t pole_index;
+    uint32_t pole_index;     /* of a light within its group */
     uint32_t vehicle_lights; /* CARLA's VehicleLightState bits */
 } town_actor_view;
 
@@ -222,10 +223,19 @@ bool town_collisions_set(town_world *w, uint32_t id, bool enable);
 bool town_vehicle_lights_set(town_world *w, uint32_t id, uint32_t bits);
 bool town_light_state_set(town_world *w, uint32_t id, int state);
 bool town_light_times_set(town_world *w, uint32_t id, float green_s, float yellow_s, float red_s); /* negative: keep */
-/* Lights of the same junction, itself included; returns how many there are, writes at most `capacity`. 0: no light. */
+/* Lights of the same junction, itself included, by pole index; returns how many there are, writes at most `capacity`. 0: no light. */
 int town_light_group(const town_world *w, uint32_t id, uint32_t *ids, int capacity);
+bool town_light_freeze(town_world *w, uint32_t id, bool frozen); /* the light's whole group, as CARLA */
+bool town_light_group_reset(town_world *w, uint32_t id);         /* its first controller becomes green */
 void town_lights_freeze(town_world *w, bool frozen);
 void town_lights_reset(town_world *w);
+typedef struct town_placed_box { /* a box in the world */
+    base_pose pose;
+    base_vec3 extent; /* half sizes */
+} town_placed_box;
+/* The heads that carry a light's lamps; returns how many there are (0: no light), writes at most `capacity`. */
+int town_light_heads(const town_world *w, uint32_t id, town_placed_box *boxes, int capacity);
+#define TOWN_LIGHT_HEADS_MAX 4
 
 /* ---------------------------------------------------------------- vehicle physics */
 

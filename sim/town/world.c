@@ -144,7 +144,6 @@ bool town_episode_restart(town_world *w, const town_map *map, bool reset_setting
     town_actor *spectator = w->actors[0];
     spectator->pose = spectator_pose(map);
     spectator->velocity = spectator->acceleration = (base_vec3){ 0, 0, 0 };
-    w->lights_frozen = false;
     if (reset_settings)
         w->settings = town_settings_default();
     return town_lights_create(w, err);
