@@ -1,4 +1,4 @@
-#include "sim/wire/sensor.h"
+#include "sim/wire/stream.h"
 #include "sim/wire/rpc.h"
 #include "sim/wire/table.h"
 #include <assert.h>
@@ -109,7 +109,7 @@ static const wire_field fields_header[] = {
 };
 STRUCT_TYPE(header);
 
-static bool append_packed(base_buffer *out, const wire_type *type, const void *value, wire_version version, base_error *err)
+bool wire_packed_append(base_buffer *out, const wire_type *type, const void *value, wire_version version, base_error *err)
 {
     size_t n = wire_packed_bytes(type, version);
     uint8_t *dst = base_buffer_reserve(out, n);
@@ -128,7 +128,7 @@ bool wire_header_append(base_buffer *out, wire_sensor s, uint64_t frame, double 
         return base_fail(err, BASE_UNSUPPORTED, "CARLA %s has no %s", wire_version_name(version),
                          sensors[s].blueprint ? sensors[s].blueprint : "such stream");
     wire_header h = { (uint64_t)index, frame, timestamp, t };
-    return append_packed(out, &wire_type_header, &h, version, err);
+    return wire_packed_append(out, &wire_type_header, &h, version, err);
 }
 
 bool wire_header_read(wire_header *h, const uint8_t *message, size_t bytes, base_error *err)
@@ -139,8 +139,8 @@ bool wire_header_read(wire_header *h, const uint8_t *message, size_t bytes, base
     return true;
 }
 
-static bool expect_sensor(wire_header *h, wire_sensor s, const uint8_t *message, size_t bytes, wire_version version,
-                          base_error *err)
+bool wire_expect_sensor(wire_header *h, wire_sensor s, const uint8_t *message, size_t bytes, wire_version version,
+                        base_error *err)
 {
     if (!wire_header_read(h, message, bytes, err))
         return false;
@@ -244,10 +244,10 @@ bool wire_snapshot_append(base_buffer *out, uint64_t frame, double timestamp, co
                           const wire_actor_state *actors, size_t count, wire_version version, base_error *err)
 {
     if (!wire_header_append(out, WIRE_SENSOR_SNAPSHOT, frame, timestamp, (wire_transform){ 0 }, version, err) ||
-        !append_packed(out, &wire_type_snapshot, s, version, err))
+        !wire_packed_append(out, &wire_type_snapshot, s, version, err))
         return false;
     for (size_t i = 0; i < count; i++)
-        if (!append_packed(out, &wire_type_actor_state, &actors[i], version, err))
+        if (!wire_packed_append(out, &wire_type_actor_state, &actors[i], version, err))
             return false;
     return true;
 }
@@ -256,7 +256,7 @@ bool wire_snapshot_read(wire_header *h, wire_snapshot *s, size_t *count, const u
                         wire_version version, base_error *err)
 {
     const size_t start = WIRE_HEADER_BYTES + WIRE_SNAPSHOT_BYTES;
-    if (!expect_sensor(h, WIRE_SENSOR_SNAPSHOT, message, bytes, version, err))
+    if (!wire_expect_sensor(h, WIRE_SENSOR_SNAPSHOT, message, bytes, version, err))
         return false;
     if (bytes < start || (bytes - start) % WIRE_ACTOR_STATE_BYTES)
         return base_fail(err, BASE_FORMAT, "snapshot of %zu bytes: expected %zu and a multiple of %d", bytes, start,
@@ -288,7 +288,7 @@ bool wire_image_append(base_buffer *out, wire_sensor s, uint64_t frame, double t
                        const wire_image *image, wire_version version, base_error *err)
 {
     return wire_header_append(out, s, frame, timestamp, t, version, err) &&
-           append_packed(out, &wire_type_image, image, version, err);
+           wire_packed_append(out, &wire_type_image, image, version, err);
 }
 
 bool wire_image_read(wire_header *h, wire_image *image, const uint8_t **pixels, const uint8_t *message, size_t bytes,
@@ -340,156 +340,6 @@ wire_flow wire_flow_read(const uint8_t src[8])
     wire_flow f;
     wire_packed_read(src, &wire_type_flow, &f, WIRE_VERSION_LATEST);
     return f;
-}
-
-/* --- measurements --------------------------------------------------------------------------------------------------------- */
-
-static const wire_field fields_lidar_point[] = {
-    FIELD(wire_lidar_point, x, f32),
-    FIELD(wire_lidar_point, y, f32),
-    FIELD(wire_lidar_point, z, f32),
-    FIELD(wire_lidar_point, intensity, f32),
-};
-STRUCT_TYPE(lidar_point);
-static const wire_field fields_semantic_point[] = {
-    FIELD(wire_semantic_point, x, f32),      FIELD(wire_semantic_point, y, f32),
-    FIELD(wire_semantic_point, z, f32),      FIELD(wire_semantic_point, cos_incidence_angle, f32),
-    FIELD(wire_semantic_point, object, u32), FIELD(wire_semantic_point, object_tag, u32),
-};
-STRUCT_TYPE(semantic_point);
-static const wire_field fields_detection[] = {
-    FIELD(wire_detection, velocity, f32),
-    FIELD(wire_detection, azimuth, f32),
-    FIELD(wire_detection, altitude, f32),
-    FIELD(wire_detection, depth, f32),
-};
-STRUCT_TYPE(detection);
-static const wire_field fields_event[] = { FIELD(wire_event, x, u16), FIELD(wire_event, y, u16), FIELD(wire_event, t, i64),
-                                           FIELD(wire_event, pol, flag) };
-STRUCT_TYPE(event);
-
-void wire_record_read(void *value, const wire_records *r, size_t i)
-{
-    wire_packed_read(r->data + i * wire_packed_bytes(r->type, WIRE_VERSION_LATEST), r->type, value, WIRE_VERSION_LATEST);
-}
-
-static bool append_records(base_buffer *out, const wire_type *type, const void *records, size_t count, base_error *err)
-{
-    size_t each = wire_packed_bytes(type, WIRE_VERSION_LATEST), bytes;
-    uint8_t *dst = __builtin_mul_overflow(each, count, &bytes) ? NULL : base_buffer_reserve(out, bytes);
-    if (!dst)
-        return base_fail(err, BASE_MEMORY, "%zu records of %s do not fit the output of at most %zu bytes", count, type->name,
-                         out->max_bytes);
-    out->bytes += bytes;
-    /* Most records have no padding in C either; on a little-endian host they are their own wire form (a lidar has 10^5 a tick). */
-    if (each == type->bytes && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) {
-        if (bytes)
-            memcpy(dst, records, bytes);
-        return true;
-    }
-    for (size_t i = 0; i < count; i++)
-        wire_packed_write(dst + i * each, type, (const uint8_t *)records + i * type->bytes, WIRE_VERSION_LATEST);
-    return true;
-}
-
-/* What is behind `start` as records of the type. */
-static bool take_records(wire_records *r, const wire_type *type, const uint8_t *message, size_t bytes, size_t start,
-                         base_error *err)
-{
-    size_t each = wire_packed_bytes(type, WIRE_VERSION_LATEST);
-    if (bytes < start || (bytes - start) % each)
-        return base_fail(err, BASE_FORMAT, "message of %zu bytes: expected %zu and a multiple of %zu for %ss", bytes, start,
-                         each, type->name);
-    *r = (wire_records){ message + start, (bytes - start) / each, type };
-    return true;
-}
-
-#define LIDAR_BYTES 8 /* f32 angle, u32 channels; then a u32 per channel */
-
-static const wire_type *point_type(wire_sensor s)
-{
-    return s == WIRE_SENSOR_LIDAR ? &wire_type_lidar_point : s == WIRE_SENSOR_SEMANTIC_LIDAR ? &wire_type_semantic_point : NULL;
-}
-
-bool wire_lidar_append(base_buffer *out, wire_sensor s, uint64_t frame, double timestamp, wire_transform t,
-                       float horizontal_angle, const uint32_t *counts, uint32_t channels, const void *points,
-                       wire_version version, base_error *err)
-{
-    const wire_type *type = point_type(s);
-    assert(type);
-    size_t total = 0;
-    for (uint32_t i = 0; i < channels; i++)
-        total += counts[i];
-    return wire_header_append(out, s, frame, timestamp, t, version, err) &&
-           append_packed(out, &wire_type_f32, &horizontal_angle, version, err) &&
-           append_packed(out, &wire_type_u32, &channels, version, err) &&
-           append_records(out, &wire_type_u32, counts, channels, err) && append_records(out, type, points, total, err);
-}
-
-bool wire_lidar_read(wire_header *h, float *horizontal_angle, wire_records *channels, wire_records *points,
-                     const uint8_t *message, size_t bytes, wire_version version, base_error *err)
-{
-    const size_t start = WIRE_HEADER_BYTES + LIDAR_BYTES;
-    if (!wire_header_read(h, message, bytes, err))
-        return false;
-    const wire_type *type = point_type(wire_sensor_from_index(h->sensor_type, version));
-    if (!type)
-        return base_fail(err, BASE_FORMAT, "sensor message of type %llu is not of a lidar", (unsigned long long)h->sensor_type);
-    if (bytes < start)
-        return base_fail(err, BASE_FORMAT, "lidar message of %zu bytes, the headers need %zu", bytes, start);
-    wire_packed_read(message + WIRE_HEADER_BYTES, &wire_type_f32, horizontal_angle, version);
-    uint32_t count = get_u32(message + WIRE_HEADER_BYTES + sizeof(float));
-    if (count > (bytes - start) / sizeof(uint32_t))
-        return base_fail(err, BASE_FORMAT, "lidar message of %zu bytes is too short for its %u channels", bytes, count);
-    *channels = (wire_records){ message + start, count, &wire_type_u32 };
-    if (!take_records(points, type, message, bytes, start + count * sizeof(uint32_t), err))
-        return false;
-    uint64_t total = 0;
-    for (uint32_t i = 0; i < count; i++)
-        total += get_u32(channels->data + i * sizeof(uint32_t));
-    if (total != points->count)
-        return base_fail(err, BASE_FORMAT, "lidar message: its %u channels count %llu points, there are %zu", count,
-                         (unsigned long long)total, points->count);
-    return true;
-}
-
-bool wire_radar_append(base_buffer *out, uint64_t frame, double timestamp, wire_transform t, const wire_detection *detections,
-                       size_t count, wire_version version, base_error *err)
-{
-    return wire_header_append(out, WIRE_SENSOR_RADAR, frame, timestamp, t, version, err) &&
-           append_records(out, &wire_type_detection, detections, count, err);
-}
-
-bool wire_radar_read(wire_header *h, wire_records *detections, const uint8_t *message, size_t bytes, wire_version version,
-                     base_error *err)
-{
-    return expect_sensor(h, WIRE_SENSOR_RADAR, message, bytes, version, err) &&
-           take_records(detections, &wire_type_detection, message, bytes, WIRE_HEADER_BYTES, err);
-}
-
-bool wire_dvs_append(base_buffer *out, uint64_t frame, double timestamp, wire_transform t, const wire_image *image,
-                     const wire_event *events, size_t count, wire_version version, base_error *err)
-{
-    return wire_image_append(out, WIRE_SENSOR_DVS, frame, timestamp, t, image, version, err) &&
-           append_records(out, &wire_type_event, events, count, err);
-}
-
-bool wire_dvs_read(wire_header *h, wire_image *image, wire_records *events, const uint8_t *message, size_t bytes,
-                   wire_version version, base_error *err)
-{
-    const size_t start = WIRE_HEADER_BYTES + WIRE_IMAGE_BYTES;
-    if (!expect_sensor(h, WIRE_SENSOR_DVS, message, bytes, version, err) ||
-        !take_records(events, &wire_type_event, message, bytes, start, err))
-        return false;
-    wire_packed_read(message + WIRE_HEADER_BYTES, &wire_type_image, image, version);
-    for (size_t i = 0; i < events->count; i++) {
-        wire_event e;
-        wire_record_read(&e, events, i);
-        if (e.x >= image->width || e.y >= image->height)
-            return base_fail(err, BASE_FORMAT, "DVS event %zu at %u, %u is outside the image of %u x %u", i, e.x, e.y,
-                             image->width, image->height);
-    }
-    return true;
 }
 
 /* --- small sensors -------------------------------------------------------------------------------------------------------- */

@@ -205,6 +205,83 @@ bool wire_dvs_append(base_buffer *out, uint64_t frame, double timestamp, wire_tr
 bool wire_dvs_read(wire_header *h, wire_image *image, wire_records *events, const uint8_t *message, size_t bytes,
                    wire_version version, base_error *err);
 
+/* --- V2X ------------------------------------------------------------------------------------------------------------------ */
+typedef struct wire_its_header {
+    int64_t protocol_version, message_id, station_id;
+} wire_its_header;
+typedef struct wire_its_value {
+    int64_t value, confidence;
+} wire_its_value;
+typedef struct
+    wire_cam {   /* since 0.9.16; cooperative awareness message of ETSI EN 302 637-2, its units. zero_N: compiler padding */
+    float power; /* dBm, received */
+    char zero_1[4];
+    wire_its_header header;
+    int64_t generation_delta_time; /* ms, modulo 65,536 */
+    int64_t station_type;          /* 5: passenger car, 15: road side unit */
+    int64_t latitude;              /* 1e-7 degrees */
+    int64_t longitude;             /* 1e-7 degrees */
+    int64_t semi_major_confidence;
+    int64_t semi_minor_confidence;
+    int64_t semi_major_orientation; /* 0.1 degrees */
+    wire_its_value altitude;        /* centimetres */
+    int64_t high_frequency_present; /* 0: nothing, 1: the vehicle fields down to has_tolling_zone_id, 2: the road side unit's */
+    wire_its_value heading;         /* 0.1 degrees from north, clockwise */
+    wire_its_value speed;           /* cm/s */
+    int64_t drive_direction;        /* 0 forward, 1 backward */
+    wire_its_value vehicle_length;  /* decimetres */
+    int64_t vehicle_width;          /* decimetres */
+    wire_its_value longitudinal_acceleration; /* 0.1 m/s2 */
+    wire_its_value curvature;                 /* 1e-4 1/m */
+    int64_t curvature_calculation_mode;
+    wire_its_value yaw_rate; /* 0.01 degrees/s */
+    bool has_acceleration_control;
+    uint8_t acceleration_control; /* bits: brake, gas, emergency brake, collision warning, ACC, cruise, limiter */
+    bool has_lane_position;
+    char zero_2[5];
+    int64_t lane_position;
+    bool has_steering_wheel_angle;
+    char zero_3[7];
+    wire_its_value steering_wheel_angle; /* 1.5 degrees */
+    bool has_lateral_acceleration;
+    char zero_4[7];
+    wire_its_value lateral_acceleration;
+    bool has_vertical_acceleration;
+    char zero_5[7];
+    wire_its_value vertical_acceleration;
+    bool has_performance_class;
+    char zero_6[7];
+    int64_t performance_class;
+    bool has_tolling_zone;
+    char zero_7[7];
+    int64_t tolling_zone_latitude;
+    int64_t tolling_zone_longitude;
+    int64_t tolling_zone_id;
+    bool has_tolling_zone_id;
+    char zero_8[7];
+    int64_t protected_zone_count; /* 0: the zones themselves cannot travel */
+    char zero_9[24];
+    int64_t low_frequency_present; /* 0: nothing, 1: the fields below */
+    int64_t vehicle_role;
+    uint8_t exterior_lights; /* bits */
+    char zero_10[7];
+    int64_t path_point_count; /* 0, as above */
+    char zero_11[24];
+} wire_cam;
+typedef struct wire_v2x_message { /* since 0.9.16; of sensor.other.v2x_custom */
+    float power;
+    char zero_1[4];
+    wire_its_header header;
+    char message[100]; /* zero-padded text */
+    char zero_2[4];
+} wire_v2x_message;
+extern const wire_type wire_type_cam, wire_type_v2x_message;
+/* messages: wire_cam for WIRE_SENSOR_V2X, wire_v2x_message for WIRE_SENSOR_V2X_CUSTOM; what was received since the last tick. */
+bool wire_v2x_append(base_buffer *out, wire_sensor s, uint64_t frame, double timestamp, wire_transform t, const void *messages,
+                     size_t count, wire_version version, base_error *err);
+bool wire_v2x_read(wire_header *h, wire_records *messages, const uint8_t *message, size_t bytes, wire_version version,
+                   base_error *err);
+
 /* --- small sensors: one msgpack object behind the header ------------------------------------------------------------------ */
 typedef struct wire_collision {
     wire_actor self, other;
