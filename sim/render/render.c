@@ -417,7 +417,7 @@ static bool set_up_triangle(const render *r, const camera *c, render_slot *slot,
     uint32_t i0 = tri->vertex[0] - item->first_vertex, i1 = tri->vertex[1] - item->first_vertex,
              i2 = tri->vertex[2] - item->first_vertex;
     uint8_t o0 = slot->outcodes[i0], o1 = slot->outcodes[i1], o2 = slot->outcodes[i2];
-    if (o0 & o1 & o2)
+    if ((o0 & o1 & o2) || (tri->flags & SCENE_HIDDEN))
         return true;
     const double *p[3] = { slot->corners + CORNER * (size_t)i0, slot->corners + CORNER * (size_t)i1,
                            slot->corners + CORNER * (size_t)i2 };

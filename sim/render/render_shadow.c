@@ -26,6 +26,7 @@ struct render_shadow {
     uint16_t *maps; /* SHADOW_STATIC_MAX pieces, then SHADOW_DYNAMIC_MAX copies; pages are touched only when used */
     piece pieces[SHADOW_STATIC_MAX];
     uint64_t clock;
+    uint32_t edits; /* of the scene when the pieces were drawn */
     float sun[3];
     double across_s[3], across_t[3];
     double low, height_unit; /* u16 = (z - low) / height_unit */
@@ -236,7 +237,7 @@ static void draw_static_piece(void *user, int index, int worker)
         float b[4];
         project_bounds(&p, &chunk->bounds, b);
         if (overlaps(b))
-            draw_part(map, &p, &s->scene->world, chunk->first_triangle, chunk->triangle_count, SCENE_NO_SHADOW);
+            draw_part(map, &p, &s->scene->world, chunk->first_triangle, chunk->triangle_count, SCENE_NO_SHADOW | SCENE_HIDDEN);
     }
 }
 
@@ -327,6 +328,11 @@ uint32_t render_shadow_update(render_shadow *s, base_pool *pool, const float sun
                               const render_item *items, uint32_t item_count, const scene_instance *instances,
                               int instance_count, render_shadow_lookup *lookup)
 {
+    if (s->edits != s->scene->edits) { /* something was taken away or put back */
+        s->edits = s->scene->edits;
+        for (int k = 0; k < SHADOW_STATIC_MAX; k++)
+            s->pieces[k].valid = false;
+    }
     face_sun(s, sun);
     double cs = (s->across_s[0] * camera.x + s->across_s[1] * camera.y + s->across_s[2] * camera.z) / SHADOW_PIECE_M;
     double ct = (s->across_t[0] * camera.x + s->across_t[1] * camera.y + s->across_t[2] * camera.z) / SHADOW_PIECE_M;

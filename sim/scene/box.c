@@ -73,7 +73,7 @@ static bool visit_box(void *user, uint32_t triangle)
     box_search *b = user;
     const scene_part *w = &b->scene->world;
     const scene_triangle *t = &w->triangles[triangle];
-    if ((b->ignore_mask >> (t->tag & 31) & 1) || (t->flags & SCENE_THIN))
+    if ((b->ignore_mask >> (t->tag & 31) & 1) || (t->flags & (SCENE_THIN | SCENE_HIDDEN)))
         return true;
     base_vec3 p[3];
     for (int k = 0; k < 3; k++) {

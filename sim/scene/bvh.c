@@ -241,7 +241,8 @@ bool scene_bvh_ray(const scene_part *p, base_vec3 origin, base_vec3 direction, u
         if (n->count) {
             for (uint32_t i = n->first; i < n->first + n->count; i++) {
                 const scene_triangle *tri = &p->triangles[p->order[i]];
-                if (!(tag_mask >> (tri->tag & 31) & 1) || !hit_triangle(p, tri, origin, direction, &t))
+                if (!(tag_mask >> (tri->tag & 31) & 1) || (tri->flags & SCENE_HIDDEN) ||
+                    !hit_triangle(p, tri, origin, direction, &t))
                     continue;
                 if (t >= 0 && (t < hit->t || (t == hit->t && (!found || p->order[i] < hit->triangle)))) {
                     *hit = (scene_bvh_hit){ t, p->order[i] };

@@ -8,7 +8,7 @@
 
 struct scene_build {
     scene_mesh all; /* static triangles before they are sorted */
-    uint32_t material_capacity, mesh_capacity;
+    uint32_t mesh_capacity;
     bool failed;
 };
 
@@ -59,19 +59,20 @@ static bool same_material(const scene_material *a, const scene_material *b)
 
 uint16_t scene_material_add(scene *s, scene_material m)
 {
-    assert(!s->finished && m.texture >= 0 && m.texture < SCENE_TEXTURE_COUNT);
+    assert(m.texture >= 0 && m.texture < SCENE_TEXTURE_COUNT);
     for (uint32_t i = 0; i < s->material_count; i++)
         if (same_material(&s->materials[i], &m))
             return (uint16_t)i;
-    if (s->material_count == s->build->material_capacity) {
+    if (s->material_count == s->material_capacity) {
         uint32_t wanted = s->material_count ? s->material_count * 2 : 64;
         scene_material *moved = s->material_count < 65535 ? realloc(s->materials, (size_t)wanted * sizeof *s->materials) : NULL;
         if (!moved) {
-            s->build->failed = true;
+            if (s->build)
+                s->build->failed = true;
             return 0;
         }
         s->materials = moved;
-        s->build->material_capacity = wanted;
+        s->material_capacity = wanted;
     }
     s->materials[s->material_count] = m;
     return (uint16_t)s->material_count++;
@@ -250,6 +251,34 @@ bool scene_finish(scene *s, double chunk_m, base_error *err)
             return false;
     s->finished = true;
     return true;
+}
+
+/* ---- changes to what stands there */
+
+typedef struct edit {
+    scene *scene;
+    uint32_t instance, changed;
+    bool (*visit)(void *user, scene_triangle *t);
+    void *user;
+} edit;
+
+static bool edit_triangle(void *user, uint32_t triangle)
+{
+    edit *e = user;
+    scene_triangle *t = &e->scene->world.triangles[triangle];
+    if (t->instance == e->instance)
+        e->changed += e->visit(e->user, t);
+    return true;
+}
+
+uint32_t scene_edit(scene *s, const scene_bounds *where, uint32_t instance, bool (*visit)(void *user, scene_triangle *t),
+                    void *user)
+{
+    assert(s->finished);
+    edit e = { s, instance, 0, visit, user };
+    scene_bvh_walk(&s->world, where, edit_triangle, &e);
+    s->edits += e.changed > 0;
+    return e.changed;
 }
 
 /* ---- rays */

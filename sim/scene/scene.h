@@ -1,7 +1,8 @@
 /* sim/scene/scene.h — the world as triangles: what is drawn, hit by rays and collided with is the same geometry.
  *
  * Usual order: scene_create, scene_material_add for each material, build meshes (scene_mesh_vertex, _triangle, _quad, _box),
- * scene_add_static and scene_add_mesh, scene_finish once; from then on the scene is constant and any thread may read it.
+ * scene_add_static and scene_add_mesh, scene_finish once; from then on its shape is constant and any thread may read it. What
+ * static triangles look like, and whether they are there at all, may still change between two frames: scene_edit.
  * What moves is not in the scene: each frame lists scene_instance values (mesh, pose, colour, id) beside it.
  *
  * Frame: CARLA's (left-handed, x forward, y right, z up, metres). A triangle's front is the side from which its vertices
@@ -95,7 +96,8 @@ enum {
     /* Too small to matter from afar: pictures leave it out beyond a distance (render_options), rays do not. */
     SCENE_DETAIL = 8,
     SCENE_DETAIL_FAR = 16, /* the same, at four times that distance */
-    SCENE_THIN = 4         /* not an obstacle for scene_box_hit: leaves, grass */
+    SCENE_THIN = 4,        /* not an obstacle for scene_box_hit: leaves, grass */
+    SCENE_HIDDEN = 32      /* taken out by scene_edit: not drawn, casts no shadow, stops neither ray nor box */
 };
 
 typedef struct scene_triangle {
@@ -167,14 +169,16 @@ typedef struct scene { /* read-only for everyone after scene_finish */
     scene_chunk *chunks;
     scene_part *meshes; /* for instances */
     scene_material *materials;
-    uint32_t chunk_count, mesh_count, material_count;
+    uint32_t chunk_count, mesh_count, material_count, material_capacity;
+    uint32_t edits; /* how often scene_edit changed something: who keeps pictures of the scene (shadows) renews them */
     bool finished;
     struct scene_build *build; /* while building */
 } scene;
 
 scene *scene_create(base_error *err);
 void scene_destroy(scene *s);
-/* Number of a material; an equal one is reused. At most 65535. On failure (memory) returns 0 and scene_finish fails. */
+/* Number of a material; an equal one is reused. At most 65535. On failure (memory) returns 0 and scene_finish fails. A finished
+ * scene takes new ones too while nobody reads it. */
 uint16_t scene_material_add(scene *s, scene_material m);
 /* Take over all triangles of m (m is empty afterwards). */
 bool scene_add_static(scene *s, scene_mesh *m, base_error *err);
@@ -182,6 +186,11 @@ bool scene_add_static(scene *s, scene_mesh *m, base_error *err);
 bool scene_add_mesh(scene *s, scene_mesh *m, int *mesh, base_error *err);
 /* Sort the static triangles into chunks of about `chunk_m` metres (0 = 48) and build the hierarchies. */
 bool scene_finish(scene *s, double chunk_m, base_error *err);
+
+/* Change the static triangles of one instance id, all of which lie within `where`: visit may set material and SCENE_HIDDEN and
+ * says whether it changed anything. Not while somebody reads the scene. Returns how many triangles changed. */
+uint32_t scene_edit(scene *s, const scene_bounds *where, uint32_t instance, bool (*visit)(void *user, scene_triangle *t),
+                    void *user);
 
 /* A moving thing in one frame. */
 typedef struct scene_instance {

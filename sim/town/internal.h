@@ -191,6 +191,7 @@ struct town_world {
     town_options options;
     town_settings settings;
     town_weather weather;
+    uint16_t layers; /* of the map that are loaded, TOWN_LAYER_* */
     uint64_t episode_id, episode_number, frame;
     double elapsed_s, delta_s;
     town_actor **actors; /* in order of id */
@@ -217,6 +218,9 @@ bool town_lights_create(town_world *w, base_error *err);
 void town_lights_destroy(town_world *w);
 /* Phases move on; every vehicle learns the light it stands at and the speed limit that holds. */
 void town_lights_tick(town_world *w, double dt_s);
+
+/* ---- scenery objects (objects.c) ---- */
+void town_objects_reset(town_world *w);
 
 /* ---- sensors (sensor_*.c) ---- */
 struct town_eye *town_eye_create(town_world *w, base_error *err);

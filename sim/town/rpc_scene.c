@@ -1,5 +1,6 @@
-/* Handlers: questions to the scene. */
+/* Handlers: questions to the scene, and things taken out of it. */
 #include "sim/town/handler.h"
+#include "sim/wire/tag.h"
 
 #define HITS_MAX 64
 
@@ -31,8 +32,105 @@ HANDLER(project_point)
     return true;
 }
 
+/* ---- things of the scenery ---- */
+
+/* Tags are compared as numbers of the release: in 0.9.13 every kind of vehicle has the same one. */
+static bool is_asked_for(const town_call *c, uint8_t tag, uint8_t asked)
+{
+    return asked == WIRE_TAG_ANY || town_tag_number(c->world, tag) == asked;
+}
+
+HANDLER(get_environment_objects)
+{
+    ARGS(wire_args_u8);
+    wire_environment_object_list *out = c->result;
+    int count = town_object_count(c->world);
+    out->items = wire_memory_take(c->memory, (size_t)count + 1, sizeof *out->items, c->err);
+    if (!out->items)
+        return false;
+    for (int i = 0; i < count; i++) {
+        town_object o;
+        if (!town_object_get(c->world, i, &o) || !is_asked_for(c, o.tag, a->value))
+            continue;
+        wire_transform place = wire_transform_from_pose(o.pose);
+        wire_bounding_box box = { wire_vector3_from_vec3(o.center), wire_vector3_from_vec3(o.extent), place.rotation, 0 };
+        out->items[out->count++] = (wire_environment_object){ place, box, o.id, o.name, town_tag_number(c->world, o.tag) };
+    }
+    return true;
+}
+
+HANDLER(enable_environment_objects)
+{
+    ARGS(wire_args_objects_flag);
+    for (size_t i = 0; i < a->objects.count; i++) /* CARLA passes over ids that it does not know */
+        town_object_enable(c->world, a->objects.items[i], a->flag);
+    return true;
+}
+
+HANDLER(get_names_of_all_objects)
+{
+    wire_text_list *out = c->result;
+    int count = town_object_count(c->world);
+    out->items = wire_memory_take(c->memory, (size_t)count + 1, sizeof *out->items, c->err);
+    if (!out->items)
+        return false;
+    for (int i = 0; i < count; i++) {
+        town_object o;
+        if (town_object_get(c->world, i, &o))
+            out->items[out->count++] = o.name;
+    }
+    return true;
+}
+
+/* Boxes of everything that is there at this moment: scenery, vehicles and walkers. */
+HANDLER(get_all_level_BBs)
+{
+    ARGS(wire_args_u8);
+    wire_bounding_box_list *out = c->result;
+    int objects = town_object_count(c->world), actors = town_actor_count(c->world);
+    out->items = wire_memory_take(c->memory, (size_t)objects + (size_t)actors + 1, sizeof *out->items, c->err);
+    if (!out->items)
+        return false;
+    for (int i = 0; i < objects; i++) {
+        town_object o;
+        if (town_object_get(c->world, i, &o) && o.is_shown && is_asked_for(c, o.tag, a->value))
+            out->items[out->count++] = (wire_bounding_box){ wire_vector3_from_vec3(o.center), wire_vector3_from_vec3(o.extent),
+                                                            wire_transform_from_pose(o.pose).rotation, 0 };
+    }
+    for (int i = 0; i < actors; i++) {
+        town_actor_view v;
+        if (!town_actor_get(c->world, town_actor_id_at(c->world, i), &v) || (v.kind != TOWN_VEHICLE && v.kind != TOWN_WALKER) ||
+            !is_asked_for(c, v.tag, a->value))
+            continue;
+        out->items[out->count++] =
+            (wire_bounding_box){ wire_vector3_from_vec3(base_pose_to_world(&v.pose, v.box.center)),
+                                 wire_vector3_from_vec3(v.box.extent), wire_transform_from_pose(v.pose).rotation, v.id };
+    }
+    return true;
+}
+
+HANDLER(load_map_layer)
+{
+    ARGS(wire_args_u16);
+    town_layers_set(c->world, town_layers_get(c->world) | a->value);
+    return true;
+}
+
+HANDLER(unload_map_layer)
+{
+    ARGS(wire_args_u16);
+    town_layers_set(c->world, town_layers_get(c->world) & (uint16_t)~a->value);
+    return true;
+}
+
 const town_row town_rows_scene[] = {
     { WIRE_METHOD_project_point, project_point },
     { WIRE_METHOD_cast_ray, cast_ray },
+    { WIRE_METHOD_get_environment_objects, get_environment_objects },
+    { WIRE_METHOD_enable_environment_objects, enable_environment_objects },
+    { WIRE_METHOD_get_names_of_all_objects, get_names_of_all_objects },
+    { WIRE_METHOD_get_all_level_BBs, get_all_level_BBs },
+    { WIRE_METHOD_load_map_layer, load_map_layer },
+    { WIRE_METHOD_unload_map_layer, unload_map_layer },
     { WIRE_METHOD_COUNT, NULL },
 };

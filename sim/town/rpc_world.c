@@ -102,7 +102,10 @@ static bool enter(town_call *c, const town_map *map, bool reset_settings)
 HANDLER(load_new_episode)
 {
     ARGS(wire_args_load);
-    return enter(c, town_server_map(c->server, a->map_name, c->err), a->reset_settings);
+    if (!enter(c, town_server_map(c->server, a->map_name, c->err), a->reset_settings))
+        return false;
+    town_layers_set(c->world, a->map_layers);
+    return true;
 }
 
 HANDLER(copy_opendrive_to_file)

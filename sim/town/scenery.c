@@ -53,7 +53,7 @@ static bool build_world(town_scenery *t, base_error *err)
     bool good = t->map ? scenery_roads_build(t, &m, err) && scenery_raster_build(t, &m, err) &&
                              scenery_ground_build(t, &m, err) && scenery_objects_build(t, &m, err)
                        : scenery_plain_build(t, &m, err);
-    good = good && scene_add_static(t->scene, &m, err);
+    good = good && scenery_objects_finish(t, &m, err) && scene_add_static(t->scene, &m, err);
     scene_mesh_free(&m);
     free(t->footprint.quads);
     t->footprint = (scenery_footprint){ 0 };
@@ -89,6 +89,8 @@ void town_scenery_destroy(town_scenery *t)
     scenery_raster_free(&t->raster);
     free(t->footprint.quads);
     free(t->lights);
+    free(t->objects);
+    free(t->ids);
     free(t);
 }
 

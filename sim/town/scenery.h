@@ -20,6 +20,46 @@ town_scenery *town_scenery_build(const road_map *map, uint64_t seed, base_error 
 void town_scenery_destroy(town_scenery *t);
 const scene *town_scenery_scene(const town_scenery *t); /* borrowed until destroy; finished */
 
+/* ---- what stands there, thing by thing: road pieces, buildings, trees, lamps, fences, signs ---- */
+
+enum { /* CARLA's MapLayer bits */
+       TOWN_LAYER_BUILDINGS = 1,
+       TOWN_LAYER_DECALS = 2,
+       TOWN_LAYER_FOLIAGE = 4,
+       TOWN_LAYER_GROUND = 8,
+       TOWN_LAYER_PARKED_VEHICLES = 0x10,
+       TOWN_LAYER_PARTICLES = 0x20,
+       TOWN_LAYER_PROPS = 0x40,
+       TOWN_LAYER_STREET_LIGHTS = 0x80,
+       TOWN_LAYER_WALLS = 0x100,
+       TOWN_LAYER_ALL = 0xffff
+};
+
+typedef struct town_scenery_object {
+    uint64_t id;       /* from the name: the same after every build of the same map and seed */
+    char name[40];     /* "Building_12", "Road_7": unique in the map */
+    uint32_t instance; /* of its triangles */
+    uint8_t tag;
+    uint16_t layer;    /* TOWN_LAYER_*; 0: in no layer, always there */
+    base_pose pose;    /* where it stands */
+    scene_box box;     /* in the world, along the pose's axes */
+    bool shown, taken; /* taken: a client took it away */
+    /* working values of the builder */
+    scene_bounds bounds;
+    base_vec3 low, high; /* in the pose's frame */
+    uint32_t triangles;  /* 0: nothing of it is to be seen (covered, or too short) */
+} town_scenery_object;
+
+int town_scenery_object_count(const town_scenery *t);
+const town_scenery_object *town_scenery_object_at(const town_scenery *t, int index); /* borrowed until destroy */
+int town_scenery_object_find(const town_scenery *t, uint64_t id);                    /* -1: none */
+int town_scenery_object_of(const town_scenery *t, uint32_t instance);                /* of a static triangle; -1: none */
+/* Take it out of picture, rays and collisions, or put it back. Not while somebody reads the scene. */
+void town_scenery_object_show(town_scenery *t, int index, bool shown);
+void town_scenery_object_take(town_scenery *t, int index, bool taken); /* only noted */
+/* Give all its surfaces this linear reflectance; their patterns stay. */
+void town_scenery_object_paint(town_scenery *t, int index, const float rgb[3]);
+
 #define TOWN_SCENERY_PARTS 5 /* instances of one vehicle at most: body and wheels */
 
 typedef struct town_scenery_car { /* what a vehicle looks like in one frame */

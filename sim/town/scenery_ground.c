@@ -134,7 +134,8 @@ static bool fill_gaps(town_scenery *t, scene_mesh *m, base_error *err)
     uint8_t *seen = calloc(n, 1);
     uint32_t *stack = malloc(n * sizeof *stack), *area = malloc(n * sizeof *area);
     bool good = seen && stack && area;
-    scene_surface s = scenery_surface(t, MATERIAL_ASPHALT, SCENE_TAG_ROADS, SCENE_NO_SHADOW);
+    scenery_piece_begin(t, "Filling", (base_pose){ { r->x0, r->y0, 0 }, { 0, 0, 0 } });
+    scene_surface s = scenery_piece_surface(t, MATERIAL_ASPHALT, SCENE_TAG_ROADS, SCENE_NO_SHADOW);
     for (size_t start = 0; good && start < n; start++) {
         if (seen[start] || r->kind[start] != PAVED_NONE)
             continue;
@@ -373,13 +374,14 @@ static bool near_pavement(const scenery_raster *r, double x, double y)
 bool scenery_ground_build(town_scenery *t, scene_mesh *m, base_error *err)
 {
     const scenery_raster *r = &t->raster;
+    scenery_piece_begin(t, "Ground", (base_pose){ { r->x0, r->y0, 0 }, { 0, 0, 0 } });
     ground_grid g = { .town = t,
                       .mesh = m,
                       .x0 = r->x0 - HORIZON_M,
                       .y0 = r->y0 - HORIZON_M,
                       .width = (int)lrint((r->width * r->cell_m + 2 * HORIZON_M) / COARSE_M),
                       .height = (int)lrint((r->height * r->cell_m + 2 * HORIZON_M) / COARSE_M),
-                      .surface = scenery_surface(t, MATERIAL_GRASS, SCENE_TAG_TERRAIN, SCENE_NO_SHADOW) };
+                      .surface = scenery_piece_surface(t, MATERIAL_GRASS, SCENE_TAG_TERRAIN, SCENE_NO_SHADOW) };
     g.fine = calloc((size_t)g.width * g.height + 1, 1);
     if (!g.fine)
         return base_fail(err, BASE_MEMORY, "scenery: no memory for the ground");
@@ -398,7 +400,8 @@ bool scenery_ground_build(town_scenery *t, scene_mesh *m, base_error *err)
 
 bool scenery_plain_build(town_scenery *t, scene_mesh *m, base_error *err)
 {
-    scene_surface s = scenery_surface(t, MATERIAL_ASPHALT, SCENE_TAG_GROUND, SCENE_NO_SHADOW);
+    scenery_piece_begin(t, "Ground", (base_pose){ { 0, 0, 0 }, { 0, 0, 0 } });
+    scene_surface s = scenery_piece_surface(t, MATERIAL_ASPHALT, SCENE_TAG_GROUND, SCENE_NO_SHADOW);
     for (int j = -20; j < 20; j++)
         for (int i = -20; i < 20; i++) {
             double x = i * 50.0, y = j * 50.0;

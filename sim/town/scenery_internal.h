@@ -4,6 +4,7 @@
  *   scenery_road.c     lanes, marks, kerbs -> strips of surface, and the footprint they leave
  *   scenery_ground.c   footprint -> raster of what is paved, distances, the ground around it
  *   scenery_place.c    buildings, trees, lamps, fences and signals where the raster leaves room
+ *   scenery_object.c   the list of all these things
  *   scenery_body.c     cars, wheels, walkers, lamps of traffic lights */
 #ifndef SIM_TOWN_SCENERY_INTERNAL_H
 #define SIM_TOWN_SCENERY_INTERNAL_H
@@ -81,7 +82,13 @@ typedef struct town_scenery_light_head {
     bool is_light;
 } town_scenery_light_head;
 
-#define SCENERY_PROPS 7
+#define SCENERY_PROPS     7
+#define SCENERY_KINDS_MAX 32
+
+typedef struct town_scenery_id {
+    uint64_t id;
+    int index;
+} town_scenery_id;
 
 struct town_scenery {
     const road_map *map; /* NULL: a plain */
@@ -93,12 +100,34 @@ struct town_scenery {
     int light_count;
     scenery_footprint footprint;
     scenery_raster raster;
+    town_scenery_object *objects;
+    int object_count, object_capacity;
+    bool objects_failed;
+    town_scenery_id *ids; /* ascending */
+    struct {
+        const char *name;
+        int count;
+    } kinds[SCENERY_KINDS_MAX];
+    int kind_count;
+    /* the stretch of ground being built: an object per tag, begun by the first surface that has it */
+    char piece_name[24];
+    base_pose piece_at;
+    uint32_t piece[32];
 };
 
 static inline scene_surface scenery_surface(const town_scenery *t, scenery_material m, uint8_t tag, uint8_t flags)
 {
     return (scene_surface){ .material = t->material[m], .tag = tag, .flags = flags };
 }
+
+/* A thing begins: returns the instance number for its triangles (0: out of memory, noted). kind, and tag, are those of its name and
+ * main surface; suffix NULL: things of a kind are numbered. */
+uint32_t scenery_object_begin(town_scenery *t, const char *kind, const char *suffix, uint8_t tag, uint16_t layer, base_pose at);
+/* From here on surfaces from scenery_piece_surface belong to this stretch: "Road_<suffix>", "Sidewalk_<suffix>", ... */
+void scenery_piece_begin(town_scenery *t, const char *suffix, base_pose at);
+scene_surface scenery_piece_surface(town_scenery *t, scenery_material m, uint8_t tag, uint8_t flags);
+/* All triangles are there: boxes and ids. */
+bool scenery_objects_finish(town_scenery *t, const scene_mesh *m, base_error *err);
 
 void scenery_materials_add(town_scenery *t);
 

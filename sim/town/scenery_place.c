@@ -11,15 +11,19 @@
 typedef struct yard { /* the builders' common state */
     town_scenery *town;
     scene_mesh *mesh;
-    uint32_t things; /* instance ids given so far */
+    uint32_t instance; /* of the thing being built */
     uint16_t wall[12];
     int wall_count;
 } yard;
 
-/* Static things are numbered from 32768 on: pictures carry 16 bits, and actors count from 1. */
 static scene_surface thing(const yard *y, uint16_t material, uint8_t tag, uint8_t flags)
 {
-    return (scene_surface){ .material = material, .tag = tag, .flags = flags, .instance = 32768 + y->things % 32768 };
+    return (scene_surface){ .material = material, .tag = tag, .flags = flags, .instance = y->instance };
+}
+
+static void begin(yard *y, const char *kind, uint8_t tag, uint16_t layer, base_vec3 foot, double yaw_deg)
+{
+    y->instance = scenery_object_begin(y->town, kind, NULL, tag, layer, (base_pose){ foot, { 0, yaw_deg, 0 } });
 }
 
 static scene_surface known(const yard *y, scenery_material m, uint8_t tag, uint8_t flags)
@@ -198,7 +202,7 @@ static void tree(yard *y, base_random *d, double px, double py, bool detail)
 {
     base_vec3 foot = { px, py, scenery_ground_z(y->town, px, py) };
     double kind = base_random_uniform(d);
-    y->things++;
+    begin(y, "Tree", SCENE_TAG_VEGETATION, TOWN_LAYER_FOLIAGE, foot, 0);
     if (kind < 0.16) {
         double height = pick(d, 7, 13);
         conifer(y, d, foot, height, height * pick(d, 0.17, 0.24), detail);
@@ -331,7 +335,8 @@ static void balconies(yard *y, base_random *d, const building *b, double storey)
 static void erect(yard *y, base_random *d, const building *b)
 {
     const plot *p = &b->plot;
-    y->things++;
+    begin(y, b->gabled ? "House" : "Building", SCENE_TAG_BUILDINGS, TOWN_LAYER_BUILDINGS, (base_vec3){ p->x, p->y, b->low },
+          BASE_DEG(atan2(p->sin_yaw, p->cos_yaw)));
     base_vec3 c[4] = { on_plot(p, -p->half_x, -p->half_y, 0), on_plot(p, p->half_x, -p->half_y, 0),
                        on_plot(p, p->half_x, p->half_y, 0), on_plot(p, -p->half_x, p->half_y, 0) };
     double storey = b->height / b->floors, top = b->low + b->height, first = b->low + (b->shop ? storey : 0);
@@ -429,7 +434,7 @@ static void lamp(yard *y, base_vec3 foot, double toward_x, double toward_y)
 {
     plot p = { foot.x, foot.y, 1, 0, 0.1, 0.1 };
     plot_take(y, &p, 0.6);
-    y->things++;
+    begin(y, "StreetLight", SCENE_TAG_POLES, TOWN_LAYER_STREET_LIGHTS, foot, BASE_DEG(atan2(toward_y, toward_x)));
     scene_surface pole = known(y, MATERIAL_POLE, SCENE_TAG_POLES, 0);
     double high = 7.2, arm = 2.2;
     base_vec3 top = { foot.x, foot.y, foot.z + high },
@@ -449,7 +454,7 @@ static void lamp(yard *y, base_vec3 foot, double toward_x, double toward_y)
 
 static void delineator(yard *y, base_vec3 foot)
 {
-    y->things++;
+    begin(y, "Delineator", SCENE_TAG_POLES, TOWN_LAYER_PROPS, foot, 0);
     base_pose at = { { foot.x, foot.y, foot.z + 0.48 }, { 0, 0, 0 } };
     scene_mesh_box(y->mesh, &at, (base_vec3){ 0.055, 0.055, 0.52 }, false, known(y, MATERIAL_WHITE, SCENE_TAG_POLES, 0));
     at.location.z = foot.z + 0.80;
@@ -468,6 +473,14 @@ static void fence_piece(yard *y, base_random *d, base_vec3 a, base_vec3 b, int k
     plot_take(y, &p, 0.2);
     double z = fmin(a.z, b.z), yaw = BASE_DEG(atan2(dy, dx));
     base_pose at = { { p.x, p.y, z }, { 0, yaw, 0 } };
+    static const struct {
+        const char *name;
+        uint8_t tag;
+        uint16_t layer;
+    } kinds[3] = { { "Hedge", SCENE_TAG_VEGETATION, TOWN_LAYER_FOLIAGE },
+                   { "Fence", SCENE_TAG_FENCES, TOWN_LAYER_WALLS },
+                   { "Wall", SCENE_TAG_WALLS, TOWN_LAYER_WALLS } };
+    begin(y, kinds[kind].name, kinds[kind].tag, kinds[kind].layer, at.location, yaw);
     if (kind == 0) { /* hedge: a trimmed body with leaves sticking out */
         scene_surface leaf = known(y, MATERIAL_LEAF_DARK, SCENE_TAG_VEGETATION, 0);
         at.location.z = z + 0.55;
@@ -636,8 +649,9 @@ static void visit_bush(yard *y, base_random *d, const edge_point *e, int road, i
     if (!plot_free(y, &room, 1.5))
         return;
     plot_take(y, &room, 0.2);
-    y->things++;
-    p.z = scenery_ground_z(y->town, p.x, p.y) + 0.3 * size;
+    p.z = scenery_ground_z(y->town, p.x, p.y);
+    begin(y, "Bush", SCENE_TAG_VEGETATION, TOWN_LAYER_FOLIAGE, p, 0);
+    p.z += 0.3 * size;
     scene_surface leaf = known(y, base_random_uniform(d) < 0.5 ? MATERIAL_LEAF : MATERIAL_LEAF_DARK, SCENE_TAG_VEGETATION,
                                SCENE_TWO_SIDED | SCENE_THIN);
     blob(y, p, 0.78 * size, 0.7 * size, 0.7, 6, leaf);
@@ -730,16 +744,23 @@ static void place_signal(yard *y, int index)
     double yaw = base_wrap_deg(g.pose.rotation.yaw_deg + 180), c = cos(BASE_RAD(yaw)), s = sin(BASE_RAD(yaw));
     base_vec3 foot = signal_foot(y, &g, s, -c); /* the traffic's right: it drives towards -c, -s */
     plot p = { foot.x, foot.y, 1, 0, 0.2, 0.2 };
-    y->things++;
     if (g.kind == ROAD_SIGNAL_TRAFFIC_LIGHT) {
+        begin(y, "TrafficLightPole", SCENE_TAG_POLES, 0, foot, yaw);
         pole(y, foot, 3.1, 0.085);
         base_pose head = { { foot.x + 0.16 * c, foot.y + 0.16 * s, foot.z + 3.2 }, { 0, yaw, 0 } };
+        begin(y, "TrafficLight", SCENE_TAG_TRAFFIC_LIGHT, 0, head.location, yaw);
         light_head(y, &head);
         y->town->lights[index] = (town_scenery_light_head){ head, true };
     } else if (g.kind == ROAD_SIGNAL_SPEED_LIMIT || g.kind == ROAD_SIGNAL_STOP || g.kind == ROAD_SIGNAL_YIELD) {
+        begin(y, "SignPole", SCENE_TAG_POLES, 0, foot, yaw);
         pole(y, foot, 2.6, 0.04);
         base_vec3 plate = { foot.x + 0.06 * c, foot.y + 0.06 * s, foot.z + 2.3 };
         bool stop = g.kind == ROAD_SIGNAL_STOP;
+        begin(y,
+              stop                          ? "StopSign"
+              : g.kind == ROAD_SIGNAL_YIELD ? "YieldSign"
+                                            : "SpeedLimitSign",
+              SCENE_TAG_TRAFFIC_SIGNS, 0, plate, yaw);
         sign_plate(y, plate, yaw, stop ? 0.40 : 0.34,
                    stop                          ? 8
                    : g.kind == ROAD_SIGNAL_YIELD ? 3

@@ -10,6 +10,7 @@
  * Pictures on asphalt and grass run with the world's x and y, not with the road, because in junctions roads lie on top of each
  * other and must look the same there. */
 #include "sim/town/scenery_internal.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -158,11 +159,12 @@ static void border_strips(builder *b, int k)
         look bare = look_of(b->lane[k > 0 ? k - 1 : 0].type);
         if (bare.raised)
             bare = look_of(ROAD_LANE_DRIVING);
-        scene_surface s = p->painted[i] ? scenery_surface(b->town, paint_of(p->color), SCENE_TAG_ROAD_LINE, SCENE_NO_SHADOW)
-                                        : scenery_surface(b->town, bare.material, bare.tag, SCENE_NO_SHADOW);
+        scene_surface s = p->painted[i]
+                              ? scenery_piece_surface(b->town, paint_of(p->color), SCENE_TAG_ROAD_LINE, SCENE_NO_SHADOW)
+                              : scenery_piece_surface(b->town, bare.material, bare.tag, SCENE_NO_SHADOW);
         strip(b, low, high, 1, 1, s);
         if (i + 1 < p->count)
-            strip(b, high, next, 1, 1, scenery_surface(b->town, bare.material, bare.tag, SCENE_NO_SHADOW));
+            strip(b, high, next, 1, 1, scenery_piece_surface(b->town, bare.material, bare.tag, SCENE_NO_SHADOW));
     }
 }
 
@@ -184,7 +186,7 @@ static void flat_lane(builder *b, int i, look l)
         left[e] = p->width[e] > 1e-6 ? lerp(p->end[e].left, p->end[e].right, fmin(1, from / p->width[e])) : p->end[e].left;
         right[e] = p->width[e] > 1e-6 ? lerp(p->end[e].left, p->end[e].right, fmax(0, 1 - to / p->width[e])) : p->end[e].right;
     }
-    scene_surface s = scenery_surface(b->town, l.material, l.tag, SCENE_NO_SHADOW);
+    scene_surface s = scenery_piece_surface(b->town, l.material, l.tag, SCENE_NO_SHADOW);
     footprint_add(b, (base_vec3[]){ p->end[0].left, p->end[1].left }, (base_vec3[]){ p->end[0].right, p->end[1].right },
                   l.paved);
     bool tracks = !b->junction && p->type == ROAD_LANE_DRIVING && p->width[0] > 2.5 && p->width[1] > 2.5;
@@ -213,8 +215,8 @@ static void raised_lane(builder *b, int i, look l)
     const lane_piece *p = &b->lane[i];
     bool stone_left = i > 0 && !look_of(b->lane[i - 1].type).raised;
     bool stone_right = i + 1 < b->lanes && !look_of(b->lane[i + 1].type).raised;
-    scene_surface kerb = scenery_surface(b->town, MATERIAL_KERB, SCENE_TAG_SIDEWALKS, SCENE_NO_SHADOW);
-    scene_surface top = scenery_surface(b->town, l.material, l.tag, SCENE_NO_SHADOW);
+    scene_surface kerb = scenery_piece_surface(b->town, MATERIAL_KERB, SCENE_TAG_SIDEWALKS, SCENE_NO_SHADOW);
+    scene_surface top = scenery_piece_surface(b->town, l.material, l.tag, SCENE_NO_SHADOW);
     base_vec3 low_left[2], low_right[2], left[2], right[2], in_left[2], in_right[2];
     for (int e = 0; e < 2; e++) {
         double h = fmin(KERB_HEIGHT_M, p->width[e] * 0.5), stone = fmin(KERB_STONE_M, p->width[e] * 0.3);
@@ -255,7 +257,7 @@ static void skirts(builder *b)
             low[e] = lift(high[e], -SKIRT_M);
         }
         face(b, low, high, end_of_row == 1,
-             scenery_surface(b->town, l.raised ? MATERIAL_KERB : MATERIAL_SHOULDER, l.tag, SCENE_NO_SHADOW));
+             scenery_piece_surface(b->town, l.raised ? MATERIAL_KERB : MATERIAL_SHOULDER, l.tag, SCENE_NO_SHADOW));
     }
 }
 
@@ -427,6 +429,9 @@ bool scenery_roads_build(town_scenery *t, scene_mesh *m, base_error *err)
     for (int road = 0; road < info.roads; road++) {
         road_info r = road_map_road(t->map, road);
         b->junction = r.junction >= 0;
+        char id[16];
+        snprintf(id, sizeof id, "%u", r.id);
+        scenery_piece_begin(t, id, road_surface_pose(t->map, road, 0, 0, 0));
         for (int section = 0; section < r.sections; section++)
             build_section(b, road, section, &l);
     }

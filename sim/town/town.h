@@ -307,6 +307,27 @@ typedef struct town_sink {
 /* One step of dt_s (0 < dt_s <= 10): controls act, physics runs in substeps, the frame counter advances, sensors measure. */
 bool town_tick(town_world *w, double dt_s, town_sink sink, base_error *err);
 
+/* ---------------------------------------------------------------- scenery */
+
+/* A thing of the scenery: a building, a tree, a lamp, a stretch of road or sidewalk, a sign. Pointers live as long as the map is in
+ * use; ids follow from map and seed, not from the episode. */
+typedef struct town_object {
+    uint64_t id;
+    const char *name;         /* unique in the map */
+    uint8_t tag;              /* as in scene.h */
+    base_pose pose;           /* where it stands */
+    base_vec3 center, extent; /* box in the world, turned as the pose */
+    bool is_shown;
+} town_object;
+int town_object_count(const town_world *w);
+bool town_object_get(const town_world *w, int index, town_object *o); /* false: a name without a surface of its own */
+/* Take it out of pictures, rays and collisions, or put it back. False: no object has this id. */
+bool town_object_enable(town_world *w, uint64_t id, bool enable);
+/* Layers of the map that are loaded, CARLA's MapLayer bits; roads, signs and traffic lights are always there. A new episode loads
+ * all. */
+void town_layers_set(town_world *w, uint16_t layers);
+uint16_t town_layers_get(const town_world *w);
+
 /* Solid things along a ray or under a point, for project_point and cast_ray. Returns the number of hits written, nearest first. */
 typedef struct town_hit {
     base_vec3 point;

@@ -43,6 +43,7 @@ static bool enter_map(town_world *w, const town_map *map, base_error *err)
         w->scenery = scenery;
     }
     w->map = map;
+    town_objects_reset(w);
     base_random r = base_random_start(w->options.seed, "episode", w->episode_number++, 0);
     w->episode_id = base_random_bits(&r) | 1; /* never 0 */
     w->elapsed_s = w->delta_s = 0;

@@ -1,0 +1,196 @@
+/* sim/town/scenery_object.c — what stands in the scenery as a list of things with names, boxes and places.
+ *
+ * A builder begins an object and draws its triangles with the instance number it got; bounds are taken from the triangles when
+ * all are there. Names follow from the order of building, which follows from map and seed; ids are hashes of the names, so that
+ * a program finds the same bench again after a reload. */
+#include "sim/town/scenery_internal.h"
+#include <float.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* FNV-1a, 64 bits. */
+static uint64_t hash_of(const char *name)
+{
+    uint64_t h = 0xcbf29ce484222325u;
+    for (; *name; name++)
+        h = (h ^ (unsigned char)*name) * 0x100000001b3u;
+    return h;
+}
+
+/* Instance pictures carry 16 bits, and actors count from 1: objects have bit 15 set there. */
+static uint32_t instance_of(uint32_t index) { return (index >> 15 << 16) | 0x8000u | (index & 0x7fffu); }
+
+int town_scenery_object_of(const town_scenery *t, uint32_t instance)
+{
+    uint32_t index = (instance >> 16 << 15) | (instance & 0x7fffu);
+    return (instance & 0x8000u) && index < (uint32_t)t->object_count ? (int)index : -1;
+}
+
+/* The number of this object among those of its kind. */
+static int next_number(town_scenery *t, const char *kind)
+{
+    int k = 0;
+    while (k < t->kind_count && strcmp(t->kinds[k].name, kind))
+        k++;
+    if (k == t->kind_count) {
+        if (k == SCENERY_KINDS_MAX)
+            return t->object_count;
+        t->kinds[t->kind_count++].name = kind;
+    }
+    return t->kinds[k].count++;
+}
+
+uint32_t scenery_object_begin(town_scenery *t, const char *kind, const char *suffix, uint8_t tag, uint16_t layer, base_pose at)
+{
+    if (t->object_count == t->object_capacity) {
+        int wanted = t->object_capacity ? 2 * t->object_capacity : 1024;
+        town_scenery_object *moved = realloc(t->objects, (size_t)wanted * sizeof *moved);
+        if (!moved) {
+            t->objects_failed = true;
+            return 0;
+        }
+        t->objects = moved;
+        t->object_capacity = wanted;
+    }
+    uint32_t instance = instance_of((uint32_t)t->object_count);
+    town_scenery_object *o = &t->objects[t->object_count++];
+    *o = (town_scenery_object){ .instance = instance, .tag = tag, .layer = layer, .pose = at, .shown = true };
+    if (suffix)
+        snprintf(o->name, sizeof o->name, "%s_%s", kind, suffix);
+    else
+        snprintf(o->name, sizeof o->name, "%s_%d", kind, next_number(t, kind));
+    o->id = hash_of(o->name);
+    return instance;
+}
+
+void scenery_piece_begin(town_scenery *t, const char *suffix, base_pose at)
+{
+    snprintf(t->piece_name, sizeof t->piece_name, "%s", suffix);
+    t->piece_at = at;
+    memset(t->piece, 0, sizeof t->piece);
+}
+
+scene_surface scenery_piece_surface(town_scenery *t, scenery_material m, uint8_t tag, uint8_t flags)
+{
+    static const char *const kinds[32] = {
+        [SCENE_TAG_ROADS] = "Road",      [SCENE_TAG_ROAD_LINE] = "RoadLine", [SCENE_TAG_SIDEWALKS] = "Sidewalk",
+        [SCENE_TAG_TERRAIN] = "Terrain", [SCENE_TAG_GROUND] = "Ground",
+    };
+    if (!t->piece[tag & 31])
+        t->piece[tag & 31] = scenery_object_begin(t, kinds[tag & 31] ? kinds[tag & 31] : "Piece", t->piece_name, tag,
+                                                  strcmp(t->piece_name, "Ground") ? 0 : TOWN_LAYER_GROUND, t->piece_at);
+    return (scene_surface){ t->material[m], tag, flags, t->piece[tag & 31] };
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const town_scenery_id *x = a, *y = b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+bool scenery_objects_finish(town_scenery *t, const scene_mesh *m, base_error *err)
+{
+    t->ids = malloc(((size_t)t->object_count + 1) * sizeof *t->ids);
+    if (t->objects_failed || !t->ids)
+        return base_fail(err, BASE_MEMORY, "scenery: no memory for the list of %d objects", t->object_count);
+    for (int i = 0; i < t->object_count; i++) {
+        town_scenery_object *o = &t->objects[i];
+        o->low = (base_vec3){ DBL_MAX, DBL_MAX, DBL_MAX };
+        o->high = (base_vec3){ -DBL_MAX, -DBL_MAX, -DBL_MAX };
+        o->bounds = (scene_bounds){ { FLT_MAX, FLT_MAX, FLT_MAX }, { -FLT_MAX, -FLT_MAX, -FLT_MAX } };
+    }
+    base_mat3 frame = { { { 0 } } };
+    int last = -1;
+    for (uint32_t i = 0; i < m->triangle_count; i++) {
+        int index = town_scenery_object_of(t, m->triangles[i].instance);
+        if (index < 0)
+            continue;
+        town_scenery_object *o = &t->objects[index];
+        if (index != last)
+            frame = base_rotation_matrix(o->pose.rotation);
+        last = index;
+        o->triangles++;
+        for (int k = 0; k < 3; k++) {
+            const float *v = m->vertices[m->triangles[i].vertex[k]].position;
+            for (int a = 0; a < 3; a++) {
+                o->bounds.lo[a] = v[a] < o->bounds.lo[a] ? v[a] : o->bounds.lo[a];
+                o->bounds.hi[a] = v[a] > o->bounds.hi[a] ? v[a] : o->bounds.hi[a];
+            }
+            base_vec3 p = base_vec3_sub((base_vec3){ v[0], v[1], v[2] }, o->pose.location);
+            p = base_mat3_apply_inverse(&frame, p);
+            o->low = (base_vec3){ fmin(o->low.x, p.x), fmin(o->low.y, p.y), fmin(o->low.z, p.z) };
+            o->high = (base_vec3){ fmax(o->high.x, p.x), fmax(o->high.y, p.y), fmax(o->high.z, p.z) };
+        }
+    }
+    for (int i = 0; i < t->object_count; i++) {
+        town_scenery_object *o = &t->objects[i];
+        if (o->triangles == 0)
+            o->low = o->high = (base_vec3){ 0, 0, 0 };
+        o->box.pose.rotation = o->pose.rotation;
+        o->box.pose.location = base_pose_to_world(&o->pose, base_vec3_scale(base_vec3_add(o->low, o->high), 0.5));
+        o->box.extent = base_vec3_scale(base_vec3_sub(o->high, o->low), 0.5);
+        t->ids[i] = (town_scenery_id){ o->id, i };
+    }
+    qsort(t->ids, (size_t)t->object_count, sizeof *t->ids, by_id);
+    return true;
+}
+
+int town_scenery_object_count(const town_scenery *t) { return t->object_count; }
+
+const town_scenery_object *town_scenery_object_at(const town_scenery *t, int index) { return &t->objects[index]; }
+
+int town_scenery_object_find(const town_scenery *t, uint64_t id)
+{
+    int low = 0, high = t->object_count;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        if (t->ids[middle].id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < t->object_count && t->ids[low].id == id ? t->ids[low].index : -1;
+}
+
+static bool show_triangle(void *user, scene_triangle *t)
+{
+    uint8_t wanted = (uint8_t)(*(bool *)user ? t->flags & ~SCENE_HIDDEN : t->flags | SCENE_HIDDEN);
+    bool changes = wanted != t->flags;
+    t->flags = wanted;
+    return changes;
+}
+
+void town_scenery_object_show(town_scenery *t, int index, bool shown)
+{
+    town_scenery_object *o = &t->objects[index];
+    if (o->shown == shown)
+        return;
+    o->shown = shown;
+    scene_edit(t->scene, &o->bounds, o->instance, show_triangle, &shown);
+}
+
+void town_scenery_object_take(town_scenery *t, int index, bool taken) { t->objects[index].taken = taken; }
+
+typedef struct coat {
+    scene *scene;
+    const float *rgb;
+} coat;
+
+/* The same surface in another colour: its texture and gloss stay. */
+static bool paint_triangle(void *user, scene_triangle *t)
+{
+    const coat *c = user;
+    scene_material m = c->scene->materials[t->material];
+    memcpy(m.rgb, c->rgb, sizeof m.rgb);
+    uint16_t painted = scene_material_add(c->scene, m);
+    bool changes = painted != t->material;
+    t->material = painted;
+    return changes;
+}
+
+void town_scenery_object_paint(town_scenery *t, int index, const float rgb[3])
+{
+    coat c = { t->scene, rgb };
+    scene_edit(t->scene, &t->objects[index].bounds, t->objects[index].instance, paint_triangle, &c);
+}

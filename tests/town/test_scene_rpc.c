@@ -1,0 +1,333 @@
+/* Questions to the scene and changes of it, through the calls that clients make: things of the scenery, rays, layers. */
+#include "sim/client/client.h"
+#include "sim/scene/scene.h"
+#include "sim/town/town.h"
+#include <math.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+/* ---- a server on a thread of its own and a client of it ---- */
+
+typedef struct served {
+    town_server *server;
+    pthread_t thread;
+    int pipe[2];
+    bool ok;
+    base_error err;
+    client *client;
+} served;
+
+static void *serve(void *user)
+{
+    served *s = user;
+    s->ok = town_server_run(s->server, NULL, s->pipe[0], &s->err);
+    return NULL;
+}
+
+static served *start(int version)
+{
+    served *s = calloc(1, sizeof *s);
+    town_server_options o = town_server_options_default();
+    o.map = "configs/maps/training_loop.xodr";
+    o.maps_dir = "configs/maps";
+    o.port = 0;
+    o.threads = 1;
+    o.version = version;
+    s->server = town_server_create(&o, &s->err);
+    if (!s->server)
+        fail_msg("%s", s->err.text);
+    assert_int_equal(pipe(s->pipe), 0);
+    assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
+    client_options c = client_options_default();
+    c.port = town_server_rpc_port(s->server);
+    s->client = client_connect(&c, &s->err);
+    if (!s->client)
+        fail_msg("%s", s->err.text);
+    return s;
+}
+
+static void finish(served *s)
+{
+    client_close(s->client, NULL);
+    close(s->pipe[1]);
+    pthread_join(s->thread, NULL);
+    close(s->pipe[0]);
+    if (!s->ok)
+        fail_msg("server: %s", s->err.text);
+    town_server_destroy(s->server);
+    free(s);
+}
+
+static void call(served *s, wire_method_id method, const void *args, void *result)
+{
+    base_error err = { 0 };
+    if (!client_call(s->client, method, args, result, NULL, &err))
+        fail_msg("%s", err.text);
+}
+
+static const char *refused(served *s, wire_method_id method, const void *args, void *result)
+{
+    static base_error err;
+    err.text[0] = 0;
+    assert_false(client_call(s->client, method, args, result, NULL, &err));
+    return err.text;
+}
+
+static wire_environment_object_list objects_of(served *s, uint8_t tag)
+{
+    wire_args_u8 a = { tag };
+    wire_environment_object_list list;
+    call(s, WIRE_METHOD_get_environment_objects, &a, &list);
+    return list;
+}
+
+static void enable(served *s, uint64_t id, bool on)
+{
+    wire_args_objects_flag a = { { &id, 1 }, on };
+    call(s, WIRE_METHOD_enable_environment_objects, &a, NULL);
+}
+
+static uint32_t uid_of(const char *id)
+{
+    uint32_t uid = 1;
+    while (strcmp(town_blueprint_id(town_blueprint_at(uid)), id))
+        uid++;
+    return uid;
+}
+
+/* Labels along a segment. */
+static wire_labelled_point_list cast(served *s, wire_vector3 from, wire_vector3 to)
+{
+    wire_args_segment a = { from, to };
+    wire_labelled_point_list list;
+    call(s, WIRE_METHOD_cast_ray, &a, &list);
+    return list;
+}
+
+static bool meets(wire_labelled_point_list l, uint8_t label)
+{
+    for (size_t i = 0; i < l.count; i++)
+        if (l.items[i].label == label)
+            return true;
+    return false;
+}
+
+/* ---- things of the scenery ---- */
+
+static void things_have_names_boxes_and_lasting_ids(void **state)
+{
+    (void)state;
+    served *s = start(16);
+    wire_environment_object_list all = objects_of(s, 255);
+    size_t count = all.count, of_tag[32] = { 0 };
+    assert_true(count > 500);
+    uint64_t *ids = calloc(count, sizeof *ids);
+    for (size_t i = 0; i < count; i++) {
+        const wire_environment_object *o = &all.items[i];
+        assert_true(o->type < 32 && o->name[0]);
+        of_tag[o->type]++;
+        ids[i] = o->id;
+        for (size_t k = 0; k < i; k++)
+            if (ids[k] == o->id)
+                fail_msg("%s has the id of an earlier object", o->name);
+        if (!(o->bounding_box.extent.x >= 0) || !(o->bounding_box.extent.z >= 0) || !(o->bounding_box.extent.x < 3000))
+            fail_msg("%s: extent %g %g %g", o->name, o->bounding_box.extent.x, o->bounding_box.extent.y,
+                     o->bounding_box.extent.z);
+    }
+    static const uint8_t expected[] = { SCENE_TAG_ROADS,      SCENE_TAG_SIDEWALKS, SCENE_TAG_BUILDINGS,
+                                        SCENE_TAG_FENCES,     SCENE_TAG_POLES,     SCENE_TAG_WALLS,
+                                        SCENE_TAG_VEGETATION, SCENE_TAG_ROAD_LINE, SCENE_TAG_TERRAIN };
+    for (size_t i = 0; i < sizeof expected; i++)
+        if (of_tag[expected[i]] == 0)
+            fail_msg("no object of tag %d", expected[i]);
+    assert_int_equal(objects_of(s, SCENE_TAG_BUILDINGS).count, of_tag[SCENE_TAG_BUILDINGS]);
+    assert_int_equal(objects_of(s, SCENE_TAG_TRAIN).count, 0);
+    wire_text_list names;
+    call(s, WIRE_METHOD_get_names_of_all_objects, NULL, &names);
+    assert_int_equal(names.count, count);
+    wire_args_load again = { "", true, 0xffff };
+    call(s, WIRE_METHOD_load_new_episode, &again, NULL);
+    all = objects_of(s, 255);
+    assert_int_equal(all.count, count);
+    for (size_t i = 0; i < count; i++)
+        assert_true(all.items[i].id == ids[i]);
+    free(ids);
+    finish(s);
+}
+
+static void boxes_hold_what_rays_hit(void **state)
+{
+    (void)state;
+    served *s = start(16);
+    wire_environment_object_list houses = objects_of(s, SCENE_TAG_BUILDINGS);
+    enum { MOST = 12 };
+    wire_bounding_box boxes[MOST];
+    size_t count = houses.count < MOST ? houses.count : MOST;
+    for (size_t i = 0; i < count; i++)
+        boxes[i] = houses.items[i].bounding_box;
+    for (size_t i = 0; i < count; i++) {
+        wire_vector3 c = boxes[i].location, up = { c.x, c.y, c.z + boxes[i].extent.z + 40 };
+        wire_labelled_point_list hits = cast(s, up, c);
+        bool inside = false;
+        for (size_t k = 0; k < hits.count; k++)
+            inside |= hits.items[k].label == SCENE_TAG_BUILDINGS && hits.items[k].location.z <= c.z + boxes[i].extent.z + 0.01f;
+        if (!inside)
+            fail_msg("nothing of building %zu lies below its box's top", i);
+    }
+    finish(s);
+}
+
+static void a_thing_taken_away_stops_nothing(void **state)
+{
+    (void)state;
+    served *s = start(16);
+    wire_environment_object house = objects_of(s, SCENE_TAG_BUILDINGS).items[0];
+    wire_vector3 c = house.bounding_box.location, up = { c.x, c.y, c.z + 60 };
+    assert_true(meets(cast(s, up, c), SCENE_TAG_BUILDINGS));
+    wire_args_u8 buildings = { SCENE_TAG_BUILDINGS };
+    wire_bounding_box_list level;
+    call(s, WIRE_METHOD_get_all_level_BBs, &buildings, &level);
+    size_t before = level.count;
+    wire_args_spawn car = { { uid_of("vehicle.audi.tt"), "vehicle.audi.tt", { NULL, 0 } },
+                            { { c.x, c.y, house.transform.location.z + 0.6f }, house.transform.rotation } };
+    wire_actor actor;
+    car.transform.location.x += house.bounding_box.extent.x * (float)cos(house.transform.rotation.yaw * 3.14159265 / 180);
+    car.transform.location.y += house.bounding_box.extent.x * (float)sin(house.transform.rotation.yaw * 3.14159265 / 180);
+    const char *why = refused(s, WIRE_METHOD_spawn_actor, &car, &actor);
+    if (!strstr(why, "collision"))
+        fail_msg("%s", why);
+    enable(s, house.id, false);
+    assert_false(meets(cast(s, up, c), SCENE_TAG_BUILDINGS));
+    call(s, WIRE_METHOD_get_all_level_BBs, &buildings, &level);
+    assert_int_equal(level.count, before - 1);
+    assert_int_equal(objects_of(s, SCENE_TAG_BUILDINGS).count, before); /* it can still be found, to put it back */
+    call(s, WIRE_METHOD_spawn_actor, &car, &actor);
+    wire_args_actor gone = { actor.id };
+    bool ok;
+    call(s, WIRE_METHOD_destroy_actor, &gone, &ok);
+    enable(s, house.id, true);
+    assert_true(meets(cast(s, up, c), SCENE_TAG_BUILDINGS));
+    /* a new episode brings everything back; unknown ids are passed over */
+    enable(s, house.id, false);
+    enable(s, 4711, false);
+    wire_args_load again = { "", true, 0xffff };
+    call(s, WIRE_METHOD_load_new_episode, &again, NULL);
+    assert_true(meets(cast(s, up, c), SCENE_TAG_BUILDINGS));
+    finish(s);
+}
+
+static size_t level_boxes(served *s, uint8_t tag)
+{
+    wire_args_u8 a = { tag };
+    wire_bounding_box_list l;
+    call(s, WIRE_METHOD_get_all_level_BBs, &a, &l);
+    return l.count;
+}
+
+static void layers_come_and_go(void **state)
+{
+    (void)state;
+    served *s = start(16);
+    size_t houses = level_boxes(s, SCENE_TAG_BUILDINGS), trees = level_boxes(s, SCENE_TAG_VEGETATION);
+    wire_environment_object house = objects_of(s, SCENE_TAG_BUILDINGS).items[0];
+    wire_args_u16 buildings = { 1 }, foliage = { 4 };
+    assert_true(houses > 0 && trees > 0);
+    call(s, WIRE_METHOD_unload_map_layer, &buildings, NULL);
+    assert_int_equal(level_boxes(s, SCENE_TAG_BUILDINGS), 0);
+    assert_int_equal(level_boxes(s, SCENE_TAG_VEGETATION), trees);
+    enable(s, house.id, false);
+    call(s, WIRE_METHOD_load_map_layer, &buildings, NULL);
+    assert_int_equal(level_boxes(s, SCENE_TAG_BUILDINGS), houses - 1); /* what was taken away stays away */
+    call(s, WIRE_METHOD_unload_map_layer, &foliage, NULL);
+    assert_int_equal(level_boxes(s, SCENE_TAG_VEGETATION), 0);
+    wire_args_load bare = { "", true, 0 };
+    call(s, WIRE_METHOD_load_new_episode, &bare, NULL);
+    assert_int_equal(level_boxes(s, SCENE_TAG_BUILDINGS), 0);
+    assert_true(level_boxes(s, SCENE_TAG_ROADS) > 0);
+    finish(s);
+}
+
+static void older_clients_get_their_labels(void **state)
+{
+    (void)state;
+    served *s = start(13);
+    wire_environment_object_list houses = objects_of(s, 1); /* Buildings were 1 */
+    assert_true(houses.count > 0);
+    for (size_t i = 0; i < houses.count; i++)
+        assert_true(houses.items[i].type == 1);
+    wire_vector3 c = houses.items[0].bounding_box.location, up = { c.x, c.y, c.z + 60 };
+    assert_true(meets(cast(s, up, c), 1));
+    finish(s);
+}
+
+/* ---- a picture of it ---- */
+
+typedef struct picture {
+    uint8_t *tags;
+    int pixels;
+} picture;
+
+static void keep(void *user, const town_measurement *m)
+{
+    picture *p = user;
+    p->pixels = m->width_px * m->height_px;
+    p->tags = realloc(p->tags, (size_t)p->pixels);
+    for (int i = 0; i < p->pixels; i++)
+        p->tags[i] = m->bgra[4 * i + 2];
+}
+
+static int seen(town_world *w, picture *p, uint8_t tag)
+{
+    base_error err = { 0 };
+    if (!town_tick(w, 0.05, (town_sink){ NULL, NULL, keep, p }, &err))
+        fail_msg("%s", err.text);
+    int count = 0;
+    for (int i = 0; i < p->pixels; i++)
+        count += p->tags[i] == tag;
+    return count;
+}
+
+static void pictures_lose_what_was_taken_away(void **state)
+{
+    (void)state;
+    base_error err = { 0 };
+    town_map *map = town_map_load("configs/maps/training_loop.xodr", &err);
+    town_options o = town_options_default();
+    town_world *w = map ? town_world_create(map, &o, &err) : NULL;
+    if (!w)
+        fail_msg("%s", err.text);
+    town_object house = { 0 };
+    for (int i = 0; i < town_object_count(w) && house.tag != SCENE_TAG_BUILDINGS; i++)
+        town_object_get(w, i, &house);
+    base_pose above = { { house.center.x, house.center.y, house.center.z + 60 }, { -90, 0, 0 } };
+    town_attribute size[] = { { "image_size_x", TOWN_INT, "64" }, { "image_size_y", TOWN_INT, "64" } };
+    town_description d = { 0, "sensor.camera.semantic_segmentation", size, 2 };
+    assert_true(town_spawn(w, &d, above, 0, TOWN_RIGID, &err));
+    picture p = { 0 };
+    int before = seen(w, &p, SCENE_TAG_BUILDINGS);
+    assert_true(before > 20);
+    assert_true(town_object_enable(w, house.id, false));
+    assert_true(seen(w, &p, SCENE_TAG_BUILDINGS) < before - 20);
+    assert_true(town_object_enable(w, house.id, true));
+    assert_int_equal(seen(w, &p, SCENE_TAG_BUILDINGS), before);
+    assert_false(town_object_enable(w, 4711, true));
+    free(p.tags);
+    town_world_destroy(w);
+    town_map_destroy(map);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(things_have_names_boxes_and_lasting_ids), cmocka_unit_test(boxes_hold_what_rays_hit),
+        cmocka_unit_test(a_thing_taken_away_stops_nothing),        cmocka_unit_test(layers_come_and_go),
+        cmocka_unit_test(older_clients_get_their_labels),          cmocka_unit_test(pictures_lose_what_was_taken_away),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
