@@ -74,6 +74,16 @@ static bool gather_states(town_server *s, int count)
     return true;
 }
 
+/* A message that cannot be built ends the run: without it a client would wait for ever. */
+static void give_up(town_server *s, const char *what, uint32_t stream_id)
+{
+    if (s->failure.code == BASE_OK)
+        base_fail(&s->failure, BASE_MEMORY, "no room for its message, %zu bytes of at most %zu are built", s->message.bytes,
+                  s->message.max_bytes);
+    base_fail_in(&s->failure, "%s, stream %u", what, stream_id);
+    s->failed = true;
+}
+
 static void send_snapshot(void *user)
 {
     town_server *s = user;
@@ -95,7 +105,7 @@ static void send_snapshot(void *user)
         !wire_snapshot_append(&s->message, town_frame(w), town_elapsed_s(w), &head, s->states, (size_t)count,
                               town_wire_version(s), &s->failure) ||
         !wire_frame_end(&s->message, start)) {
-        s->failed = true;
+        give_up(s, "snapshot", WIRE_STREAM_SNAPSHOT);
         return;
     }
     town_stream_send(s, WIRE_STREAM_SNAPSHOT, &s->message, NULL, 0);
@@ -164,7 +174,7 @@ static void send_measurement(void *user, const town_measurement *m)
     base_buffer_clear(&s->message);
     size_t start = wire_frame_begin(&s->message);
     if (!append_head(s, m) || s->message.failed) {
-        s->failed = true;
+        give_up(s, "measurement", m->stream_id);
         return;
     }
     /* The prefix counts the pixels too, which are not in this buffer. */

@@ -10,11 +10,12 @@
 #define READ_BYTES ((size_t)256 << 10)
 #define KEEP_BYTES ((size_t)1 << 20) /* buffers beyond this are given back when they are empty */
 
-town_peer *town_peer_create(int fd)
+town_peer *town_peer_create(int fd, double now_s)
 {
     town_peer *p = calloc(1, sizeof *p);
     if (p) {
         p->fd = fd;
+        p->since_s = p->moved_s = now_s;
         p->in.max_bytes = TOWN_REQUEST_MAX + READ_BYTES;
         wire_scan_start(&p->scan, NULL);
     }
@@ -40,9 +41,9 @@ static void give_back(base_buffer *b)
     *b = (base_buffer){ .max_bytes = most };
 }
 
-bool town_peer_read(town_server *s, town_peer *p)
+bool town_peer_read(town_peer *p, double now_s)
 {
-    (void)s;
+    p->moved_s = now_s;
     unsigned char *room = base_buffer_reserve(&p->in, READ_BYTES);
     if (!room)
         return false;
@@ -157,6 +158,7 @@ bool town_peer_serve(town_server *s, town_peer *p)
             return false;
         }
         size_t bytes = p->scan.offset;
+        p->has_asked = true;
         bool ok = serve_message(s, p, p->in.data + done, bytes);
         done += bytes;
         wire_scan_start(&p->scan, NULL);

@@ -20,7 +20,10 @@ typedef struct town_peer { /* an RPC connection */
     base_buffer in, out;
     size_t sent; /* of out */
     wire_scan scan;
-    bool at_end; /* the other side sends no more */
+    bool at_end;    /* the other side sends no more */
+    bool has_asked; /* at least one complete message */
+    double since_s; /* connected */
+    double moved_s; /* last time that bytes came or were not wanted */
 } town_peer;
 
 typedef struct town_session { /* a connection of the streaming port */
@@ -63,7 +66,8 @@ struct town_server {
     bool tick_waiting;      /* ... because readers are behind or a join is on its way */
     double pending_since_s; /* wall clock */
     double last_tick_s, next_tick_s;
-    bool map_changed; /* the next snapshot is the first of its episode */
+    double accept_after_s, refusal_logged_s; /* wall clock */
+    bool map_changed;                        /* the next snapshot is the first of its episode */
     town_manager managers[TOWN_MANAGERS_MAX];
     wire_memory *memory;
     base_buffer message; /* one stream message being built */
@@ -89,9 +93,9 @@ typedef struct town_call { /* one request on its way through a handler */
 } town_call;
 typedef bool (*town_handler)(town_call *c);
 
-town_peer *town_peer_create(int fd);
+town_peer *town_peer_create(int fd, double now_s);
 void town_peer_destroy(town_peer *p);
-bool town_peer_read(town_server *s, town_peer *p);  /* false: close it */
+bool town_peer_read(town_peer *p, double now_s);    /* false: close it */
 bool town_peer_write(town_server *s, town_peer *p); /* false: close it */
 /* Answer complete requests until none is left, a tick is pending or the peer does not read. False: close it. */
 bool town_peer_serve(town_server *s, town_peer *p);
@@ -128,6 +132,8 @@ bool town_physics_from_wire(const wire_vehicle_physics *in, const base_pose *pos
 
 town_session *town_session_create(int fd, double now_s);
 void town_session_destroy(town_session *s);
+/* Destroy the session and move the last one into its place; say how much it has lost. */
+void town_session_close(town_server *s, int index);
 bool town_session_read(town_server *s, town_session *t, double now_s); /* false: close it */
 bool town_session_write(town_server *s, town_session *t);              /* false: close it */
 bool town_session_waiting(const town_session *t);                      /* has unsent bytes */

@@ -17,6 +17,8 @@
 #define JOIN_S            10.0 /* a session that does not say its stream for so long is closed */
 #define PAIR_TRIES        64   /* for two free ports side by side */
 #define SEND_BUFFER_BYTES (4 << 20)
+#define ACCEPT_PAUSE_S    1.0  /* after the process has run out of descriptors */
+#define REFUSAL_LOG_S     10.0 /* a client that comes again and again gets one line in so many seconds */
 
 town_server_options town_server_options_default(void)
 {
@@ -166,22 +168,62 @@ static void prepare_socket(int fd)
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes); /* the kernel cuts it to its own limit */
 }
 
+static void close_peer(town_server *s, int index)
+{
+    town_peer_destroy(s->peers[index]);
+    s->peers[index] = s->peers[--s->peer_count];
+}
+
+static void log_refusal(town_server *s, double now_s, const char *port, const char *why)
+{
+    s->stats.connections_refused++;
+    if (s->stats.connections_refused > 1 && now_s - s->refusal_logged_s < REFUSAL_LOG_S)
+        return;
+    s->refusal_logged_s = now_s;
+    base_log_write(s->options.log, BASE_LOG_WARNING, "a connection to the %s port is refused: %s (%llu refused so far)", port,
+                   why, (unsigned long long)s->stats.connections_refused);
+}
+
+/* An official client may be silent for hours between calls, but each begins with one. Who has never asked anything gives way when all
+ * places are taken, the longest here first. */
+static void make_room(town_server *s, double now_s)
+{
+    int silent = -1;
+    for (int i = 0; i < s->peer_count; i++)
+        if (!s->peers[i]->has_asked && now_s - s->peers[i]->since_s > s->options.stall_s &&
+            (silent < 0 || s->peers[i]->since_s < s->peers[silent]->since_s))
+            silent = i;
+    if (silent >= 0)
+        close_peer(s, silent);
+}
+
 static void accept_all(town_server *s, int listener, bool rpc)
 {
-    for (int i = 0; i < 16; i++) {
+    const char *port = rpc ? "RPC" : "streaming";
+    double now_s = base_clock_s();
+    for (int i = 0; i < 16 && now_s >= s->accept_after_s; i++) {
         int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0)
+        if (fd < 0) {
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+                log_refusal(s, now_s, port, strerror(errno)); /* it stays in the queue and would wake the loop at once */
+                s->accept_after_s = now_s + ACCEPT_PAUSE_S;
+            }
             return;
+        }
         prepare_socket(fd);
+        if (rpc && s->peer_count == TOWN_PEERS_MAX)
+            make_room(s, now_s);
         bool room = rpc ? s->peer_count < TOWN_PEERS_MAX : s->session_count < TOWN_PEERS_MAX;
-        town_peer *p = room && rpc ? town_peer_create(fd) : NULL;
-        town_session *t = room && !rpc ? town_session_create(fd, base_clock_s()) : NULL;
-        if (p)
+        town_peer *p = room && rpc ? town_peer_create(fd, now_s) : NULL;
+        town_session *t = room && !rpc ? town_session_create(fd, now_s) : NULL;
+        if (p) {
             s->peers[s->peer_count++] = p;
-        else if (t)
+        } else if (t) {
             s->sessions[s->session_count++] = t;
-        else
+        } else {
             close(fd);
+            log_refusal(s, now_s, port, room ? "out of memory" : "all places are taken");
+        }
     }
 }
 
@@ -213,10 +255,8 @@ static bool joins_ready(town_server *s, double now_s)
 {
     accept_all(s, s->stream_listen, false);
     for (int i = s->session_count - 1; i >= 0; i--)
-        if (s->sessions[i]->stream_id == 0 && !town_session_read(s, s->sessions[i], now_s)) {
-            town_session_destroy(s->sessions[i]);
-            s->sessions[i] = s->sessions[--s->session_count];
-        }
+        if (s->sessions[i]->stream_id == 0 && !town_session_read(s, s->sessions[i], now_s))
+            town_session_close(s, i);
     return !town_stream_expected(s, now_s);
 }
 
@@ -236,8 +276,7 @@ static bool readers_ready(town_server *s, double now_s)
                        "a reader of stream %u did not take a frame within %.0f s: its session is closed", t->stream_id,
                        s->options.stall_s);
         s->stats.sessions_stalled++;
-        town_session_destroy(t);
-        s->sessions[i] = s->sessions[--s->session_count];
+        town_session_close(s, i);
     }
     return ready;
 }
@@ -271,8 +310,22 @@ static bool peer_may_read(const town_server *s, const town_peer *p)
     return !p->at_end && !s->tick_pending && p->out.bytes - p->sent < TOWN_ANSWERS_HIGH && p->in.bytes < TOWN_REQUEST_MAX;
 }
 
+/* Half a message that does not go on would keep its memory for ever. */
+static bool peer_stuck(const town_server *s, town_peer *p, double now_s)
+{
+    if (p->in.bytes == 0 || !peer_may_read(s, p))
+        p->moved_s = now_s;
+    if (now_s - p->moved_s <= s->options.stall_s)
+        return false;
+    base_log_write(s->options.log, BASE_LOG_WARNING,
+                   "an RPC connection is closed: %zu bytes of a message came, and nothing more for %.0f s", p->in.bytes,
+                   s->options.stall_s);
+    return true;
+}
+
 static void handle_peers(town_server *s, const struct pollfd *polled, int polled_count)
 {
+    double now_s = base_clock_s();
     for (int i = polled_count - 1; i >= 0; i--) { /* backwards: closing moves the last one into the hole */
         town_peer *p = s->peers[i];
         short got = polled ? polled[i].revents : 0;
@@ -280,15 +333,13 @@ static void handle_peers(town_server *s, const struct pollfd *polled, int polled
         if (keep && (got & POLLOUT))
             keep = town_peer_write(s, p);
         if (keep && (got & (POLLIN | POLLHUP)) && peer_may_read(s, p))
-            keep = town_peer_read(s, p);
+            keep = town_peer_read(p, now_s);
         if (keep && !s->tick_pending)
             keep = town_peer_serve(s, p);
         if (keep && p->at_end && !s->tick_pending && p->sent == p->out.bytes)
             keep = false;
-        if (!keep) {
-            town_peer_destroy(p);
-            s->peers[i] = s->peers[--s->peer_count];
-        }
+        if (!keep || peer_stuck(s, p, now_s))
+            close_peer(s, i);
     }
 }
 
@@ -304,11 +355,17 @@ static void handle_sessions(town_server *s, const struct pollfd *polled, int pol
             keep = town_session_write(s, t);
         if (t->close_at_s > 0 ? now_s >= t->close_at_s : t->stream_id == 0 && now_s - t->since_s > JOIN_S)
             keep = false;
-        if (!keep) {
-            town_session_destroy(t);
-            s->sessions[i] = s->sessions[--s->session_count];
-        }
+        if (!keep)
+            town_session_close(s, i);
     }
+}
+
+/* What to ask poll about a peer. One that nothing is wanted from is left out: its hang-up would be reported again and again while
+ * a tick waits. */
+static struct pollfd peer_poll(const town_server *s, const town_peer *p)
+{
+    short events = (short)((peer_may_read(s, p) ? POLLIN : 0) | (p->sent < p->out.bytes ? POLLOUT : 0));
+    return (struct pollfd){ events ? p->fd : -1, events, 0 };
 }
 
 static int wait_ms(const town_server *s)
@@ -341,14 +398,12 @@ bool town_server_run(town_server *s, bool (*stop)(void), int extra_fd, base_erro
     bool alive = true;
     while (alive && !s->failed && !(stop && stop())) {
         int peers = s->peer_count, sessions = s->session_count;
-        polled[0] = (struct pollfd){ s->rpc_listen, POLLIN, 0 };
-        polled[1] = (struct pollfd){ s->stream_listen, POLLIN, 0 };
+        bool accepts = base_clock_s() >= s->accept_after_s;
+        polled[0] = (struct pollfd){ accepts ? s->rpc_listen : -1, POLLIN, 0 };
+        polled[1] = (struct pollfd){ accepts ? s->stream_listen : -1, POLLIN, 0 };
         polled[2] = (struct pollfd){ extra_fd, POLLIN, 0 }; /* a negative descriptor is skipped */
         for (int i = 0; i < peers; i++)
-            polled[fixed + i] = (struct pollfd){ s->peers[i]->fd,
-                                                 (short)((peer_may_read(s, s->peers[i]) ? POLLIN : 0) |
-                                                         (s->peers[i]->sent < s->peers[i]->out.bytes ? POLLOUT : 0)),
-                                                 0 };
+            polled[fixed + i] = peer_poll(s, s->peers[i]);
         for (int i = 0; i < sessions; i++)
             polled[fixed + peers + i] =
                 (struct pollfd){ s->sessions[i]->fd, (short)(POLLIN | (town_session_waiting(s->sessions[i]) ? POLLOUT : 0)),

@@ -31,6 +31,16 @@ void town_session_destroy(town_session *t)
     free(t);
 }
 
+void town_session_close(town_server *s, int index)
+{
+    town_session *t = s->sessions[index];
+    if (t->dropped)
+        base_log_write(s->options.log, BASE_LOG_INFO, "a reader of stream %u lost %llu frames that it was too slow for",
+                       t->stream_id, (unsigned long long)t->dropped);
+    town_session_destroy(t);
+    s->sessions[index] = s->sessions[--s->session_count];
+}
+
 bool town_session_waiting(const town_session *t) { return t->sent < t->out.bytes; }
 
 static bool stream_exists(const town_server *s, uint32_t id)
@@ -145,12 +155,6 @@ static bool send_to(town_server *s, town_session *t, const base_buffer *head, co
     return !t->out.failed;
 }
 
-static void close_session(town_server *s, int index)
-{
-    town_session_destroy(s->sessions[index]);
-    s->sessions[index] = s->sessions[--s->session_count];
-}
-
 void town_stream_send(town_server *s, uint32_t stream_id, const base_buffer *head, const void *body, size_t body_bytes)
 {
     bool may_lose = !town_settings_get(s->world).synchronous_mode;
@@ -165,7 +169,7 @@ void town_stream_send(town_server *s, uint32_t stream_id, const base_buffer *hea
         }
         s->stats.frames_sent++;
         if (!send_to(s, t, head, body, body_bytes))
-            close_session(s, i);
+            town_session_close(s, i);
     }
 }
 
@@ -174,6 +178,6 @@ void town_streams_prune(town_server *s)
     for (int i = s->session_count - 1; i >= 0; i--) {
         town_session *t = s->sessions[i];
         if (t->stream_id && t->close_at_s == 0 && !stream_exists(s, t->stream_id))
-            close_session(s, i);
+            town_session_close(s, i);
     }
 }

@@ -347,8 +347,8 @@ typedef struct town_server_options {
     int threads;           /* for rendering; 0: one per core; default 0 */
     int quality;           /* of colour, as in town_options; default 2 */
     double async_period_s; /* asynchronous mode without fixed_delta: wall time between ticks; default 1/30 */
-    double stall_s;        /* synchronous mode: how long a tick waits for a reader; default 10 */
-    const base_log *log;   /* borrowed */
+    double stall_s; /* how long a tick waits for a reader (synchronous mode), and the rest of a message may take; default 10 */
+    const base_log *log; /* borrowed */
 } town_server_options;
 town_server_options town_server_options_default(void);
 
@@ -361,7 +361,7 @@ int town_server_stream_port(const town_server *s);
 bool town_server_run(town_server *s, bool (*stop)(void), int extra_fd, base_error *err);
 
 typedef struct town_server_stats {
-    uint64_t ticks, requests, request_errors, frames_sent, frames_dropped, sessions_stalled, bytes_sent;
+    uint64_t ticks, requests, request_errors, frames_sent, frames_dropped, sessions_stalled, connections_refused, bytes_sent;
     int rpc_connections, stream_sessions;
 } town_server_stats;
 town_server_stats town_server_stats_get(const town_server *s);

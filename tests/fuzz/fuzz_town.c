@@ -306,7 +306,7 @@ static town_peer *peer(int *other_end)
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair))
         return NULL;
     *other_end = pair[1];
-    return town_peer_create(pair[0]);
+    return town_peer_create(pair[0], 0);
 }
 
 static void run(const uint8_t *data, size_t bytes)

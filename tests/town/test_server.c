@@ -1,6 +1,7 @@
 /* The server through its sockets: what a good client gets, and what a bad one cannot do. */
 #include "base/clock.h"
 #include "sim/client/client.h"
+#include "sim/town/serve.h"
 #include "sim/town/town.h"
 #include "sim/wire/rpc.h"
 #include <arpa/inet.h>
@@ -13,7 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -26,14 +29,15 @@ typedef struct served {
     bool ok;
     base_error err;
     base_log log;
-    atomic_int warnings;
+    atomic_int warnings, losses;
 } served;
 
 static void count_warning(void *user, base_log_level level, const char *line)
 {
-    (void)line;
     if (level == BASE_LOG_WARNING)
         atomic_fetch_add(&((served *)user)->warnings, 1);
+    if (strstr(line, "too slow for"))
+        atomic_fetch_add(&((served *)user)->losses, 1);
 }
 
 static void *serve(void *user)
@@ -46,7 +50,7 @@ static void *serve(void *user)
 static served *start_with(town_server_options o)
 {
     served *s = calloc(1, sizeof *s);
-    s->log = (base_log){ count_warning, s, BASE_LOG_WARNING };
+    s->log = (base_log){ count_warning, s, BASE_LOG_INFO };
     o.map = "configs/maps/training_loop.xodr";
     o.maps_dir = "configs/maps";
     o.port = 0;
@@ -73,6 +77,16 @@ static town_server_stats finish(served *s)
     town_server_destroy(s->server);
     free(s);
     return stats;
+}
+
+/* Processor time of the server's thread. */
+static double busy_s(const served *s)
+{
+    clockid_t clock;
+    struct timespec t;
+    assert_int_equal(pthread_getcpuclockid(s->thread, &clock), 0);
+    assert_int_equal(clock_gettime(clock, &t), 0);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 static client *join(const served *s)
@@ -611,6 +625,340 @@ static void test_slow_reader_loses_frames_in_asynchronous_mode(void **state)
     assert_int_equal(stats.sessions_stalled, 0);
 }
 
+/* The loss is the slow session's own: said once, when it ends, and the reader beside it loses nothing. */
+static void test_losses_are_counted_per_session(void **state)
+{
+    (void)state;
+    served *s = start();
+    client *c = join(s);
+    base_error err = { 0 };
+    wire_actor_id camera;
+    int fd = stall(c, s, &camera);
+    for (int i = 0; i < 10; i++)
+        MUST(client_wait_for_tick(c, &err));
+    assert_int_equal(atomic_load(&s->losses), 0);
+    close(fd);
+    for (int i = 0; i < 5; i++)
+        MUST(client_wait_for_tick(c, &err));
+    assert_int_equal(atomic_load(&s->losses), 1);
+    MUST(client_close(c, &err));
+    finish(s);
+}
+
+/* ---- streams: tokens, several readers, coming back ---- */
+
+static void send_join(int fd, uint32_t stream)
+{
+    uint8_t bytes[4] = { (uint8_t)stream, (uint8_t)(stream >> 8), (uint8_t)(stream >> 16), (uint8_t)(stream >> 24) };
+    put(fd, bytes, 4);
+}
+
+static int listen_to(const served *s, uint32_t stream)
+{
+    int fd = dial(town_server_stream_port(s->server));
+    send_join(fd, stream);
+    return fd;
+}
+
+/* One message of the streaming port: its frame number; 0: none came or the connection ended. */
+static uint64_t read_frame(int fd, size_t *payload_bytes)
+{
+    static uint8_t bytes[1 << 16];
+    size_t have = 0, want = WIRE_FRAME_PREFIX_BYTES;
+    while (have < want) {
+        ssize_t got = get(fd, bytes + have, want - have, 5000);
+        if (got <= 0)
+            return 0;
+        have += (size_t)got;
+        if (have == WIRE_FRAME_PREFIX_BYTES && want == have) {
+            if (!wire_frame_look(bytes, have, sizeof bytes - WIRE_FRAME_PREFIX_BYTES, payload_bytes, NULL))
+                return 0;
+            want += *payload_bytes;
+        }
+    }
+    wire_header h;
+    return wire_header_read(&h, bytes + WIRE_FRAME_PREFIX_BYTES, *payload_bytes, NULL) ? h.frame : 0;
+}
+
+static uint32_t stream_of(client *c, wire_actor_id sensor)
+{
+    base_error err = { 0 };
+    wire_token token;
+    const wire_actor *a = client_actor(c, sensor, &err);
+    assert_non_null(a);
+    assert_int_equal(a->stream_token.bytes, WIRE_TOKEN_BYTES);
+    assert_true(wire_token_read(&token, a->stream_token));
+    return token.stream_id;
+}
+
+static wire_actor_id add_camera(client *c, double x_m)
+{
+    base_error err = { 0 };
+    static const client_attribute size[] = { { "image_size_x", "32" }, { "image_size_y", "16" } };
+    client_spawn_options o = { .blueprint = "sensor.camera.semantic_segmentation",
+                               .pose = { { x_m, 0, 5 }, { 0, 0, 0 } },
+                               .attributes = size,
+                               .attribute_count = 2 };
+    wire_actor_id id;
+    MUST(client_spawn(c, &o, &id, &err));
+    return id;
+}
+
+static void test_tokens(void **state)
+{
+    (void)state;
+    served *s = start();
+    client *c = join(s);
+    base_error err = { 0 };
+    wire_actor_id a = add_camera(c, 0), b = add_camera(c, 5);
+    wire_token in_record, asked;
+    assert_true(wire_token_read(&in_record, client_actor(c, a, &err)->stream_token));
+    assert_int_equal(in_record.port, town_server_stream_port(s->server));
+    assert_true(in_record.stream_id != stream_of(c, b) && in_record.stream_id != WIRE_STREAM_SNAPSHOT);
+    wire_args_stream args = { in_record.stream_id };
+    MUST(client_call(c, WIRE_METHOD_get_sensor_token, &args, &asked, NULL, &err));
+    assert_int_equal(asked.stream_id, in_record.stream_id);
+    assert_int_equal(asked.port, in_record.port);
+    MUST(client_destroy(c, b, &err));
+    assert_true(stream_of(c, add_camera(c, 5)) > in_record.stream_id + 1); /* the number of a stream never comes again */
+    MUST(client_close(c, &err));
+    finish(s);
+}
+
+/* Five clients with a camera each, all of them also on one shared camera: everyone gets every frame of a synchronous run. */
+static void test_many_clients_many_streams(void **state)
+{
+    (void)state;
+    enum { CLIENTS = 5, TICKS = 20 };
+    served *s = start();
+    client *c[CLIENTS];
+    wire_actor_id own[CLIENTS];
+    int shared[CLIENTS];
+    base_error err = { 0 };
+    for (int i = 0; i < CLIENTS; i++)
+        c[i] = join(s);
+    MUST(client_synchronous(c[0], 0.05, &err));
+    uint32_t stream = stream_of(c[0], add_camera(c[0], -5));
+    int reader[CLIENTS];
+    for (int i = 0; i < CLIENTS; i++) {
+        own[i] = add_camera(c[i], 2 * i);
+        reader[i] = listen_to(s, stream_of(c[i], own[i]));
+        shared[i] = listen_to(s, stream);
+    }
+    for (int k = 0; k < TICKS; k++) {
+        MUST(client_tick(c[0], &err));
+        uint64_t frame = client_snapshot_get(c[0]).frame;
+        for (int i = 0; i < CLIENTS; i++) {
+            size_t bytes;
+            assert_int_equal(read_frame(reader[i], &bytes), frame);
+            assert_int_equal(read_frame(shared[i], &bytes), frame);
+            assert_true(bytes > 32 * 16 * 4);
+        }
+    }
+    for (int i = 0; i < CLIENTS; i++) {
+        close(reader[i]);
+        close(shared[i]);
+        MUST(client_close(c[i], &err));
+    }
+    town_server_stats stats = finish(s);
+    assert_int_equal(stats.frames_dropped + stats.sessions_stalled + stats.connections_refused, 0);
+}
+
+static void test_reader_comes_back(void **state)
+{
+    (void)state;
+    served *s = start();
+    client *c = join(s);
+    base_error err = { 0 };
+    size_t bytes;
+    char one;
+    MUST(client_synchronous(c, 0.05, &err));
+    wire_actor_id camera = add_camera(c, 0);
+    uint32_t stream = stream_of(c, camera);
+    for (int i = 0; i < 5; i++) { /* goes and comes between any two ticks, and misses none */
+        int fd = listen_to(s, stream);
+        wire_args_stream args = { stream };
+        wire_token token; /* asking for it makes the next tick wait for the join */
+        MUST(client_call(c, WIRE_METHOD_get_sensor_token, &args, &token, NULL, &err));
+        MUST(client_tick(c, &err));
+        assert_int_equal(read_frame(fd, &bytes), client_snapshot_get(c).frame);
+        close(fd);
+    }
+    int half = dial(town_server_stream_port(s->server)); /* says half a stream number and leaves */
+    put(half, "\x01\x00", 2);
+    close(half);
+    int left = listen_to(s, stream);
+    MUST(client_tick(c, &err));
+    assert_int_equal(read_frame(left, &bytes), client_snapshot_get(c).frame);
+    MUST(client_destroy(c, camera,
+                        &err)); /* the sensor goes: its readers are closed, and who comes back waits a second in vain */
+    assert_int_equal(get(left, &one, 1, 3000), 0);
+    close(left);
+    int again = listen_to(s, stream);
+    for (int i = 0; i < 3; i++)
+        MUST(client_tick(c, &err)); /* which no tick waits for */
+    assert_int_equal(get(again, &one, 1, 5000), 0);
+    close(again);
+    MUST(client_close(c, &err));
+    assert_int_equal(finish(s).stream_sessions, 0);
+}
+
+/* ---- connections ---- */
+
+static void test_half_a_message_is_given_up(void **state)
+{
+    (void)state;
+    town_server_options o = town_server_options_default();
+    o.stall_s = 0.4;
+    served *s = start_with(o);
+    int port = town_server_rpc_port(s->server);
+    int silent = dial(port), half = dial(port), slow = dial(port);
+    const char call[] = VERSION_CALL;
+    char bytes[64];
+    put(half, call, 9);
+    for (size_t i = 0; i + 2 < sizeof call; i++) { /* takes longer than stall_s in all, but goes on */
+        put(slow, call + i, 1);
+        assert_int_equal(get(slow, bytes, sizeof bytes, 60), -1);
+    }
+    assert_int_equal(get(half, bytes, sizeof bytes, 3000), 0);
+    assert_int_equal(atomic_load(&s->warnings), 1);
+    put(slow, call + sizeof call - 2, 1);
+    assert_version_answered(slow);
+    put(silent, call, sizeof call - 1); /* a client may think between calls as long as it likes */
+    assert_version_answered(silent);
+    close(silent);
+    close(half);
+    close(slow);
+    finish(s);
+}
+
+static void test_too_many_connections(void **state)
+{
+    (void)state;
+    town_server_options o = town_server_options_default();
+    o.stall_s = 1;
+    served *s = start_with(o);
+    static int fd[TOWN_PEERS_MAX];
+    int port = town_server_rpc_port(s->server);
+    char bytes[64];
+    for (int i = 0; i < TOWN_PEERS_MAX; i++) {
+        fd[i] = dial(port);
+        PUT(fd[i], VERSION_CALL);
+        assert_version_answered(fd[i]);
+    }
+    for (int i = 0; i < 5; i++) {
+        int more = dial(port);
+        assert_int_equal(get(more, bytes, sizeof bytes, 3000), 0);
+        close(more);
+    }
+    assert_int_equal(atomic_load(&s->warnings), 1); /* not one per attempt */
+    /* One leaves; who takes the place says nothing for more than stall_s and gives way to the next. */
+    close(fd[0]);
+    usleep(200000);
+    fd[0] = dial(port);
+    usleep(1200000);
+    int next = dial(port);
+    PUT(next, VERSION_CALL);
+    assert_version_answered(next);
+    assert_int_equal(get(fd[0], bytes, sizeof bytes, 3000), 0);
+    PUT(fd[1], VERSION_CALL);
+    assert_version_answered(fd[1]);
+    close(next);
+    for (int i = 0; i < TOWN_PEERS_MAX; i++)
+        close(fd[i]);
+    assert_int_equal(finish(s).connections_refused, 5);
+}
+
+/* A connection that cannot be accepted stays in the kernel's queue: the loop must not turn at full speed until it can. */
+static void test_out_of_descriptors(void **state)
+{
+    (void)state;
+    served *s = start();
+    client *c = join(s);
+    base_error err = { 0 };
+    MUST(client_synchronous(c, 0.05, &err));
+    int fd = socket(AF_INET, SOCK_STREAM, 0), next = dup(fd);
+    struct rlimit before, tight;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    close(next);
+    tight = (struct rlimit){ (rlim_t)next, before.rlim_max }; /* `next` would be the number of the accepted socket */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)town_server_rpc_port(s->server)) };
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int connected = connect(fd, (struct sockaddr *)&a, sizeof a);
+    usleep(100000);
+    double busy = busy_s(s);
+    usleep(500000);
+    busy = busy_s(s) - busy;
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert_int_equal(connected, 0);
+    assert_true(busy < 0.1);
+    assert_int_equal(atomic_load(&s->warnings), 1);
+    PUT(fd, VERSION_CALL);
+    assert_version_answered(fd);
+    close(fd);
+    MUST(client_close(c, &err));
+    finish(s);
+}
+
+static void test_half_closed_peer_does_not_spin(void **state)
+{
+    (void)state;
+    town_server_options o = town_server_options_default();
+    o.stall_s = 1;
+    served *s = start_with(o);
+    client *c = join(s);
+    base_error err = { 0 };
+    MUST(client_synchronous(c, 0.05, &err));
+    wire_actor_id camera;
+    int stalled = stall(c, s, &camera), half = dial(town_server_rpc_port(s->server)),
+        gone = dial(town_server_rpc_port(s->server));
+    PUT(half, VERSION_CALL);
+    assert_version_answered(half);
+    PUT(gone, VERSION_CALL);
+    assert_version_answered(gone);
+    for (int i = 0; i < 2; i++)
+        MUST(client_tick(c, &err));
+    PUT(half, "\x94\x00\x02\xa8tick_cue\x91\x91\xc2"); /* a tick that waits for the stalled reader ... */
+    usleep(100000);
+    PUT(half, VERSION_CALL); /* ... while this one has asked and half closed, and the other has gone */
+    shutdown(half, SHUT_WR);
+    close(gone);
+    usleep(50000);
+    double busy = busy_s(s);
+    usleep(500000);
+    busy = busy_s(s) - busy;
+    assert_true(busy < 0.15);
+    char bytes[256];
+    size_t got = 0;
+    for (ssize_t n; got < 14 + 5 && (n = get(half, bytes + got, sizeof bytes - got, 5000)) > 0;)
+        got += (size_t)n;
+    assert_true(memmem(bytes, got, "0.9.16", 6) != NULL); /* what was asked before closing is still answered */
+    close(half);
+    close(stalled);
+    MUST(client_close(c, &err));
+    finish(s);
+}
+
+static void test_failure_says_why(void **state)
+{
+    (void)state;
+    served *s = start();
+    s->server->message.max_bytes = 100; /* stands for memory that is out; nobody listens yet, so nothing is written at once */
+    int fd = listen_to(s, WIRE_STREAM_SNAPSHOT);
+    char byte;
+    assert_int_equal(get(fd, &byte, 1, 5000), -1); /* the loop has ended; its sockets live as long as the server */
+    close(fd);
+    close(s->pipe[1]);
+    pthread_join(s->thread, NULL);
+    close(s->pipe[0]);
+    assert_false(s->ok);
+    assert_int_equal(s->err.code, BASE_MEMORY);
+    assert_non_null(strstr(s->err.text, "snapshot, stream 1: "));
+    town_server_destroy(s->server);
+    free(s);
+}
+
 static void test_silent_client_gets_no_more_than_it_reads(void **state)
 {
     (void)state;
@@ -660,6 +1008,15 @@ int main(void)
         cmocka_unit_test(test_slow_reader_is_waited_for),
         cmocka_unit_test(test_slow_reader_loses_frames_in_asynchronous_mode),
         cmocka_unit_test(test_silent_client_gets_no_more_than_it_reads),
+        cmocka_unit_test(test_losses_are_counted_per_session),
+        cmocka_unit_test(test_tokens),
+        cmocka_unit_test(test_many_clients_many_streams),
+        cmocka_unit_test(test_reader_comes_back),
+        cmocka_unit_test(test_half_a_message_is_given_up),
+        cmocka_unit_test(test_too_many_connections),
+        cmocka_unit_test(test_out_of_descriptors),
+        cmocka_unit_test(test_half_closed_peer_does_not_spin),
+        cmocka_unit_test(test_failure_says_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
