@@ -33,6 +33,10 @@ bool base_fail(base_error *err, base_code code, const char *format, ...) __attri
 /* Put "context: " before the text that is already in err; keeps the code. Always false. */
 bool base_fail_in(base_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Replace what a terminal would obey (control characters, also C1 as UTF-8) by '?', in place: texts may quote a peer or a file.
+ * The functions above do it to what they write. */
+void base_text_clean(char *text);
+
 /* One lower-case word for a code: "format", "timeout", ... Never NULL. */
 const char *base_code_name(base_code code);
 #endif

@@ -1,4 +1,5 @@
 #include "base/log.h"
+#include "base/error.h"
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -11,9 +12,7 @@ void base_log_write(const base_log *log, base_log_level level, const char *forma
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    for (char *c = line; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
+    base_text_clean(line);
     log->write(log->user, level, line);
 }
 

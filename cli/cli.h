@@ -66,4 +66,5 @@ int cli_quantize(int argc, char **argv);
 int cli_drive(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 int cli_report(int argc, char **argv);
+int cli_doctor(int argc, char **argv);
 #endif

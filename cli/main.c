@@ -26,6 +26,7 @@ static const struct {
     { "drive", cli_drive, true, "closed-loop driving by a network, with expert and controls" },
     { "bench", cli_bench, false, "speed of the kernels and of the server, as ratios of this machine's limits" },
     { "report", cli_report, false, "summary, table and page of a run folder" },
+    { "doctor", cli_doctor, true, "what this build offers, and a check-up of a server" },
     { NULL, NULL, false, NULL },
 };
 

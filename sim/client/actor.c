@@ -156,7 +156,9 @@ void client_records_free(client *c)
     for (size_t i = 0; i < c->record_count; i++)
         record_free(c->records[i]);
     free(c->records);
+    free(c->listed);
     c->records = NULL;
+    c->listed = NULL;
     c->record_count = 0;
 }
 
@@ -248,6 +250,75 @@ const wire_actor *client_actor(client *c, wire_actor_id id, base_error *err)
     if (!ok && !r)
         record_free(fresh);
     return ok ? &fresh->actor : NULL;
+}
+
+/* Make the record of one actor of a decoded list: a copy, because the list's memory is for all of them. */
+static bool record_copy(client *c, const wire_actor *a, base_error *err)
+{
+    client_record *known = client_record_find(c, a->id), *r = known ? known : record_new(err);
+    base_buffer bytes = { 0 };
+    if (!r)
+        return false;
+    bool ok = wire_value_encode(&bytes, &wire_type_actor, a, c->version, err) &&
+              wire_value_read(bytes.data, bytes.bytes, &wire_type_actor, &r->actor, c->version, r->memory, err);
+    base_buffer_free(&bytes);
+    if (ok) {
+        r->id = a->id;
+        r->known = true;
+        ok = known || record_add(c, r, err);
+    }
+    if (!ok && !known)
+        record_free(r);
+    return ok;
+}
+
+/* Records of actors that are neither ours nor in the snapshot any more. */
+static void drop_vanished(client *c)
+{
+    client_state unused;
+    for (size_t i = c->record_count; i-- > 0;)
+        if (!c->records[i]->mine && !client_state_get(c, c->records[i]->id, &unused))
+            record_drop(c, c->records[i]->id);
+}
+
+static bool fetch_unknown(client *c, base_error *err)
+{
+    wire_u32_list ids = { calloc(c->snapshot.actor_count + 1, sizeof *ids.items), 0 };
+    wire_actor_list found = { NULL, 0 };
+    if (!ids.items)
+        return base_fail(err, BASE_MEMORY, "no memory for %zu actors", c->snapshot.actor_count);
+    for (size_t i = 0; i < c->snapshot.actor_count; i++) {
+        const client_record *r = client_record_find(c, client_snapshot_actor(c, i));
+        if (!r || !r->known)
+            ids.items[ids.count++] = client_snapshot_actor(c, i);
+    }
+    wire_args_actors args = { ids };
+    wire_memory_reset(c->list_memory);
+    bool ok = ids.count == 0 || client_call(c, WIRE_METHOD_get_actors_by_id, &args, &found, c->list_memory, err);
+    for (size_t i = 0; ok && i < found.count; i++)
+        ok = record_copy(c, &found.items[i], err);
+    free(ids.items);
+    return ok;
+}
+
+const wire_actor *const *client_actors(client *c, size_t *count, base_error *err)
+{
+    *count = 0;
+    drop_vanished(c);
+    void *grown = realloc(c->listed, (c->snapshot.actor_count + 1) * sizeof *c->listed);
+    if (!grown) {
+        base_fail(err, BASE_MEMORY, "no memory for %zu actors", c->snapshot.actor_count);
+        return NULL;
+    }
+    c->listed = grown;
+    if (!fetch_unknown(c, err))
+        return NULL;
+    for (size_t i = 0; i < c->snapshot.actor_count; i++) {
+        const client_record *r = client_record_find(c, client_snapshot_actor(c, i));
+        if (r && r->known)
+            c->listed[(*count)++] = &r->actor;
+    }
+    return c->listed;
 }
 
 const char *client_actor_attribute(const wire_actor *a, const char *id)

@@ -174,6 +174,12 @@ static bool set_mode(client *c, bool synchronous, double dt_s, base_error *err)
     return client_settings_set(c, &s, err);
 }
 
+void client_settings_keep(client *c)
+{
+    c->found_settings = c->settings;
+    c->settings_changed = false;
+}
+
 bool client_synchronous(client *c, double dt_s, base_error *err) { return set_mode(c, true, dt_s, err); }
 bool client_asynchronous(client *c, double dt_s, base_error *err) { return set_mode(c, false, dt_s, err); }
 

@@ -73,6 +73,8 @@ bool client_settings_set(client *c, const wire_episode_settings *s, base_error *
 bool client_synchronous(client *c, double dt_s, base_error *err);
 /* Asynchronous mode; dt_s 0: variable step. */
 bool client_asynchronous(client *c, double dt_s, base_error *err);
+/* Leave the settings as they are now when the client closes, instead of those it found. */
+void client_settings_keep(client *c);
 
 /* The map of the episode, fetched once. Borrowed until client_load_world or client_close. */
 const char *client_map_name(client *c, base_error *err);                         /* "Carla/Maps/Town03" */
@@ -114,6 +116,9 @@ bool client_spawn(client *c, const client_spawn_options *o, wire_actor_id *id, b
 bool client_destroy(client *c, wire_actor_id id, base_error *err);
 /* An actor's record, also of one that others spawned; borrowed while the episode lasts. NULL when the server knows none such. */
 const wire_actor *client_actor(client *c, wire_actor_id id, base_error *err);
+/* The records of all actors of the last snapshot, those not known yet fetched in one call; the list is borrowed until the next such
+ * call. Actors that the server forgot since are left out. NULL on failure; records of vanished actors of others are freed. */
+const wire_actor *const *client_actors(client *c, size_t *count, base_error *err);
 /* Value of an actor's attribute, NULL when it has none such. */
 const char *client_actor_attribute(const wire_actor *a, const char *id);
 
@@ -134,6 +139,8 @@ bool client_batch(client *c, const wire_command *commands, size_t count, wire_ou
 bool client_tick(client *c, base_error *err);
 /* Asynchronous mode: wait for the next snapshot. Images are then the newest that have come, each with its own frame number. */
 bool client_wait_for_tick(client *c, base_error *err);
+/* The same, waiting timeout_s > 0 at most; also in synchronous mode, where it sees ticks that another client asks for. */
+bool client_wait_for_tick_within(client *c, double timeout_s, base_error *err);
 
 typedef struct client_snapshot {
     uint64_t frame; /* simulation step */
@@ -141,6 +148,8 @@ typedef struct client_snapshot {
     double delta_s; /* length of this step */
     uint64_t episode;
     size_t actor_count;
+    double server_clock_s; /* wall clock of the server, arbitrary origin */
+    uint32_t state;        /* WIRE_STATE_*: the map has changed, street lights have */
 } client_snapshot;
 /* Of the last tick. Before the first one all zero. */
 client_snapshot client_snapshot_get(const client *c);

@@ -119,6 +119,7 @@ struct client {
 
     client_record **records;
     size_t record_count;
+    const wire_actor **listed; /* of client_actors */
     wire_memory *batch_memory, *list_memory, *sensor_memory;
     wire_actor_id spectator;
 

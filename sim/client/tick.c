@@ -66,7 +66,8 @@ static bool take_snapshot(client *c, base_error *err)
     size_t count;
     if (!wire_snapshot_read(&h, &w, &count, s->current.data.data, s->current.data.bytes, c->version, err))
         return client_broken(c, err);
-    c->snapshot = (client_snapshot){ h.frame, h.timestamp, w.delta_seconds, w.episode_id, count };
+    c->snapshot = (client_snapshot){ h.frame, h.timestamp,          w.delta_seconds,   w.episode_id,
+                                     count,   w.platform_timestamp, w.simulation_state };
     return true;
 }
 
@@ -141,17 +142,19 @@ bool client_tick(client *c, base_error *err)
     return take_snapshot(c, err);
 }
 
-bool client_wait_for_tick(client *c, base_error *err)
+bool client_wait_for_tick(client *c, base_error *err) { return client_wait_for_tick_within(c, c->options.call_timeout_s, err); }
+
+bool client_wait_for_tick_within(client *c, double timeout_s, base_error *err)
 {
     client_stream *s = c->streams[0];
     base_error why = { 0 };
-    double deadline = base_clock_s() + c->options.call_timeout_s;
+    double deadline = base_clock_s() + timeout_s;
     bool ok = client_pump(c, 0, false, &why);
     while (ok && !s->count)
         ok = client_wait(c, deadline, &why);
     if (!ok) {
         if (why.code == BASE_TIMEOUT)
-            base_fail(&why, BASE_TIMEOUT, "no snapshot within %g s%s", c->options.call_timeout_s,
+            base_fail(&why, BASE_TIMEOUT, "%s:%d: no snapshot within %g s%s", c->host, c->options.port, timeout_s,
                       c->settings.synchronous_mode ? " (the server is in synchronous mode: use client_tick)" : "");
         if (err)
             *err = why;

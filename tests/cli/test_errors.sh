@@ -38,7 +38,7 @@ check "no command is a usage error" [ $? -eq 2 ]
 expect "unknown command" 2 "unknown command 'fly'" "$laneloop" fly
 expect "unknown option" 2 "unknown option '--sped'" "$laneloop" serve --sped 3
 expect "missing value" 2 "option '--map' needs a value" "$laneloop" serve --map
-for c in serve collect dataset train infer quantize eval drive bench report; do
+for c in serve collect dataset train infer quantize eval drive bench report doctor; do
     "$laneloop" $c --help >"$work/out" 2>"$work/err"
     status=$?
     check "$c --help has an example and exits 0" [ "$status" -eq 0 -a -n "$(grep -E '^ *laneloop|example' "$work/out")" ]
