@@ -59,6 +59,7 @@ void road_map_destroy(road_map *m)
                       m->signals.items,
                       m->uses.items,
                       m->public_uses.items,
+                      m->landmarks.items,
                       m->controllers.items,
                       m->controller_signals.items,
                       m->objects.items,

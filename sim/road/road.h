@@ -55,8 +55,18 @@ typedef struct road_map_info {
 road_map_info road_map_describe(const road_map *map);
 /* One line of what the file holds that was ignored or repaired, e.g. "ignored: shape x12, bridge x1"; "" if nothing. */
 const char *road_map_note(const road_map *map);
-/* Latitude, longitude (degrees) and altitude of a location, CARLA's Mercator formula. */
-base_vec3 road_map_geolocation(const road_map *map, base_vec3 location);
+
+/* Where a location is on Earth. CARLA changed its projection with 0.9.16; both are centred on header/geoReference's +lat_0 and
+ * +lon_0 (42 and 2 when either is missing; +proj, +k, +ellps and the rest are ignored, as there):
+ *     up to 0.9.15: Mercator, scaled by cos(lat_0), on a sphere of 6378137 m; y grows to the south
+ *     0.9.16:       transverse Mercator on the same sphere with a scale of 0.9996; y grows to the NORTH, so that a map is
+ *                   mirrored: that client forgets the turn from CARLA's y to the map's, and so does this when asked for it
+ * Agrees with the client's transform_to_geolocation to 1e-9 degrees, and `road_map_location` with its inverse. */
+typedef enum road_projection { ROAD_MERCATOR, ROAD_TRANSVERSE_MERCATOR } road_projection;
+road_projection road_projection_of(int release); /* CARLA 0.9.`release` */
+/* x, y, z: latitude and longitude in degrees, altitude in metres. */
+base_vec3 road_map_geolocation(const road_map *map, road_projection projection, base_vec3 location);
+base_vec3 road_map_location(const road_map *map, road_projection projection, base_vec3 geolocation);
 
 /* ---- Roads, sections, lanes --------------------------------------------------------------------------------------- */
 
@@ -220,6 +230,14 @@ int road_waypoint_successors(const road_map *map, const road_waypoint *w, road_w
 int road_waypoint_predecessors(const road_map *map, const road_waypoint *w, road_waypoint *out,
                                int capacity); /* their last ones */
 
+/* CARLA's next_until_lane_end and previous_until_lane_start: a waypoint every distance_m while there is exactly one and it is on
+ * the same road, then the road's end (start). Returns how many there are, at most 4096; writes at most `capacity`. */
+int road_waypoint_until_end(const road_map *map, const road_waypoint *w, double distance_m, road_waypoint *out, int capacity);
+int road_waypoint_until_start(const road_map *map, const road_waypoint *w, double distance_m, road_waypoint *out, int capacity);
+/* CARLA's generate_waypoints: on every road, in order of its index, at s = 0, distance_m, 2 distance_m, ..., one for each driving
+ * lane there. Returns how many there are; writes at most `capacity`. */
+size_t road_map_waypoints(const road_map *map, double distance_m, road_waypoint *out, size_t capacity);
+
 /* Pairs (start of a driving lane section, start of each successor; its own end at dead ends), CARLA's get_topology.
  * CARLA leaves out dead ends that lie at the end of s; they are here. */
 typedef struct road_edge {
@@ -301,22 +319,25 @@ typedef enum road_signal_kind {
 } road_signal_kind;
 
 typedef struct road_signal {
-    const char *id, *name, *type, *subtype, *country, *unit; /* never NULL */
+    const char *id, *name, *type, *subtype, *country, *unit, *text; /* never NULL */
     road_signal_kind kind;
     bool dynamic;
+    bool painted; /* a stop written on the road: no post */
     road_orientation orientation;
     double value;      /* as written, 0 when absent */
     int road;          /* index of the road that carries it */
     double s, t_m;     /* t positive to the right (OpenDRIVE's negated), reference line without laneOffset */
     double z_offset_m; /* as written; NOT in the pose, as in CARLA (its maps use it for pole bases) */
+    double h_offset_rad, pitch_rad, roll_rad; /* as written: OpenDRIVE's sense */
     double width_m, height_m;
     base_pose pose; /* z on the road surface; yaw = along s plus hOffset; pitch = roll = 0 */
 } road_signal;
 int road_signal_count(const road_map *map);
+/* Objects named Speed_30 (any number) or Stencil_STOP are signals too, of kind SPEED_LIMIT and STOP, as in CARLA. */
 road_signal road_map_signal(const road_map *map, int signal);
 
 /* Which lanes a signal is for: one record per <validity> of the signal and of each signalReference. A record without
- * validity follows CARLA's rule: '+' -> lanes 1..max, '-' -> min..-1, none -> all. */
+ * validity follows CARLA's rule: '+' -> lanes 1..max, '-' -> min..-1, none -> one record for each side. */
 typedef struct road_signal_use {
     int signal, road; /* indices */
     double s;
@@ -324,6 +345,34 @@ typedef struct road_signal_use {
     bool reference;         /* from a signalReference */
 } road_signal_use;
 const road_signal_use *road_map_signal_uses(const road_map *map, size_t *count);
+
+/* A landmark is what CARLA calls a signal or a reference to one: the same light may be a landmark on several roads. */
+typedef struct road_landmark {
+    int signal, road; /* indices */
+    double s, t_m;    /* on that road; t positive to the right */
+    road_orientation orientation;
+    bool reference;
+    const road_signal_use *uses; /* its lanes; borrowed until destroy */
+    int use_count;
+} road_landmark;
+int road_landmark_count(const road_map *map); /* in file order: signals and references of a road, then the next road's */
+road_landmark road_map_landmark(const road_map *map, int landmark);
+/* Landmarks with this signal id and of this OpenDRIVE type (NULL: any). Returns how many; writes at most `capacity` indices. */
+int road_find_landmarks(const road_map *map, const char *signal_id, const char *type, int *out, int capacity);
+/* Those of all signals that share a controller with this one's signal, in CARLA the group that switches together. */
+int road_landmark_group(const road_map *map, int landmark, int *out, int capacity);
+/* Where CARLA's landmark.transform puts the signal: lights 0.25 m along their heading, and whatever stands within 0.7 lane
+ * widths of a driving or shoulder lane's centre pushed off it to the side. */
+base_pose road_signal_place(const road_map *map, int signal);
+/* Landmarks ahead of a waypoint, along travel and through all branches, each once, as CARLA's get_landmarks: whatever lanes
+ * they are for. At most 4096 are found. */
+typedef struct road_landmark_ahead {
+    int landmark;
+    double distance_m;      /* along s */
+    road_waypoint waypoint; /* on the lane searched, beside the landmark */
+} road_landmark_ahead;
+int road_waypoint_landmarks(const road_map *map, const road_waypoint *w, double distance_m, bool stop_at_junction,
+                            road_landmark_ahead *out, int capacity);
 
 typedef struct road_controller {
     const char *id, *name;
@@ -340,10 +389,15 @@ typedef struct road_junction {
     int road_count;
     const int *controllers; /* indices */
     int controller_count;
-    base_vec3 low, high; /* box around its roads */
+    base_vec3 low, high;      /* box around its lanes' borders */
+    base_vec3 center, extent; /* CARLA's bounding_box: around lane centres, sampled at a tenth of each lane */
 } road_junction;
 int road_junction_count(const road_map *map);
 road_junction road_map_junction(const road_map *map, int junction);
+int road_find_junction(const road_map *map, int id); /* index or -1 */
+/* CARLA's junction.get_waypoints: start and end of every lane of these types, for each connection. Returns how many pairs there
+ * are; writes at most `capacity`. */
+int road_junction_waypoints(const road_map *map, int junction, uint32_t lane_types, road_edge *out, int capacity);
 
 /* Objects: crosswalks, stop lines, parking places, anything with a name. Outlines are given in the world. */
 typedef struct road_object {
@@ -357,4 +411,8 @@ typedef struct road_object {
 } road_object;
 int road_object_count(const road_map *map);
 road_object road_map_object(const road_map *map, int object);
+/* CARLA's get_crosswalks: the corners of all crosswalks one after the other, each outline closed by its first corner as the
+ * file has it. As there, an outline is one metre longer at either end than drawn, to reach the sidewalks, is not mirrored, and its
+ * offset t is turned with it; road_object.outline is the drawn one. Returns how many corners; writes at most `capacity`. */
+int road_map_crosswalks(const road_map *map, base_vec3 *out, int capacity);
 #endif

@@ -76,7 +76,7 @@ typedef struct road_road {
     double length;
     road_end_link predecessor, successor;
     int first_geometry, geometry_count, first_elevation, elevation_count, first_super, super_count, first_offset, offset_count,
-        first_speed, speed_count, first_section, section_count;
+        first_speed, speed_count, first_section, section_count, first_landmark, landmark_count;
 } road_road;
 
 typedef struct road_lane_link {
@@ -94,15 +94,16 @@ typedef struct road_junction_data {
     size_t name;
     int line, first_road, road_count;       /* into junction_roads */
     int first_controller, controller_count; /* into junction_controllers */
-    base_vec3 low, high;
+    base_vec3 low, high, center, extent;
 } road_junction_data;
 
 typedef struct road_signal_data {
-    size_t id, name, type, subtype, country, unit;
-    bool dynamic, inertial; /* inertial: position given in the world */
+    size_t id, name, type, subtype, country, unit, text;
+    bool dynamic, painted, inertial; /* inertial: position given in the world */
     road_orientation orientation;
     int road, line;
-    double value, s, t, z_offset, h_offset, width, height;
+    double value, s, t, z_offset, h_offset, pitch, roll, width, height;
+    double lift; /* what CARLA adds to z: its reader of signals looks for "zOffSet", its reader of objects for "zOffset" */
     double ix, iy, iz, ih;
 } road_signal_data;
 
@@ -110,11 +111,17 @@ typedef struct road_use_data {
     int signal;
     size_t signal_id;
     int road, line;
-    double s;
+    double s, t;
     road_orientation orientation;
     int from, to;
     bool valid, reference;
+    bool more; /* one more <validity> of the element before */
 } road_use_data;
+typedef struct road_landmark_data {
+    int use;                  /* the first of its records as read, index into uses */
+    int first_use, use_count; /* into public_uses */
+    int signal;
+} road_landmark_data;
 typedef struct road_controller_data {
     size_t id, name;
     int first_signal, signal_count, line;
@@ -128,7 +135,8 @@ typedef struct road_object_data {
     size_t id, name, type;
     int road, line;
     double s, t, z_offset, heading, length, width, height;
-    int first_corner, corner_count;
+    int first_corner, corner_count; /* without the repeated first corner, */
+    bool closed;                    /* which was there */
 } road_object_data;
 typedef struct road_corner {
     bool on_road;
@@ -180,6 +188,7 @@ struct road_map {
     ROAD_ARRAY(road_signal_data) signals;
     ROAD_ARRAY(road_use_data) uses;
     ROAD_ARRAY(road_signal_use) public_uses;
+    ROAD_ARRAY(road_landmark_data) landmarks;
     ROAD_ARRAY(road_controller_data) controllers;
     ROAD_ARRAY(int) controller_signals;
     ROAD_ARRAY(road_object_data) objects;
@@ -255,4 +264,7 @@ bool road_links_build(road_map *m, base_error *err);
 bool road_spawns_build(road_map *m, base_error *err);
 bool road_nearest_build(road_map *m, base_error *err);
 bool road_signals_build(road_map *m, base_error *err);
+bool road_objects_build(road_map *m, base_error *err);
+bool road_junctions_build(road_map *m, base_error *err);
+static inline const char *road_text(const road_map *m, size_t offset) { return m->text.items + offset; }
 #endif

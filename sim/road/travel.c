@@ -84,3 +84,53 @@ int road_waypoint_predecessors(const road_map *m, const road_waypoint *w, road_w
     }
     return l->previous_count;
 }
+
+#define UNTIL_MAX 4096
+
+static int until(const road_map *m, const road_waypoint *w, double distance_m, bool backward, road_waypoint *out, int capacity)
+{
+    road_waypoint last = *w, next[2];
+    int count = 0;
+    while (count < UNTIL_MAX && move(m, &last, distance_m, backward, next, 2) == 1 && next[0].road == w->road) {
+        last = next[0];
+        if (count < capacity)
+            out[count] = last;
+        count++;
+    }
+    bool grow = (w->lane < 0) != backward;
+    double rest = grow ? m->roads.items[w->road].length - last.s : last.s;
+    if (rest > 1e-9 && move(m, &last, rest, backward, next, 1) > 0) {
+        if (count < capacity)
+            out[count] = next[0];
+        count++;
+    }
+    return count;
+}
+
+int road_waypoint_until_end(const road_map *m, const road_waypoint *w, double distance_m, road_waypoint *out, int capacity)
+{
+    return until(m, w, distance_m, false, out, capacity);
+}
+int road_waypoint_until_start(const road_map *m, const road_waypoint *w, double distance_m, road_waypoint *out, int capacity)
+{
+    return until(m, w, distance_m, true, out, capacity);
+}
+
+size_t road_map_waypoints(const road_map *m, double distance_m, road_waypoint *out, size_t capacity)
+{
+    assert(distance_m > 0);
+    size_t count = 0;
+    for (int r = 0; r < m->roads.count; r++)
+        for (double s = 0; s < m->roads.items[r].length - 1e-12; s += distance_m) {
+            const road_section *sec = &m->sections.items[m->roads.items[r].first_section + road_find_section(m, r, s)];
+            for (int i = 0; i < sec->lane_count; i++) {
+                const road_lane *l = &m->lanes.items[sec->first_lane + i];
+                if (l->type != ROAD_LANE_DRIVING || l->id == 0)
+                    continue;
+                if (count < capacity)
+                    out[count] = road_lane_waypoint(m, sec->first_lane + i, s);
+                count++;
+            }
+        }
+    return count;
+}

@@ -148,7 +148,7 @@ road_map *road_map_parse(const char *xml, size_t bytes, const char *name, const 
         goto done;
     road_geo_read(m, p.geo_reference, p.c_locale);
     if (!road_links_build(m, err) || !road_spawns_build(m, err) || !road_nearest_build(m, err) || !road_signals_build(m, err) ||
-        !write_note(&p))
+        !road_objects_build(m, err) || !road_junctions_build(m, err) || !write_note(&p))
         goto done;
     if (m->note[0])
         base_log_write(log, BASE_LOG_INFO, "%s: %s", name, m->note);

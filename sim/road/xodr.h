@@ -95,6 +95,7 @@ int64_t xodr_integer(xodr_parser *p, const char **atts, const char *key, int64_t
                      int64_t hi);
 /* An attribute kept among the map's strings: its offset; "" and absent are 0. */
 size_t xodr_keep(xodr_parser *p, const char **atts, const char *key);
+size_t xodr_keep_text(xodr_parser *p, const char *text);
 /* A record a, b, c, d that begins at attribute `start` after `base`. */
 road_cubic xodr_cubic(xodr_parser *p, const char **atts, const char *start, double base);
 

@@ -89,8 +89,7 @@ int64_t xodr_integer(xodr_parser *p, const char **atts, const char *key, int64_t
     return value;
 }
 
-/* Append to the map's strings; "" and absent are offset 0. */
-static size_t keep_text(xodr_parser *p, const char *text)
+size_t xodr_keep_text(xodr_parser *p, const char *text)
 {
     if (!text || !*text)
         return 0;
@@ -107,7 +106,7 @@ static size_t keep_text(xodr_parser *p, const char *text)
     }
     return at;
 }
-size_t xodr_keep(xodr_parser *p, const char **atts, const char *key) { return keep_text(p, xodr_text(atts, key)); }
+size_t xodr_keep(xodr_parser *p, const char **atts, const char *key) { return xodr_keep_text(p, xodr_text(atts, key)); }
 
 road_cubic xodr_cubic(xodr_parser *p, const char **atts, const char *start, double base)
 {

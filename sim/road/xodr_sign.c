@@ -1,8 +1,74 @@
 /* OpenDRIVE <objects>, <signals>, <controller> and <junction>. */
 #include "sim/road/xodr.h"
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- Objects ---- */
+
+static road_orientation orientation_of(const char **atts)
+{
+    const char *o = xodr_text(atts, "orientation");
+    return o && strcmp(o, "+") == 0   ? ROAD_ORIENTATION_PLUS
+           : o && strcmp(o, "-") == 0 ? ROAD_ORIENTATION_MINUS
+                                      : ROAD_ORIENTATION_BOTH;
+}
+static road_use_data *add_use(xodr_parser *p, road_use_data u)
+{
+    road_use_data *kept = PUSH(p, uses);
+    if (!kept)
+        xodr_no_room(p);
+    else
+        *kept = u;
+    return kept;
+}
+static void use_newest_signal(xodr_parser *p)
+{
+    const road_signal_data *g = LAST(signals);
+    add_use(p, (road_use_data){ .signal = p->m->signals.count - 1,
+                                .road = g->road,
+                                .line = g->line,
+                                .s = g->s,
+                                .t = g->t,
+                                .orientation = g->orientation });
+}
+
+/* RoadRunner draws speed limits and painted stops as objects; CARLA makes signals of them, by their names. */
+static void object_signal(xodr_parser *p, const char **atts)
+{
+    const char *name = xodr_text(atts, "name");
+    bool speed = name && strncasecmp(name, "speed_", 6) == 0, stop = name && strstr(name, "Stencil_STOP");
+    if (!speed && !stop)
+        return;
+    road_signal_data *g = PUSH(p, signals);
+    if (!g) {
+        xodr_no_room(p);
+        return;
+    }
+    const road_object_data *o = LAST(objects);
+    const char *limit = speed ? name + strcspn(name, "0123456789") : "";
+    *g = (road_signal_data){ .id = o->id,
+                             .name = o->name,
+                             .type = xodr_keep_text(p, speed ? "274" : "206"),
+                             .subtype = xodr_keep_text(p, limit),
+                             .country = xodr_keep_text(p, "OpenDRIVE"),
+                             .unit = xodr_keep_text(p, "mph"),
+                             .text = xodr_keep_text(p, limit),
+                             .painted = !speed,
+                             .orientation = orientation_of(atts),
+                             .road = o->road,
+                             .line = o->line,
+                             .value = strtod_l(limit, NULL, p->c_locale),
+                             .s = o->s,
+                             .t = o->t,
+                             .z_offset = o->z_offset,
+                             .lift = o->z_offset,
+                             .h_offset = o->heading,
+                             .pitch = xodr_number(p, atts, "pitch", 0),
+                             .roll = xodr_number(p, atts, "roll", 0),
+                             .width = o->width,
+                             .height = o->height };
+    use_newest_signal(p);
+}
 
 static void on_object(xodr_parser *p, const char **atts)
 {
@@ -25,6 +91,7 @@ static void on_object(xodr_parser *p, const char **atts)
                              .height = xodr_number(p, atts, "height", 0),
                              .first_corner = p->m->corners.count };
     p->outline_depth = 0;
+    object_signal(p, atts);
 }
 static void on_outline(xodr_parser *p, const char **atts)
 {
@@ -56,22 +123,6 @@ static void on_corner_road(xodr_parser *p, const char **atts)
 
 /* ---- Signals ---- */
 
-static road_orientation orientation_of(const char **atts)
-{
-    const char *o = xodr_text(atts, "orientation");
-    return o && strcmp(o, "+") == 0   ? ROAD_ORIENTATION_PLUS
-           : o && strcmp(o, "-") == 0 ? ROAD_ORIENTATION_MINUS
-                                      : ROAD_ORIENTATION_BOTH;
-}
-static road_use_data *add_use(xodr_parser *p, road_use_data u)
-{
-    road_use_data *kept = PUSH(p, uses);
-    if (!kept)
-        xodr_no_room(p);
-    else
-        *kept = u;
-    return kept;
-}
 static void on_signal(xodr_parser *p, const char **atts)
 {
     road_signal_data *g = PUSH(p, signals);
@@ -86,6 +137,7 @@ static void on_signal(xodr_parser *p, const char **atts)
                              .subtype = xodr_keep(p, atts, "subtype"),
                              .country = xodr_keep(p, atts, "country"),
                              .unit = xodr_keep(p, atts, "unit"),
+                             .text = xodr_keep(p, atts, "text"),
                              .dynamic = dynamic && strcmp(dynamic, "yes") == 0,
                              .orientation = orientation_of(atts),
                              .road = p->m->roads.count - 1,
@@ -94,12 +146,13 @@ static void on_signal(xodr_parser *p, const char **atts)
                              .s = xodr_number(p, atts, "s", REQUIRED),
                              .t = xodr_number(p, atts, "t", REQUIRED),
                              .z_offset = xodr_number(p, atts, "zOffset", xodr_number(p, atts, "zOffSet", 0)),
+                             .lift = xodr_number(p, atts, "zOffSet", 0),
                              .h_offset = xodr_number(p, atts, "hOffset", 0),
+                             .pitch = xodr_number(p, atts, "pitch", 0),
+                             .roll = xodr_number(p, atts, "roll", 0),
                              .width = xodr_number(p, atts, "width", 0),
                              .height = xodr_number(p, atts, "height", 0) };
-    add_use(
-        p, (road_use_data){
-               .signal = p->m->signals.count - 1, .road = g->road, .line = g->line, .s = g->s, .orientation = g->orientation });
+    use_newest_signal(p);
 }
 static void on_position_inertial(xodr_parser *p, const char **atts)
 {
@@ -117,6 +170,7 @@ static void on_signal_reference(xodr_parser *p, const char **atts)
                                 .road = p->m->roads.count - 1,
                                 .line = xodr_line(p),
                                 .s = xodr_number(p, atts, "s", REQUIRED),
+                                .t = xodr_number(p, atts, "t", 0),
                                 .orientation = orientation_of(atts),
                                 .reference = true });
 }
@@ -128,6 +182,7 @@ static void on_validity(xodr_parser *p, const char **atts)
     road_use_data *kept = u.valid ? add_use(p, u) : LAST(uses); /* a second validity is a use of its own */
     if (!kept)
         return;
+    kept->more = u.valid;
     kept->valid = true;
     kept->from = from < to ? from : to;
     kept->to = from < to ? to : from;

@@ -740,6 +740,8 @@ static base_vec3 signal_foot(const yard *y, const road_signal *g, double right_x
 static void place_signal(yard *y, int index)
 {
     road_signal g = road_map_signal(y->town->map, index);
+    if (g.painted)
+        return;
     /* Signals show against their own heading: towards traffic that comes along it. */
     double yaw = base_wrap_deg(g.pose.rotation.yaw_deg + 180), c = cos(BASE_RAD(yaw)), s = sin(BASE_RAD(yaw));
     base_vec3 foot = signal_foot(y, &g, s, -c); /* the traffic's right: it drives towards -c, -s */

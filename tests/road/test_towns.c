@@ -19,7 +19,7 @@ static const struct town {
 } towns[] = {
     { "2019/Town01.xodr", 98, 12, 0, 3923, 0.05 },   { "2019/Town02.xodr", 68, 8, 0, 1758, 0.05 },
     { "2019/Town04.xodr", 242, 27, 0, 9750, 0.06 },  { "2019/Town07.xodr", 234, 31, 0, 4997, 0.05 },
-    { "2020/Town01.xodr", 122, 12, 36, 4216, 0.05 }, { "2020/Town10HD.xodr", 108, 9, 21, 3354, 0.05 },
+    { "2020/Town01.xodr", 122, 12, 58, 4216, 0.05 }, { "2020/Town10HD.xodr", 108, 9, 24, 3354, 0.05 },
 };
 
 static road_map *load(const struct town *t, double *seconds)
