@@ -377,16 +377,6 @@ bool town_vehicle_control_set(town_world *w, uint32_t id, town_vehicle_control c
     return true;
 }
 
-bool town_walker_control_set(town_world *w, uint32_t id, town_walker_control c)
-{
-    town_actor *a = town_actor_find(w, id);
-    if (!a || a->kind != TOWN_WALKER || !finite_vector(c.direction) || !isfinite(c.speed_mps))
-        return false;
-    c.speed_mps = fmax(0, fmin(c.speed_mps, 20));
-    a->walker = c;
-    return true;
-}
-
 /* Keeps the world velocity, as CARLA's teleport does. */
 bool town_pose_set(town_world *w, uint32_t id, base_pose pose)
 {

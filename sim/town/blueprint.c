@@ -29,14 +29,17 @@ static const char *const bike_paint[] = { "120,20,20", "20,20,20", "60,80,140", 
     .colors = bike_paint, .driver = true
 #define SIZE(X, Y, Z) .extent_m = { X, Y, Z }
 
-#define WALKER(NUMBER, GENDER, AGE, Z)                                                                                         \
+#define WALKER(NUMBER, SINCE, GENERATION, GENDER, AGE, WIDE, HIGH)                                                             \
     {                                                                                                                          \
-        .id = "walker.pedestrian." NUMBER, .kind = TOWN_WALKER, .since = 13, .id_list = { "walker.pedestrian." NUMBER, NULL }, \
-        .walker = &(const town_walker_spec)                                                                                    \
+        .id = "walker.pedestrian." NUMBER, .kind = TOWN_WALKER, .since = SINCE,                                                \
+        .id_list = { "walker.pedestrian." NUMBER, NULL }, .walker = &(const town_walker_spec)                                  \
         {                                                                                                                      \
-            .gender = GENDER, .age = AGE, .extent_m = { 0.19, 0.19, Z }                                                        \
+            .gender = GENDER, .age = AGE, .generation = GENERATION, .extent_m = { WIDE, WIDE, HIGH }                           \
         }                                                                                                                      \
     }
+/* Half sizes are those of CARLA's capsules. */
+#define ADULT(NUMBER, GENERATION, GENDER) WALKER(NUMBER, 13, GENERATION, GENDER, "adult", 0.188, 0.93)
+#define CHILD(NUMBER, GENERATION, GENDER) WALKER(NUMBER, 13, GENERATION, GENDER, "child", 0.25, 0.55)
 #define SENSOR(NAME, SINCE, KIND)                                                                                              \
     {                                                                                                                          \
         .id = NAME, .kind = TOWN_SENSOR, .since = SINCE, .id_list = { NAME, NULL }, .sensor = KIND                             \
@@ -109,12 +112,12 @@ static const town_blueprint table[] = {
     VEHICLE("kawasaki.ninja", 13, MOTOR, .generation = 1, .mass_kg = 280, .wheelbase_m = 1.40, SIZE(1.017, 0.398, 0.770)),
     VEHICLE("vespa.zx125", 13, MOTOR, .generation = 1, .mass_kg = 190, .wheelbase_m = 1.28, SIZE(0.902, 0.433, 0.790)),
     VEHICLE("yamaha.yzf", 13, MOTOR, .generation = 1, .mass_kg = 260, .wheelbase_m = 1.38, SIZE(1.105, 0.434, 0.770)),
-    WALKER("0001", "female", "adult", 0.93),
-    WALKER("0002", "male", "adult", 0.93),
-    WALKER("0003", "male", "adult", 0.93),
-    WALKER("0004", "female", "adult", 0.93),
-    WALKER("0009", "female", "child", 0.64),
-    WALKER("0015", "male", "elderly", 0.90),
+    ADULT("0001", 1, "female"),
+    ADULT("0002", 1, "male"),
+    ADULT("0003", 1, "male"),
+    ADULT("0004", 1, "male"),
+    CHILD("0009", 1, "female"),
+    ADULT("0015", 2, "male"),
     SENSOR("sensor.camera.rgb", 13, TOWN_CAMERA_RGB),
     SENSOR("sensor.camera.depth", 13, TOWN_CAMERA_DEPTH),
     SENSOR("sensor.camera.semantic_segmentation", 13, TOWN_CAMERA_SEMANTIC),
@@ -132,6 +135,53 @@ static const town_blueprint table[] = {
     PROP("container", "big", 1.00, 0.55, 0.70),
     PROP("bench01", "medium", 0.35, 0.85, 0.45),
     PROP("warningconstruction", "medium", 0.30, 0.45, 0.80),
+    /* The rest of CARLA's walkers: children are 0009 to 0014, 0048 and 0049, police 0030 and 0032. Its catalogue shows groups of
+     * variants of one person; which of them are women it does not say in words, so only their being alike within a group is CARLA's. */
+    ADULT("0005", 1, "female"),
+    ADULT("0006", 1, "female"),
+    ADULT("0007", 1, "female"),
+    ADULT("0008", 1, "female"),
+    CHILD("0010", 1, "female"),
+    CHILD("0011", 1, "female"),
+    CHILD("0012", 1, "male"),
+    CHILD("0013", 1, "male"),
+    CHILD("0014", 1, "male"),
+    ADULT("0016", 2, "male"),
+    ADULT("0017", 2, "male"),
+    ADULT("0018", 2, "female"),
+    ADULT("0019", 2, "male"),
+    ADULT("0020", 2, "male"),
+    ADULT("0021", 2, "male"),
+    ADULT("0022", 2, "female"),
+    ADULT("0023", 2, "female"),
+    ADULT("0024", 2, "female"),
+    ADULT("0025", 2, "female"),
+    ADULT("0026", 2, "female"),
+    ADULT("0027", 2, "male"),
+    ADULT("0028", 2, "male"),
+    ADULT("0029", 2, "male"),
+    ADULT("0030", 2, "male"),
+    ADULT("0031", 2, "female"),
+    ADULT("0032", 2, "female"),
+    ADULT("0033", 2, "female"),
+    ADULT("0034", 2, "male"),
+    ADULT("0035", 2, "female"),
+    ADULT("0036", 2, "female"),
+    ADULT("0037", 2, "female"),
+    ADULT("0038", 2, "male"),
+    ADULT("0039", 2, "female"),
+    ADULT("0040", 2, "female"),
+    ADULT("0041", 2, "female"),
+    ADULT("0042", 2, "male"),
+    ADULT("0043", 2, "male"),
+    ADULT("0044", 2, "male"),
+    ADULT("0045", 2, "male"),
+    ADULT("0046", 2, "female"),
+    ADULT("0047", 2, "female"),
+    CHILD("0048", 2, "male"),
+    CHILD("0049", 2, "female"),
+    WALKER("0050", 15, 2, "female", "adult", 0.188, 0.93),
+    WALKER("0051", 15, 2, "male", "adult", 0.188, 0.93),
 };
 #define TABLE_COUNT ((uint32_t)(sizeof table / sizeof table[0]))
 
@@ -324,7 +374,7 @@ int town_blueprint_attributes(const town_blueprint *b, int version, town_attribu
         add_choice(&l, "is_invincible", TOWN_BOOL, truth, false, 13);
         add_choice(&l, "use_wheelchair", TOWN_BOOL, never, true, 16);
         add_fixed(&l, "gender", TOWN_STRING, b->walker->gender, 13);
-        add_fixed(&l, "generation", TOWN_INT, "2", 13);
+        add_fixed(&l, "generation", TOWN_INT, digits[b->walker->generation], 13);
         add_fixed(&l, "age", TOWN_STRING, b->walker->age, 13);
         add_fixed(&l, "can_use_wheelchair", TOWN_BOOL, "false", 16);
     }

@@ -22,6 +22,7 @@ typedef struct town_vehicle_spec {
 } town_vehicle_spec;
 typedef struct town_walker_spec {
     const char *gender, *age;
+    int generation;
     double extent_m[3];
 } town_walker_spec;
 typedef struct town_prop_spec {
@@ -146,6 +147,13 @@ void town_actor_free(town_actor *a);
 town_actor *town_actor_add(town_world *w, town_kind kind, const char *type_id, base_pose pose);
 /* Put every attached actor where its parent is now; parents first. */
 void town_attachments_update(town_world *w, double dt_s);
+
+/* ---- walkers (walker.c) ---- */
+
+#define TOWN_WALKER_MPS_MAX  20.0
+#define TOWN_WALKER_JUMP_MPS 4.2 /* upwards, of CARLA's character movement */
+/* The velocity that a control asks for: direction times speed, level, at most TOWN_WALKER_MPS_MAX. */
+base_vec3 town_walker_wish(const town_walker_control *c);
 
 /* ---- surroundings (ground.c) ---- */
 

@@ -75,18 +75,16 @@ static void step_vehicle(town_actor *a, double dt_s)
 
 static void step_walker(town_actor *a, double dt_s)
 {
-    double length = base_vec3_length(a->walker.direction);
-    if (length > 1e-6 && a->walker.speed_mps > 0) {
-        base_vec3 d = base_vec3_scale(a->walker.direction, 1 / length);
-        a->velocity.x = d.x * a->walker.speed_mps;
-        a->velocity.y = d.y * a->walker.speed_mps;
-        if (hypot(d.x, d.y) > 0.1)
-            a->pose.rotation.yaw_deg = BASE_DEG(atan2(d.y, d.x));
+    base_vec3 wish = town_walker_wish(&a->walker);
+    if (hypot(wish.x, wish.y) > 1e-6) {
+        a->velocity.x = wish.x;
+        a->velocity.y = wish.y;
+        a->pose.rotation.yaw_deg = BASE_DEG(atan2(wish.y, wish.x));
     } else if (a->on_ground) {
         a->velocity.x = a->velocity.y = 0;
     }
     if (a->walker.jump && a->on_ground) {
-        a->fall_mps = 3.5;
+        a->fall_mps = TOWN_WALKER_JUMP_MPS;
         a->on_ground = false;
         a->pose.location.z += STICK_M * 1e-3;
     }

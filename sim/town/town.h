@@ -209,7 +209,9 @@ uint32_t town_sensor_of_stream(const town_world *w, uint32_t stream_id); /* 0: n
 
 /* All of these return false for an id that is not there or is of the wrong kind. They act in the next tick. */
 bool town_vehicle_control_set(town_world *w, uint32_t id, town_vehicle_control c); /* clamped; NaN counts as 0 */
-bool town_walker_control_set(town_world *w, uint32_t id, town_walker_control c);
+bool town_walker_control_set(town_world *w, uint32_t id, town_walker_control c);   /* velocity = direction * speed */
+/* Puts the walker's feet there and lets it walk on along its heading. */
+bool town_walker_state_set(town_world *w, uint32_t id, base_pose feet, double speed_mps);
 bool town_pose_set(town_world *w, uint32_t id, base_pose pose);
 bool town_velocity_set(town_world *w, uint32_t id, base_vec3 velocity_mps);
 bool town_angular_velocity_set(town_world *w, uint32_t id, base_vec3 dps);
