@@ -17,27 +17,29 @@
 
 /* ---- The vehicle's steering ------------------------------------------------------------------------------------------- */
 
-/* Command to motion, steady state: the command times steer_max times share(speed) is the mean angle of the front wheels, and
- *     angle = atan(wheelbase * curvature) + understeer * curvature * v^2                     (single track, linear tyres) */
+/* Command to motion, steady state: the command times steer_max times share(speed) is the angle of the inner front wheel; the mean
+ * angle of both follows from the track (Ackermann geometry), and
+ *     mean angle = atan(wheelbase * curvature) + understeer * curvature * v^2                     (single track, linear tyres) */
 #define AGENTS_CURVE_MAX 8
 typedef struct agents_vehicle {
     double wheelbase_m;   /* > 0; default 2.88 */
     double rear_axle_m;   /* x of the rear axle in the vehicle's frame; default -1.44 */
-    double steer_max_rad; /* at command 1 and share 1; default 45 degrees, what the embedded cars report */
+    double track_m;       /* between the front wheels; default 0: steer_max is the mean angle's limit */
+    double steer_max_rad; /* at command 1 and share 1; default 45 degrees with track 0 */
     double share_kmh[AGENTS_CURVE_MAX],
         share[AGENTS_CURVE_MAX]; /* steering curve, km/h ascending; default 1, .9, .8, .7 at 0, 20, 60, 120 */
     int share_count;
     double understeer_rad_s2pm; /* default 0.0011 */
 } agents_vehicle;
 agents_vehicle agents_vehicle_default(void);
-/* Wheelbase, steering angle and curve from the simulator's physics control of that vehicle. CARLA's own cars report an inner-wheel limit
- * that acts as less: calibrate there (agents_calibrate). */
+/* Wheelbase, track, steering angle and curve from the simulator's physics control of that vehicle. What CARLA's own cars make of them
+ * was never measured here: calibrate there (agents_calibrate). */
 bool agents_vehicle_read(client *c, wire_actor_id vehicle, agents_vehicle *out, base_error *err);
 
 /* Steer command for a curvature at a speed, clamped to [-1, 1]; and back. Exact inverses of one another inside the clamp. */
 double agents_steer_command(const agents_vehicle *v, double curvature, double speed_mps);
 double agents_steer_curvature(const agents_vehicle *v, double steer, double speed_mps);
-/* Front wheel angle (rad) to a steer command. */
+/* Mean front wheel angle (rad) to a steer command. */
 double agents_steer_from_angle(const agents_vehicle *v, double angle_rad, double speed_mps);
 
 /* A vehicle driven with a constant command until its yaw rate is steady. */

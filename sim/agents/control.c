@@ -32,9 +32,25 @@ static double share_at(const agents_vehicle *v, double speed_mps)
     return v->share[v->share_count - 1];
 }
 
+/* The wheels turn about one point on the rear axle's line: cot(inner) = cot(mean) - track / (2 L). */
+static double inner_angle(const agents_vehicle *v, double mean_rad)
+{
+    if (mean_rad == 0 || v->track_m <= 0)
+        return mean_rad;
+    double cot = 1 / tan(fabs(mean_rad)) - v->track_m / (2 * v->wheelbase_m);
+    return copysign(atan2(1, fmax(cot, 1e-3)), mean_rad);
+}
+
+static double mean_angle(const agents_vehicle *v, double inner_rad)
+{
+    if (inner_rad == 0 || v->track_m <= 0)
+        return inner_rad;
+    return copysign(atan2(1, 1 / tan(fabs(inner_rad)) + v->track_m / (2 * v->wheelbase_m)), inner_rad);
+}
+
 double agents_steer_from_angle(const agents_vehicle *v, double angle_rad, double speed_mps)
 {
-    return clamp(angle_rad / (v->steer_max_rad * share_at(v, speed_mps)), -1, 1);
+    return clamp(inner_angle(v, angle_rad) / (v->steer_max_rad * share_at(v, speed_mps)), -1, 1);
 }
 
 double agents_steer_command(const agents_vehicle *v, double curvature, double speed_mps)
@@ -46,7 +62,7 @@ double agents_steer_command(const agents_vehicle *v, double curvature, double sp
 /* The angle grows with curvature, so Newton from the kinematic answer finds the inverse in a few steps. */
 double agents_steer_curvature(const agents_vehicle *v, double steer, double speed_mps)
 {
-    double angle = clamp(steer, -1, 1) * v->steer_max_rad * share_at(v, speed_mps),
+    double angle = mean_angle(v, clamp(steer, -1, 1) * v->steer_max_rad * share_at(v, speed_mps)),
            bend = v->understeer_rad_s2pm * speed_mps * speed_mps;
     double k = angle / (v->wheelbase_m + bend);
     for (int i = 0; i < 20; i++) {
@@ -59,7 +75,8 @@ double agents_steer_curvature(const agents_vehicle *v, double steer, double spee
     return k;
 }
 
-/* steer * share(v) * steer_max - K * kappa v^2 = atan(L kappa): linear in steer_max and K. */
+/* steer * share(v) * steer_max - K * kappa v^2 = inner(atan(L kappa)): linear in steer_max and K. (The give K is added behind the
+ * geometry here and before it in agents_steer_command; it is small where they differ, at large angles.) */
 bool agents_calibrate(agents_vehicle *v, const agents_steer_sample *samples, size_t count, base_error *err)
 {
     double aa = 0, ab = 0, bb = 0, ay = 0, by = 0;
@@ -71,7 +88,7 @@ bool agents_calibrate(agents_vehicle *v, const agents_steer_sample *samples, siz
             continue;
         double k = BASE_RAD(q->yaw_rate_dps) / q->speed_mps, a = q->steer * share_at(v, q->speed_mps),
                b = -k * q->speed_mps * q->speed_mps;
-        double y = atan(v->wheelbase_m * k);
+        double y = inner_angle(v, atan(v->wheelbase_m * k));
         aa += a * a, ab += a * b, bb += b * b, ay += a * y, by += b * y;
         used++;
     }

@@ -32,6 +32,10 @@ static void read_wheels(agents_vehicle *v, const wire_wheel_list *wheels, const 
     if (!(wheelbase > 1 && wheelbase < 10))
         return;
     v->wheelbase_m = wheelbase;
+    double track = base_vec3_length(base_vec3_sub(wire_vector3_to_vec3(wheels->items[0].position),
+                                                  wire_vector3_to_vec3(wheels->items[1].position))) /
+                   100;
+    v->track_m = track > 0.3 && track < 4 ? track : 0;
     v->rear_axle_m = -wheelbase / 2;
     double rear = state ? base_pose_to_local(&state->pose, axle[1]).x : 0;
     if (rear < -0.2 && rear > -wheelbase) /* else the positions are those of another tick */

@@ -167,6 +167,7 @@ static bool shape_body(town_actor *a, const town_blueprint *b)
         a->physics = town_vehicle_physics_default(b->vehicle);
         a->model = town_vehicle_model_of(&a->physics, &a->box);
         a->state.gear = 1;
+        a->ackermann.settings = town_ackermann_settings_default();
         a->speed_limit_kmh = 30; /* what CARLA's vehicles begin with */
         a->light_state = 2;
         read_color(a);
@@ -299,6 +300,8 @@ bool town_actor_get(const town_world *w, uint32_t id, town_actor_view *view)
         .light_id = a->light_id,
         .vehicle_lights = a->vehicle_lights,
         .sign_id = a->sign_id,
+        .doors_open = a->doors_open,
+        .ackermann = a->ackermann.active,
     };
     if (a->kind == TOWN_VEHICLE)
         view->control.gear = a->state.gear;
@@ -374,6 +377,7 @@ bool town_vehicle_control_set(town_world *w, uint32_t id, town_vehicle_control c
     c.steer = clamp(c.steer, -1, 1);
     c.brake = clamp(c.brake, 0, 1);
     a->control = c;
+    a->ackermann.active = false;
     return true;
 }
 
@@ -449,6 +453,35 @@ bool town_constant_velocity_set(town_world *w, uint32_t id, bool enable, base_ve
 COLLECT(town_impulse_add, impulse)
 COLLECT(town_force_add, force)
 COLLECT(town_angular_impulse_add, angular_impulse)
+COLLECT(town_torque_add, torque)
+
+/* Moment about z of a push at a place of the world, about the body's centre of mass. */
+static double moment(const town_actor *a, base_vec3 push, base_vec3 at)
+{
+    base_vec3 center =
+        a->kind == TOWN_VEHICLE ? base_pose_to_world(&a->pose, town_vehicle_center(&a->physics)) : a->pose.location;
+    return (at.x - center.x) * push.y - (at.y - center.y) * push.x;
+}
+
+bool town_impulse_add_at(town_world *w, uint32_t id, base_vec3 newton_s, base_vec3 at)
+{
+    town_actor *a = body(w, id);
+    if (!a || !finite_vector(newton_s) || !finite_vector(at))
+        return false;
+    a->impulse = base_vec3_add(a->impulse, newton_s);
+    a->turn_nms += moment(a, newton_s, at);
+    return true;
+}
+
+bool town_force_add_at(town_world *w, uint32_t id, base_vec3 newton, base_vec3 at)
+{
+    town_actor *a = body(w, id);
+    if (!a || !finite_vector(newton) || !finite_vector(at))
+        return false;
+    a->force = base_vec3_add(a->force, newton);
+    a->turn_nm += moment(a, newton, at);
+    return true;
+}
 
 #define SWITCH(NAME, FIELD)                                                                                                    \
     bool NAME(town_world *w, uint32_t id, bool enable)                                                                         \
@@ -459,7 +492,6 @@ COLLECT(town_angular_impulse_add, angular_impulse)
         a->FIELD = enable;                                                                                                     \
         return true;                                                                                                           \
     }
-SWITCH(town_simulate_physics_set, simulate_physics)
 SWITCH(town_gravity_set, gravity)
 SWITCH(town_collisions_set, collisions)
 
@@ -469,66 +501,4 @@ bool town_vehicle_lights_set(town_world *w, uint32_t id, uint32_t bits)
     if (a)
         a->vehicle_lights = bits;
     return a != NULL;
-}
-
-/* ---- vehicle physics ---- */
-
-bool town_physics_get(const town_world *w, uint32_t id, town_physics *p)
-{
-    const town_actor *a = vehicle(w, id);
-    if (a)
-        *p = a->physics;
-    return a != NULL;
-}
-
-static bool rising(const town_curve_point *points, int count)
-{
-    for (int i = 0; i < count; i++)
-        if (!isfinite(points[i].x) || !isfinite(points[i].y) || (i && points[i].x <= points[i - 1].x))
-            return false;
-    return count >= 1 && count <= TOWN_CURVE_MAX;
-}
-
-static bool within(float x, float lo, float hi) { return x >= lo && x <= hi; }
-
-static const char *physics_fault(const town_physics *p, int wheel_count)
-{
-    if (!within(p->mass_kg, 1, 1e6f))
-        return "mass outside 1 .. 1e6 kg";
-    if (!within(p->drag_coefficient, 0, 100) || !within(p->max_rpm, 1, 1e6f) || !within(p->final_ratio, 0.01f, 1000) ||
-        !within(p->gear_switch_s, 0, 100))
-        return "drag, rpm, final ratio or gear switch time out of range";
-    if (p->gear_count < 1 || p->gear_count > TOWN_GEARS_MAX)
-        return "no forward gear, or too many";
-    for (int i = 0; i < p->gear_count; i++)
-        if (!within(p->gears[i].ratio, 0.01f, 1000) || !isfinite(p->gears[i].up_ratio) || !isfinite(p->gears[i].down_ratio))
-            return "gear ratio out of range";
-    if (!rising(p->torque_curve, p->torque_points) || !rising(p->steering_curve, p->steering_points))
-        return "curve points must be finite and rise in x";
-    if (p->wheel_count != wheel_count)
-        return "number of wheels differs from the vehicle's";
-    for (int i = 0; i < wheel_count; i++) {
-        const town_wheel *wheel = &p->wheels[i];
-        if (!within(wheel->radius_cm, 1, 1000) || !within(wheel->tire_friction, 0, 100) ||
-            !within(wheel->max_steer_deg, 0, 89) || !within(wheel->max_brake_torque_nm, 0, 1e7f) ||
-            !within(wheel->max_handbrake_torque_nm, 0, 1e7f) || !finite_vector(wheel->position_m))
-            return "wheel out of range";
-    }
-    if (!finite_vector(p->center_of_mass_m))
-        return "centre of mass is not finite";
-    return NULL;
-}
-
-bool town_physics_set(town_world *w, uint32_t id, const town_physics *p, base_error *err)
-{
-    town_actor *a = vehicle(w, id);
-    if (!a)
-        return base_fail(err, BASE_ARGUMENT, "actor %u is no vehicle", id);
-    const char *fault = physics_fault(p, a->physics.wheel_count);
-    if (fault)
-        return base_fail(err, BASE_ARGUMENT, "physics control: %s", fault);
-    a->physics = *p;
-    a->model = town_vehicle_model_of(p, &a->box);
-    a->state.gear = a->state.gear > p->gear_count ? p->gear_count : a->state.gear; /* the gear it was in may be gone */
-    return true;
 }

@@ -44,32 +44,70 @@ uint32_t town_blueprint_uid(const town_blueprint *b);
 
 /* ---- vehicle dynamics (vehicle.c): a plain value, no world needed ---- */
 
+typedef struct town_model_wheel {
+    double x_m, y_m; /* from the centre of mass: forward, right */
+    double radius_m, rest_load_n;
+    double friction;                      /* tyre-road coefficient */
+    double stiffness_n, long_stiffness_n; /* per rad of slip angle at a load ratio of 1; per unit of longitudinal slip */
+    double saturation;                    /* load ratio at which the former stops growing (PhysX: lat_stiff_max_load) */
+    double brake_n, hand_brake_n;         /* at full pedal, at the contact patch */
+    double damping_n_per_mps;             /* bearing drag, at the contact patch */
+} town_model_wheel;
 typedef struct town_vehicle_model {         /* constants derived from town_physics and the box */
     double mass_kg, inertia_kgm2;           /* about the vertical axis */
-    double front_m, rear_m;                 /* centre of gravity to the axles, both > 0 */
-    double height_m;                        /* of the centre of gravity */
-    double stiffness_front, stiffness_rear; /* N/rad per axle */
-    double friction_front, friction_rear;   /* tyre-road coefficient */
-    double radius_m, steer_max_rad;
-    double brake_front_n, brake_rear_n, hand_brake_rear_n; /* at full pedal, at the contact patch */
+    double front_m, rear_m;                 /* centre of mass to the axles, both > 0 */
+    double track_m;                         /* 0: a two-wheeler */
+    base_vec3 center_m;                     /* centre of mass in the actor's frame */
+    double stiffness_front, stiffness_rear; /* N/rad per axle at rest */
+    double radius_m;                        /* mean of the wheels */
     double drag_n_per_mps2;
+    town_model_wheel wheels[4];
+    int wheel_count;
 } town_vehicle_model;
 
+typedef struct town_wheel_state {
+    double load_n, slip_rad, slip, omega_radps, torque_nm, long_n, lat_n; /* wheel's frame; see town_wheel_telemetry */
+} town_wheel_state;
 typedef struct town_vehicle_state {
-    double forward_mps, right_mps, yaw_rate_radps; /* body frame at the centre of gravity */
-    double steer_rad;                              /* mean of the front wheels, positive right */
+    double forward_mps, right_mps, yaw_rate_radps; /* body frame, at the actor's origin */
+    double steer;                                  /* share of the steering lock that acts, positive right */
     double throttle, brake;                        /* after the actuators' lag */
-    double acceleration_mps2;                      /* forward, of the last step: load transfer */
+    double acceleration_mps2, side_mps2;           /* forward and right, of the last step: load transfer */
+    double clutch_nm;                              /* torque that goes through the clutch, at the engine */
     double engine_rpm, shift_left_s;
     int gear; /* engaged: -1, 0, 1.. */
+    town_wheel_state wheels[4];
 } town_vehicle_state;
 
 town_physics town_vehicle_physics_default(const town_vehicle_spec *spec);
 town_vehicle_model town_vehicle_model_of(const town_physics *p, const town_box *box);
+base_vec3 town_vehicle_center(const town_physics *p); /* centre of mass, actor's frame */
+/* Steering angle of a wheel now, radians: the inner wheel's is its share of max_steer_deg, the outer one's follows from it. */
+double town_wheel_angle(const town_physics *p, const town_vehicle_state *s, int wheel);
 /* One substep. slope_*_mps2: gravity along the vehicle's forward and right axes; grip: 0 in the air, 1 on the ground. */
 void town_vehicle_step(const town_physics *p, const town_vehicle_model *m, town_vehicle_state *s, const town_vehicle_control *c,
                        double slope_forward_mps2, double slope_right_mps2, double grip, double dt_s);
 double town_curve_at(const town_curve_point *points, int count, double x); /* linear, clamped at the ends */
+
+/* ---- Ackermann control (ackermann.c): a plain value, no world needed ---- */
+
+typedef struct town_ackermann_state {
+    bool active;
+    town_ackermann target;
+    town_ackermann_settings settings;
+    struct town_pid {
+        double integral, input_before;
+    } speed, acceleration;
+    double speed_mps, acceleration_mps2; /* of the vehicle, the latter smoothed */
+    double accel_target_mps2, pedal;     /* pedal: -1 .. 1, positive drives forward */
+    bool reverse;
+} town_ackermann_state;
+town_ackermann_settings town_ackermann_settings_default(void);
+/* Forget everything but the settings: the controller starts from rest. */
+void town_ackermann_reset(town_ackermann_state *s);
+/* The control for the next tick of dt_s. control: the one before it; steer_max_rad: of the inner front wheel. */
+void town_ackermann_step(town_ackermann_state *s, town_vehicle_control *control, double speed_mps, double steer_max_rad,
+                         double dt_s);
 
 /* ---- actors (actor.c) ---- */
 
@@ -102,7 +140,9 @@ typedef struct town_actor {
     base_vec3 velocity, acceleration;        /* world, m/s */
     base_vec3 angular_radps;                 /* world axes; vehicles turn about z only */
     base_vec3 force, impulse;                /* collected for the next tick */
-    base_vec3 angular_impulse;
+    base_vec3 angular_impulse;               /* degrees */
+    base_vec3 torque;                        /* degrees */
+    double turn_nms, turn_nm;                /* about z: of impulses and forces that do not meet the centre of mass */
     bool simulate_physics, gravity, collisions, on_ground;
     double fall_mps;                   /* vertical speed of bodies in the air, downwards negative */
     double ground_m, slope_x, slope_y; /* plane under the body: height at ground_at, and its slopes along world x and y */
@@ -120,7 +160,10 @@ typedef struct town_actor {
     float speed_limit_kmh;
     uint32_t light_id;
     int light_state;
-    uint32_t vehicle_lights;
+    uint32_t vehicle_lights, doors_open;
+    town_ackermann_state ackermann;
+    bool wheels_posed; /* physics are off and a client turned the wheels: */
+    float posed_steer_deg[4], posed_pitch_deg[4];
     uint8_t color[3];
     double wheel_turn_deg; /* how far the wheels have rolled */
     /* walkers */

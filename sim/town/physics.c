@@ -107,9 +107,12 @@ static void apply_pushes(town_actor *a, double dt_s)
         if (dv.z > 0.5)
             t->on_ground = false;
     }
-    if (a->kind == TOWN_VEHICLE)
-        a->state.yaw_rate_radps += BASE_RAD(a->angular_impulse.z) / a->model.inertia_kgm2;
-    a->impulse = a->force = a->angular_impulse = (base_vec3){ 0, 0, 0 };
+    if (a->kind == TOWN_VEHICLE) {
+        double turn_nms = BASE_RAD(a->angular_impulse.z + a->torque.z * dt_s) + a->turn_nms + a->turn_nm * dt_s;
+        a->state.yaw_rate_radps += turn_nms / a->model.inertia_kgm2;
+    }
+    a->impulse = a->force = a->angular_impulse = a->torque = (base_vec3){ 0, 0, 0 };
+    a->turn_nms = a->turn_nm = 0;
 }
 
 static bool simulated(const town_actor *a)
@@ -175,6 +178,9 @@ void town_physics_tick(town_world *w, double dt_s)
         a->velocity_before = a->velocity;
         if (!simulated(a))
             continue;
+        if (a->ackermann.active)
+            town_ackermann_step(&a->ackermann, &a->control, a->state.forward_mps,
+                                BASE_RAD((double)a->physics.wheels[0].max_steer_deg), dt_s);
         apply_pushes(a, dt_s);
         find_ground(w, a);
     }

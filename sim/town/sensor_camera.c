@@ -95,8 +95,8 @@ static int show_vehicle(const town_world *w, const town_actor *a, scene_instance
         .wheel_radius_m = a->model.radius_m,
         .wheelbase_m = a->physics.wheels[0].position_m.x - a->physics.wheels[last].position_m.x,
         .pose = a->pose,
-        .steer_deg = BASE_DEG(a->state.steer_rad),
-        .roll_deg = a->wheel_turn_deg,
+        .steer_deg = a->wheels_posed ? (double)a->posed_steer_deg[0] : BASE_DEG(town_wheel_angle(&a->physics, &a->state, 0)),
+        .roll_deg = a->wheels_posed ? (double)a->posed_pitch_deg[0] : a->wheel_turn_deg,
         .id = a->id,
     };
     tint_of(a, car.tint);

@@ -195,6 +195,9 @@ typedef struct town_actor_view {
     bool light_frozen;
     uint32_t pole_index;     /* of a light within its group */
     uint32_t vehicle_lights; /* CARLA's VehicleLightState bits */
+    uint32_t doors_open;     /* bit per door: front left, front right, rear left, rear right, hood, trunk */
+    int failure_state;       /* vehicles: 0 none, 1 rolled over, 2 engine, 3 puncture */
+    bool ackermann;          /* vehicles: the Ackermann controller drives, not the last control */
 } town_actor_view;
 
 /* 0 and an error text that is CARLA's own on failure (collision at the spawn position, bad description, missing parent). */
@@ -218,7 +221,12 @@ bool town_angular_velocity_set(town_world *w, uint32_t id, base_vec3 dps);
 bool town_constant_velocity_set(town_world *w, uint32_t id, bool enable, base_vec3 local_mps);
 bool town_impulse_add(town_world *w, uint32_t id, base_vec3 newton_s);
 bool town_force_add(town_world *w, uint32_t id, base_vec3 newton); /* acts during the next tick */
-bool town_angular_impulse_add(town_world *w, uint32_t id, base_vec3 impulse);
+bool town_angular_impulse_add(town_world *w, uint32_t id,
+                              base_vec3 impulse);                   /* N m s, with angles in degrees as CARLA has it */
+bool town_torque_add(town_world *w, uint32_t id, base_vec3 torque); /* the same as a torque during the next tick */
+/* at: world. What does not pass through the centre of mass turns the body, too. */
+bool town_impulse_add_at(town_world *w, uint32_t id, base_vec3 newton_s, base_vec3 at);
+bool town_force_add_at(town_world *w, uint32_t id, base_vec3 newton, base_vec3 at);
 bool town_simulate_physics_set(town_world *w, uint32_t id, bool enable);
 bool town_gravity_set(town_world *w, uint32_t id, bool enable);
 bool town_collisions_set(town_world *w, uint32_t id, bool enable);
@@ -275,6 +283,50 @@ typedef struct town_physics {
 bool town_physics_get(const town_world *w, uint32_t id, town_physics *p);
 bool town_physics_set(town_world *w, uint32_t id, const town_physics *p,
                       base_error *err); /* refuses nonsense (mass <= 0, ...) */
+
+/* CARLA's Ackermann control: a steering angle and a speed instead of pedals. From then on the controller of ackermann.c works the
+ * pedals, until the next town_vehicle_control_set. */
+typedef struct town_ackermann {
+    float steer_rad, steer_speed_radps; /* of the inner front wheel, positive right; steer speed 0: at once */
+    float speed_mps;                    /* negative: backwards */
+    float acceleration_mps2;            /* most to use; 0: 3 up and 8 down */
+    float jerk_mps3;                    /* kept; CARLA's controller does not use it either */
+} town_ackermann;
+typedef struct town_ackermann_settings {
+    float speed_kp, speed_ki, speed_kd, accel_kp, accel_ki, accel_kd;
+} town_ackermann_settings;
+bool town_ackermann_set(town_world *w, uint32_t id, town_ackermann target); /* refuses values that are not finite */
+bool town_ackermann_settings_get(const town_world *w, uint32_t id, town_ackermann_settings *s);
+bool town_ackermann_settings_set(town_world *w, uint32_t id, town_ackermann_settings s); /* the same */
+
+#define TOWN_DOORS 6 /* CARLA's VehicleDoor; 6 stands for all of them */
+/* A vehicle without moving doors takes the call and keeps them shut, as CARLA's do. False: no vehicle, or no such door. */
+bool town_door_set(town_world *w, uint32_t id, int door, bool open);
+
+/* Wheels as in town_physics.wheels. Angles are read at any time; they are set (for show) while physics are off, and are the
+ * model's again when physics are switched on. False: no vehicle, or no such wheel. */
+bool town_wheel_steer_get(const town_world *w, uint32_t id, int wheel, float *deg); /* right positive */
+bool town_wheel_steer_set(town_world *w, uint32_t id, int wheel, float deg);
+bool town_wheel_pitch_get(const town_world *w, uint32_t id, int wheel, float *deg); /* how far it has rolled, 0 .. 360 */
+bool town_wheel_pitch_set(town_world *w, uint32_t id, int wheel, float deg);
+
+/* What the tyres did in the last substep. */
+typedef struct town_wheel_telemetry {
+    float tire_friction;             /* as in the physics control */
+    float lat_slip_deg, long_slip;   /* slip angle; (wheel speed - ground speed) / ground speed */
+    float omega_radps;               /* the wheel's own speed, forward positive */
+    float load_n, normalized_load;   /* 1: the load at rest */
+    float torque_nm;                 /* drive less brake */
+    float long_force_n, lat_force_n; /* wheel's frame: forward, right */
+} town_wheel_telemetry;
+typedef struct town_telemetry {
+    float speed_mps, steer, throttle, brake, engine_rpm;
+    int gear;
+    float drag_n;
+    town_wheel_telemetry wheels[4];
+    int wheel_count;
+} town_telemetry;
+bool town_telemetry_get(const town_world *w, uint32_t id, town_telemetry *t);
 
 /* ---------------------------------------------------------------- ticking and sensors */
 

@@ -557,7 +557,8 @@ static void test_physics_control_is_obeyed(void **state)
     town_vehicle_control_set(w, heavy, (town_vehicle_control){ .throttle = 1 });
     ticks(w, 40, deaf);
     double ratio = view(w, heavy).velocity_mps.x / view(w, light).velocity_mps.x;
-    assert_true(ratio > 0.42 && ratio < 0.55);
+    /* the engine's inertia, 1 kg m^2 behind a ratio of 9, adds 625 kg: (1845 + 625) / (3690 + 625) = 0.57 */
+    assert_true(ratio > 0.50 && ratio < 0.60);
     /* in third gear when the box is changed for one with a single gear: it must go on driving */
     town_physics geared = p;
     geared.gear_count = 3;
