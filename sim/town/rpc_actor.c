@@ -194,6 +194,16 @@ HANDLER(set_actor_target_angular_velocity) { return set_vector(c, town_angular_v
 HANDLER(add_actor_impulse) { return set_vector(c, town_impulse_add); }
 HANDLER(add_actor_force) { return set_vector(c, town_force_add); }
 HANDLER(add_actor_angular_impulse) { return set_vector(c, town_angular_impulse_add); }
+HANDLER(add_actor_torque) { return set_vector(c, town_torque_add); }
+
+static bool push_at(town_call *c, bool (*push)(town_world *, uint32_t, base_vec3, base_vec3))
+{
+    ARGS(wire_args_actor_vector_at);
+    return push(c->world, a->actor, wire_vector3_to_vec3(a->vector), wire_vector3_to_vec3(a->location)) ||
+           town_call_refuse(c, TOWN_NOT_FOUND, a->actor);
+}
+HANDLER(add_actor_impulse_at_location) { return push_at(c, town_impulse_add_at); }
+HANDLER(add_actor_force_at_location) { return push_at(c, town_force_add_at); }
 
 typedef bool (*flag_setter)(town_world *, uint32_t, bool);
 static bool set_flag(town_call *c, flag_setter set)
@@ -236,6 +246,9 @@ const town_row town_rows_actor[] = {
     { WIRE_METHOD_add_actor_impulse, add_actor_impulse },
     { WIRE_METHOD_add_actor_force, add_actor_force },
     { WIRE_METHOD_add_actor_angular_impulse, add_actor_angular_impulse },
+    { WIRE_METHOD_add_actor_torque, add_actor_torque },
+    { WIRE_METHOD_add_actor_impulse_at_location, add_actor_impulse_at_location },
+    { WIRE_METHOD_add_actor_force_at_location, add_actor_force_at_location },
     { WIRE_METHOD_set_actor_simulate_physics, set_actor_simulate_physics },
     { WIRE_METHOD_set_actor_enable_gravity, set_actor_enable_gravity },
     { WIRE_METHOD_set_actor_collisions, set_actor_collisions },

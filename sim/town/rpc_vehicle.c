@@ -132,39 +132,160 @@ HANDLER(apply_physics_control)
     return town_physics_set(c->world, a->actor, &p, c->err);
 }
 
+/* Normalised forces as CARLA's server computes them: |force| x normalised load / load. */
+static wire_wheel_telemetry wheel_on_wire(const town_wheel_telemetry *w)
+{
+    float share = w->load_n > 0 ? w->normalized_load / w->load_n : 0;
+    return (wire_wheel_telemetry){ w->tire_friction,
+                                   w->lat_slip_deg,
+                                   w->long_slip,
+                                   w->omega_radps,
+                                   w->load_n,
+                                   w->normalized_load,
+                                   w->torque_nm,
+                                   w->long_force_n,
+                                   w->lat_force_n,
+                                   fabsf(w->long_force_n) * share,
+                                   fabsf(w->lat_force_n) * share };
+}
+
+/* Says which of the two reasons it is that an actor is no vehicle. */
+static bool refuse_vehicle(town_call *c, uint32_t id)
+{
+    town_actor_view v;
+    return town_call_refuse(c, town_actor_get(c->world, id, &v) ? TOWN_NO_VEHICLE : TOWN_NOT_FOUND, id);
+}
+
 HANDLER(get_telemetry_data)
 {
     ARGS(wire_args_actor);
-    const town_actor *v = town_actor_find(c->world, a->actor);
-    if (!v || v->kind != TOWN_VEHICLE)
-        return town_call_refuse(c, v ? TOWN_NO_VEHICLE : TOWN_NOT_FOUND, a->actor);
+    town_telemetry now;
+    if (!town_telemetry_get(c->world, a->actor, &now))
+        return refuse_vehicle(c, a->actor);
     wire_vehicle_telemetry *t = c->result;
-    *t = (wire_vehicle_telemetry){ .speed = (float)v->state.forward_mps,
-                                   .steer = v->control.steer,
-                                   .throttle = v->control.throttle,
-                                   .brake = v->control.brake,
-                                   .engine_rpm = (float)v->state.engine_rpm,
-                                   .gear = v->state.gear,
-                                   .drag = (float)(v->model.drag_n_per_mps2 * v->state.forward_mps * v->state.forward_mps) };
+    *t = (wire_vehicle_telemetry){ .speed = now.speed_mps,
+                                   .steer = now.steer,
+                                   .throttle = now.throttle,
+                                   .brake = now.brake,
+                                   .engine_rpm = now.engine_rpm,
+                                   .gear = now.gear,
+                                   .drag = now.drag_n };
     t->wheels.items = wire_memory_take(c->memory, 4, sizeof *t->wheels.items, c->err);
-    for (int i = 0; t->wheels.items && i < v->physics.wheel_count; i++)
-        t->wheels.items[t->wheels.count++] =
-            (wire_wheel_telemetry){ .tire_friction = v->physics.wheels[i].tire_friction,
-                                    .omega = (float)(v->state.forward_mps / v->model.radius_m),
-                                    .tire_load = (float)(v->model.mass_kg * TOWN_GRAVITY / v->physics.wheel_count),
-                                    .normalized_tire_load = 1 };
+    for (int i = 0; t->wheels.items && i < now.wheel_count; i++)
+        t->wheels.items[t->wheels.count++] = wheel_on_wire(&now.wheels[i]);
     return t->wheels.items != NULL;
+}
+
+/* ---- Ackermann control ---- */
+
+HANDLER(apply_ackermann_control_to_vehicle)
+{
+    ARGS(wire_args_ackermann);
+    const wire_ackermann_control *k = &a->control;
+    town_ackermann target = { k->steer, k->steer_speed, k->speed, k->acceleration, k->jerk };
+    return town_ackermann_set(c->world, a->actor, target) || refuse_vehicle(c, a->actor);
+}
+
+HANDLER(get_ackermann_controller_settings)
+{
+    ARGS(wire_args_actor);
+    town_ackermann_settings s;
+    if (!town_ackermann_settings_get(c->world, a->actor, &s))
+        return refuse_vehicle(c, a->actor);
+    wire_ackermann_settings out = { s.speed_kp, s.speed_ki, s.speed_kd, s.accel_kp, s.accel_ki, s.accel_kd };
+    return RESULT(wire_ackermann_settings, out);
+}
+
+HANDLER(apply_ackermann_controller_settings)
+{
+    ARGS(wire_args_ackermann_settings);
+    const wire_ackermann_settings *k = &a->settings;
+    town_ackermann_settings s = { k->speed_kp, k->speed_ki, k->speed_kd, k->accel_kp, k->accel_ki, k->accel_kd };
+    return town_ackermann_settings_set(c->world, a->actor, s) || refuse_vehicle(c, a->actor);
+}
+
+/* ---- doors and wheels ---- */
+
+static bool set_door(town_call *c, bool open)
+{
+    ARGS(wire_args_actor_u8);
+    town_actor_view v;
+    if (town_door_set(c->world, a->actor, a->value, open))
+        return true;
+    if (!town_actor_get(c->world, a->actor, &v) || v.kind != TOWN_VEHICLE)
+        return refuse_vehicle(c, a->actor);
+    return base_fail(c->err, BASE_REMOTE, "%s: door %d, expected 0 to %d, the last for all of them", c->method->name, a->value,
+                     TOWN_DOORS);
+}
+HANDLER(open_vehicle_door) { return set_door(c, true); }
+HANDLER(close_vehicle_door) { return set_door(c, false); }
+
+static bool refuse_wheel(town_call *c, uint32_t id, int wheel)
+{
+    town_physics p;
+    if (!town_physics_get(c->world, id, &p))
+        return refuse_vehicle(c, id);
+    return base_fail(c->err, BASE_REMOTE, "%s: wheel %d, expected 0 to %d", c->method->name, wheel, p.wheel_count - 1);
 }
 
 HANDLER(get_wheel_steer_angle)
 {
     ARGS(wire_args_actor_u8);
-    const town_actor *v = town_actor_find(c->world, a->actor);
-    if (!v || v->kind != TOWN_VEHICLE)
-        return town_call_refuse(c, v ? TOWN_NO_VEHICLE : TOWN_NOT_FOUND, a->actor);
-    bool front = v->physics.wheel_count == 4 ? a->value < 2 : a->value == 0;
-    return RESULT(float, front ? (float)BASE_DEG(v->state.steer_rad) : 0);
+    return town_wheel_steer_get(c->world, a->actor, a->value, c->result) || refuse_wheel(c, a->actor, a->value);
 }
+
+HANDLER(set_wheel_steer_direction)
+{
+    ARGS(wire_args_wheel);
+    return town_wheel_steer_set(c->world, a->actor, a->wheel, a->degrees) || refuse_wheel(c, a->actor, a->wheel);
+}
+
+HANDLER(get_wheel_pitch_angle)
+{
+    ARGS(wire_args_actor_u8);
+    return town_wheel_pitch_get(c->world, a->actor, a->value, c->result) || refuse_wheel(c, a->actor, a->value);
+}
+
+HANDLER(set_wheel_pitch_angle)
+{
+    ARGS(wire_args_wheel);
+    return town_wheel_pitch_set(c->world, a->actor, a->wheel, a->degrees) || refuse_wheel(c, a->actor, a->wheel);
+}
+
+/* ---- other physics engines, debugging ---- */
+
+static bool vehicle_or_refuse(town_call *c, uint32_t id)
+{
+    town_actor_view v;
+    return (town_actor_get(c->world, id, &v) && v.kind == TOWN_VEHICLE) || refuse_vehicle(c, id);
+}
+
+static bool no_carsim(town_call *c, uint32_t id)
+{
+    return vehicle_or_refuse(c, id) && town_call_refuse(c, "CarSim plugin is not enabled", id);
+}
+HANDLER(enable_carsim) { return no_carsim(c, ((const wire_args_actor_text *)c->args)->actor); }
+HANDLER(use_carsim_road) { return no_carsim(c, ((const wire_args_actor_flag *)c->args)->actor); }
+
+HANDLER(enable_chrono_physics)
+{
+    ARGS(wire_args_chrono);
+    return vehicle_or_refuse(c, a->actor) && town_call_refuse(c, "Chrono is not enabled", a->actor);
+}
+
+HANDLER(restore_physx_physics) /* nothing else was ever in use */
+{
+    ARGS(wire_args_actor);
+    return vehicle_or_refuse(c, a->actor);
+}
+
+HANDLER(show_vehicle_debug_telemetry) /* CARLA draws it into its window */
+{
+    ARGS(wire_args_actor_flag);
+    return vehicle_or_refuse(c, a->actor);
+}
+
+/* ---- lights ---- */
 
 HANDLER(get_vehicle_light_state)
 {
@@ -201,6 +322,19 @@ const town_row town_rows_vehicle[] = {
     { WIRE_METHOD_apply_physics_control, apply_physics_control },
     { WIRE_METHOD_get_telemetry_data, get_telemetry_data },
     { WIRE_METHOD_get_wheel_steer_angle, get_wheel_steer_angle },
+    { WIRE_METHOD_apply_ackermann_control_to_vehicle, apply_ackermann_control_to_vehicle },
+    { WIRE_METHOD_get_ackermann_controller_settings, get_ackermann_controller_settings },
+    { WIRE_METHOD_apply_ackermann_controller_settings, apply_ackermann_controller_settings },
+    { WIRE_METHOD_open_vehicle_door, open_vehicle_door },
+    { WIRE_METHOD_close_vehicle_door, close_vehicle_door },
+    { WIRE_METHOD_set_wheel_steer_direction, set_wheel_steer_direction },
+    { WIRE_METHOD_get_wheel_pitch_angle, get_wheel_pitch_angle },
+    { WIRE_METHOD_set_wheel_pitch_angle, set_wheel_pitch_angle },
+    { WIRE_METHOD_enable_carsim, enable_carsim },
+    { WIRE_METHOD_use_carsim_road, use_carsim_road },
+    { WIRE_METHOD_enable_chrono_physics, enable_chrono_physics },
+    { WIRE_METHOD_restore_physx_physics, restore_physx_physics },
+    { WIRE_METHOD_show_vehicle_debug_telemetry, show_vehicle_debug_telemetry },
     { WIRE_METHOD_get_vehicle_light_state, get_vehicle_light_state },
     { WIRE_METHOD_set_vehicle_light_state, set_vehicle_light_state },
     { WIRE_METHOD_get_vehicle_light_states, get_vehicle_light_states },
