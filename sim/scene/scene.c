@@ -57,12 +57,9 @@ static bool same_material(const scene_material *a, const scene_material *b)
            a->gloss == b->gloss && a->emission == b->emission;
 }
 
-uint16_t scene_material_add(scene *s, scene_material m)
+static uint16_t append_material(scene *s, scene_material m)
 {
     assert(m.texture >= 0 && m.texture < SCENE_TEXTURE_COUNT);
-    for (uint32_t i = 0; i < s->material_count; i++)
-        if (same_material(&s->materials[i], &m))
-            return (uint16_t)i;
     if (s->material_count == s->material_capacity) {
         uint32_t wanted = s->material_count ? s->material_count * 2 : 64;
         scene_material *moved = s->material_count < 65535 ? realloc(s->materials, (size_t)wanted * sizeof *s->materials) : NULL;
@@ -76,6 +73,21 @@ uint16_t scene_material_add(scene *s, scene_material m)
     }
     s->materials[s->material_count] = m;
     return (uint16_t)s->material_count++;
+}
+
+uint16_t scene_material_add(scene *s, scene_material m)
+{
+    for (uint32_t i = 0; i < s->material_count; i++)
+        if (!s->materials[i].is_own && same_material(&s->materials[i], &m))
+            return (uint16_t)i;
+    m.is_own = false;
+    return append_material(s, m);
+}
+
+uint16_t scene_material_own(scene *s, scene_material m)
+{
+    m.is_own = true;
+    return append_material(s, m);
 }
 
 bool scene_add_static(scene *s, scene_mesh *m, base_error *err)

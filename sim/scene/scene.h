@@ -81,6 +81,7 @@ typedef struct scene_material {
     scene_texture texture;
     float gloss;    /* 0 = matt, 1 = mirror-like reflection of the sky at grazing angles */
     float emission; /* light given off, as a multiple of rgb (lamps); 0 for almost everything */
+    bool is_own;    /* made by scene_material_own */
 } scene_material;
 
 typedef struct scene_vertex {
@@ -180,6 +181,8 @@ void scene_destroy(scene *s);
 /* Number of a material; an equal one is reused. At most 65535. On failure (memory) returns 0 and scene_finish fails. A finished
  * scene takes new ones too while nobody reads it. */
 uint16_t scene_material_add(scene *s, scene_material m);
+/* A material that no other surface shares, so that it may be changed in s->materials between two frames. */
+uint16_t scene_material_own(scene *s, scene_material m);
 /* Take over all triangles of m (m is empty afterwards). */
 bool scene_add_static(scene *s, scene_mesh *m, base_error *err);
 /* Take over m as a mesh for instances; *mesh becomes its number. */

@@ -236,13 +236,20 @@ struct town_map {
     size_t xodr_bytes;
 };
 
+typedef struct town_light_client { /* who asked for the street lights */
+    char name[64];
+    bool is_behind;
+    uint64_t since_frame;
+} town_light_client;
+#define TOWN_LIGHT_CLIENTS_MAX 64
+
 struct town_world {
     const town_map *map;   /* NULL: a flat plane */
     town_scenery *scenery; /* NULL with map NULL */
     town_options options;
     town_settings settings;
-    town_weather weather;
-    uint16_t layers; /* of the map that are loaded, TOWN_LAYER_* */
+    town_weather weather, weather_told; /* what acts; what was said, with CARLA's -1 for "as it is" */
+    uint16_t layers;                    /* of the map that are loaded, TOWN_LAYER_* */
     uint64_t episode_id, episode_number, frame;
     double elapsed_s, delta_s;
     town_actor **actors; /* in order of id */
@@ -255,6 +262,17 @@ struct town_world {
         int a, b;
     } * pairs; /* indices of actors that may meet in this tick; b -1: scenery */
     int pair_count, pair_capacity;
+    struct town_street { /* street lights (street_lights.c) */
+        town_street_light *lights;
+        int count;
+        bool day_night, is_night;
+        town_light_client clients[TOWN_LIGHT_CLIENTS_MAX];
+        int client_count;
+    } street;
+    struct town_drawn {           /* debug_shapes.c */
+        town_debug_shape *shapes; /* NULL until the first */
+        int count;
+    } drawn;
     struct town_eye *eye; /* renderer and its buffers (sensor_camera.c) */
 };
 
@@ -270,8 +288,13 @@ void town_lights_destroy(town_world *w);
 /* Phases move on; every vehicle learns the light it stands at and the speed limit that holds. */
 void town_lights_tick(town_world *w, double dt_s);
 
-/* ---- scenery objects (objects.c) ---- */
+void town_debug_tick(town_world *w); /* what is over goes (debug_shapes.c) */
+
+/* ---- scenery objects (objects.c), street lights (street_lights.c) ---- */
 void town_objects_reset(town_world *w);
+bool town_street_lights_create(town_world *w, base_error *err); /* those of the scenery, as they are at first */
+void town_street_lights_destroy(town_world *w);
+void town_street_lights_daylight(town_world *w); /* the weather has changed */
 
 /* ---- sensors (sensor_*.c) ---- */
 struct town_eye *town_eye_create(town_world *w, base_error *err);

@@ -87,7 +87,7 @@ static void give_up(town_server *s, const char *what, uint32_t stream_id)
 static void send_snapshot(void *user)
 {
     town_server *s = user;
-    const town_world *w = s->world;
+    town_world *w = s->world;
     bool first = s->map_changed;
     s->map_changed = false; /* heard or not: the official client crashes when the flag meets it while it is still connecting */
     if (!town_stream_wanted(s, WIRE_STREAM_SNAPSHOT))
@@ -97,7 +97,8 @@ static void send_snapshot(void *user)
     wire_snapshot head = { .episode_id = town_episode_id(w),
                            .platform_timestamp = platform_s,
                            .delta_seconds = (float)town_delta_s(w),
-                           .simulation_state = first ? WIRE_STATE_MAP_CHANGE : 0 };
+                           .simulation_state = (first ? WIRE_STATE_MAP_CHANGE : 0) |
+                                               (town_street_lights_pending(w) ? WIRE_STATE_LIGHT_UPDATE : 0) };
     int count = town_actor_count(w);
     base_buffer_clear(&s->message);
     size_t start = wire_frame_begin(&s->message);

@@ -77,7 +77,7 @@ bool town_peer_write(town_server *s, town_peer *p)
 town_handler town_handler_of(wire_method_id id)
 {
     const town_row *const tables[] = { town_rows_world,  town_rows_scene,   town_rows_actor, town_rows_vehicle,
-                                       town_rows_walker, town_rows_traffic, town_rows_batch };
+                                       town_rows_walker, town_rows_traffic, town_rows_batch, town_rows_lights };
     for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
         for (const town_row *row = tables[t]; row->handler; row++)
             if (row->method == id)
@@ -92,8 +92,9 @@ bool town_call_refuse(town_call *c, const char *reason, uint32_t actor)
 }
 
 /* CARLA answers asynchronous batches with an empty list; every other answer the client drops unseen. */
-static bool answer(town_server *s, base_buffer *out, const wire_request *r, const wire_method *m)
+static bool answer(town_server *s, town_peer *p, const wire_request *r, const wire_method *m)
 {
+    base_buffer *out = &p->out;
     base_error why = { 0 };
     wire_version version = town_wire_version(s);
     void *args = wire_memory_take(s->memory, 1, m->args->bytes ? m->args->bytes : 1, &why);
@@ -102,9 +103,14 @@ static bool answer(town_server *s, base_buffer *out, const wire_request *r, cons
         s->stats.request_errors++;
         return r->notification || wire_fault_encode(out, r, m, version, &why);
     }
-    town_call call = {
-        .server = s, .world = s->world, .method = m, .args = args, .result = result, .memory = s->memory, .err = &why
-    };
+    town_call call = { .server = s,
+                       .peer = p->fd,
+                       .world = s->world,
+                       .method = m,
+                       .args = args,
+                       .result = result,
+                       .memory = s->memory,
+                       .err = &why };
     town_handler handler = town_handler_of(m->id);
     bool ok = handler ? handler(&call)
                       : base_fail(&why, BASE_UNSUPPORTED, "Responding error from function %s: not available in this simulator",
@@ -140,7 +146,7 @@ static bool serve_message(town_server *s, town_peer *p, const unsigned char *dat
         s->stats.request_errors++;
         return r.notification || wire_fault_encode(&p->out, &r, NULL, town_wire_version(s), &why);
     }
-    return answer(s, &p->out, &r, m);
+    return answer(s, p, &r, m);
 }
 
 bool town_peer_serve(town_server *s, town_peer *p)

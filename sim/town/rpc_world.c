@@ -8,12 +8,6 @@
 
 HANDLER(version) { return RESULT(const char *, wire_version_name(town_wire_version(c->server))); }
 
-HANDLER(accept_and_ignore)
-{
-    (void)c;
-    return true; /* nothing to see: debug shapes, street lights */
-}
-
 /* ---- maps ---- */
 
 static int compare_text(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
@@ -260,10 +254,6 @@ const town_row town_rows_world[] = {
     { WIRE_METHOD_get_imui_gravity, get_imui_gravity },
     { WIRE_METHOD_set_imui_gravity, set_imui_gravity },
     { WIRE_METHOD_get_sensor_token, get_sensor_token },
-    { WIRE_METHOD_draw_debug_shape, accept_and_ignore },
-    { WIRE_METHOD_query_lights_state, empty_list },
-    { WIRE_METHOD_update_lights_state, accept_and_ignore },
-    { WIRE_METHOD_update_day_night_cycle, accept_and_ignore },
     { WIRE_METHOD_is_traffic_manager_running, is_traffic_manager_running },
     { WIRE_METHOD_get_traffic_manager_running, get_traffic_manager_running },
     { WIRE_METHOD_add_traffic_manager_running, add_traffic_manager_running },

@@ -91,6 +91,7 @@ void town_scenery_destroy(town_scenery *t)
     free(t->lights);
     free(t->objects);
     free(t->ids);
+    free(t->lamps);
     free(t);
 }
 

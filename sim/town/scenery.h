@@ -58,7 +58,13 @@ int town_scenery_object_of(const town_scenery *t, uint32_t instance);           
 void town_scenery_object_show(town_scenery *t, int index, bool shown);
 void town_scenery_object_take(town_scenery *t, int index, bool taken); /* only noted */
 /* Give all its surfaces this linear reflectance; their patterns stay. */
-void town_scenery_object_paint(town_scenery *t, int index, const float rgb[3]);
+bool town_scenery_object_paint(town_scenery *t, int index, const float rgb[3]); /* false: too many materials */
+
+/* Street lamps: lens of each, which shines in a colour or not at all. */
+int town_scenery_lamp_count(const town_scenery *t);
+base_vec3 town_scenery_lamp_at(const town_scenery *t, int index);
+/* rgb NULL: dark; else linear colour, and light given off as a multiple of it. Not while somebody reads the scene. */
+void town_scenery_lamp_set(town_scenery *t, int index, const float rgb[3], float emission);
 
 #define TOWN_SCENERY_PARTS 5 /* instances of one vehicle at most: body and wheels */
 

@@ -85,6 +85,11 @@ typedef struct town_scenery_light_head {
 #define SCENERY_PROPS     7
 #define SCENERY_KINDS_MAX 32
 
+typedef struct scenery_lamp {
+    base_vec3 at;
+    uint16_t lens; /* its own material */
+} scenery_lamp;
+
 typedef struct town_scenery_id {
     uint64_t id;
     int index;
@@ -104,6 +109,8 @@ struct town_scenery {
     int object_count, object_capacity;
     bool objects_failed;
     town_scenery_id *ids; /* ascending */
+    scenery_lamp *lamps;
+    int lamp_count, lamp_capacity;
     struct {
         const char *name;
         int count;
@@ -126,6 +133,8 @@ uint32_t scenery_object_begin(town_scenery *t, const char *kind, const char *suf
 /* From here on surfaces from scenery_piece_surface belong to this stretch: "Road_<suffix>", "Sidewalk_<suffix>", ... */
 void scenery_piece_begin(town_scenery *t, const char *suffix, base_pose at);
 scene_surface scenery_piece_surface(town_scenery *t, scenery_material m, uint8_t tag, uint8_t flags);
+/* A street lamp whose lens is at this place; returns the lens's material. */
+uint16_t scenery_lamp_add(town_scenery *t, base_vec3 at);
 /* All triangles are there: boxes and ids. */
 bool scenery_objects_finish(town_scenery *t, const scene_mesh *m, base_error *err);
 

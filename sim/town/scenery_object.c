@@ -172,25 +172,79 @@ void town_scenery_object_show(town_scenery *t, int index, bool shown)
 
 void town_scenery_object_take(town_scenery *t, int index, bool taken) { t->objects[index].taken = taken; }
 
+/* ---- colours that clients give ---- */
+
+enum { COAT_MATERIALS = 16 };
 typedef struct coat {
     scene *scene;
     const float *rgb;
+    uint16_t before[COAT_MATERIALS], after[COAT_MATERIALS];
+    int count;
+    bool failed;
 } coat;
 
-/* The same surface in another colour: its texture and gloss stay. */
+/* The same surface in another colour: its pattern and gloss stay. The object gets materials of its own, once. */
 static bool paint_triangle(void *user, scene_triangle *t)
 {
-    const coat *c = user;
-    scene_material m = c->scene->materials[t->material];
-    memcpy(m.rgb, c->rgb, sizeof m.rgb);
-    uint16_t painted = scene_material_add(c->scene, m);
-    bool changes = painted != t->material;
-    t->material = painted;
-    return changes;
+    coat *c = user;
+    int k = 0;
+    while (k < c->count && c->before[k] != t->material && c->after[k] != t->material)
+        k++;
+    if (k == c->count) {
+        scene_material m = c->scene->materials[t->material];
+        memcpy(m.rgb, c->rgb, sizeof m.rgb);
+        uint16_t painted = m.is_own ? t->material : scene_material_own(c->scene, m);
+        if (k == COAT_MATERIALS || painted == 0) {
+            c->failed = true;
+            return false;
+        }
+        c->scene->materials[painted] = m;
+        c->scene->materials[painted].is_own = true;
+        c->before[k] = t->material;
+        c->after[k] = painted;
+        c->count++;
+    }
+    t->material = c->after[k];
+    return false; /* nothing that a shadow would show */
 }
 
-void town_scenery_object_paint(town_scenery *t, int index, const float rgb[3])
+bool town_scenery_object_paint(town_scenery *t, int index, const float rgb[3])
 {
-    coat c = { t->scene, rgb };
+    coat c = { .scene = t->scene, .rgb = rgb };
     scene_edit(t->scene, &t->objects[index].bounds, t->objects[index].instance, paint_triangle, &c);
+    return !c.failed;
+}
+
+/* ---- lamps ---- */
+
+uint16_t scenery_lamp_add(town_scenery *t, base_vec3 at)
+{
+    if (t->lamp_count == t->lamp_capacity) {
+        int wanted = t->lamp_capacity ? 2 * t->lamp_capacity : 256;
+        scenery_lamp *moved = realloc(t->lamps, (size_t)wanted * sizeof *moved);
+        if (!moved) {
+            t->objects_failed = true;
+            return t->material[MATERIAL_LAMP];
+        }
+        t->lamps = moved;
+        t->lamp_capacity = wanted;
+    }
+    uint16_t lens = scene_material_own(t->scene, t->scene->materials[t->material[MATERIAL_LAMP]]);
+    t->lamps[t->lamp_count++] = (scenery_lamp){ at, lens };
+    return lens;
+}
+
+int town_scenery_lamp_count(const town_scenery *t) { return t->lamp_count; }
+
+base_vec3 town_scenery_lamp_at(const town_scenery *t, int index) { return t->lamps[index].at; }
+
+void town_scenery_lamp_set(town_scenery *t, int index, const float rgb[3], float emission)
+{
+    scene_material *lens = &t->scene->materials[t->lamps[index].lens];
+    *lens = t->scene->materials[t->material[MATERIAL_LAMP]];
+    lens->is_own = true;
+    if (!rgb)
+        return;
+    memcpy(lens->rgb, rgb, sizeof lens->rgb);
+    lens->emission = emission;
 }

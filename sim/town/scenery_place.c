@@ -449,7 +449,8 @@ static void lamp(yard *y, base_vec3 foot, double toward_x, double toward_y)
                        { 0, BASE_DEG(atan2(toward_y, toward_x)), 0 } };
     scene_mesh_box(y->mesh, &head, (base_vec3){ 0.38, 0.14, 0.06 }, true, pole);
     head.location.z -= 0.065;
-    scene_mesh_box(y->mesh, &head, (base_vec3){ 0.28, 0.10, 0.02 }, true, known(y, MATERIAL_LAMP, SCENE_TAG_POLES, 0));
+    scene_mesh_box(y->mesh, &head, (base_vec3){ 0.28, 0.10, 0.02 }, true,
+                   thing(y, scenery_lamp_add(y->town, head.location), SCENE_TAG_POLES, 0));
 }
 
 static void delineator(yard *y, base_vec3 foot)

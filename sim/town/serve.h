@@ -84,6 +84,7 @@ static inline wire_version town_wire_version(const town_server *s) { return (wir
 
 typedef struct town_call { /* one request on its way through a handler */
     town_server *server;
+    int peer; /* descriptor of the connection it came by */
     town_world *world;
     const wire_method *method;
     const void *args; /* of the method's argument type */
@@ -113,7 +114,7 @@ typedef struct town_row {
     town_handler handler;
 } town_row;
 extern const town_row town_rows_world[], town_rows_scene[], town_rows_actor[], town_rows_vehicle[], town_rows_walker[],
-    town_rows_traffic[], town_rows_batch[];
+    town_rows_traffic[], town_rows_batch[], town_rows_lights[];
 town_handler town_handler_of(wire_method_id id); /* NULL: not available in this simulator */
 
 /* Answered with frame + 1; in synchronous mode the tick runs before the next request. */

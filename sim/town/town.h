@@ -134,8 +134,8 @@ const town_map *town_world_map(const town_world *w);
 town_settings town_settings_get(const town_world *w);
 /* Refuses non-finite values, fixed_delta outside 0 .. 10 s, max_substeps outside 1 .. 1000. */
 bool town_settings_set(town_world *w, const town_settings *s, base_error *err);
-town_weather town_weather_get(const town_world *w);
-void town_weather_set(town_world *w, const town_weather *weather);
+town_weather town_weather_get(const town_world *w);                /* as it was set, negative fields too */
+void town_weather_set(town_world *w, const town_weather *weather); /* negative: that field acts on as it was, as in CARLA */
 /* The semantic tag's number in the world's CARLA version. */
 uint8_t town_tag_number(const town_world *w, uint8_t tag);
 /* New episode on the same or another map: every actor but the spectator goes, frames count on, ids start after the old ones. */
@@ -381,6 +381,54 @@ bool town_object_enable(town_world *w, uint64_t id, bool enable);
  * all. */
 void town_layers_set(town_world *w, uint16_t layers);
 uint16_t town_layers_get(const town_world *w);
+
+enum { TOWN_LIGHTS_NONE, TOWN_LIGHTS_VEHICLE, TOWN_LIGHTS_STREET, TOWN_LIGHTS_BUILDING, TOWN_LIGHTS_OTHER };
+typedef struct town_street_light {
+    uint32_t id;        /* from 1 */
+    base_vec3 location; /* of the lens */
+    float intensity;    /* >= 0; 1000 is what a lamp starts with */
+    uint8_t group;      /* TOWN_LIGHTS_* */
+    uint8_t color[3];   /* sRGB */
+    bool is_on;
+} town_street_light;
+/* Lamps go on at dusk and off at dawn (sun below the horizon) unless town_street_lights_cycle says otherwise. */
+int town_street_light_count(const town_world *w);
+town_street_light town_street_light_at(const town_world *w, int index);
+bool town_street_light_set(town_world *w, const town_street_light *l); /* false: no such id, or an impossible intensity */
+void town_street_lights_cycle(town_world *w, bool active);
+/* Who knows the lights, by the name it gives itself: after a change `by` one, all others are behind until they have heard. */
+void town_street_lights_heard(town_world *w, const char *client);
+void town_street_lights_changed(town_world *w, const char *by);
+void town_street_lights_leave(town_world *w, const char *client);
+bool town_street_lights_pending(town_world *w); /* is anybody behind? */
+
+/* What clients draw for debugging. */
+typedef enum town_shape_kind {
+    TOWN_SHAPE_POINT,
+    TOWN_SHAPE_LINE,
+    TOWN_SHAPE_ARROW,
+    TOWN_SHAPE_BOX,
+    TOWN_SHAPE_TEXT
+} town_shape_kind;
+typedef struct town_debug_shape {
+    town_shape_kind kind;
+    bool on_hud;            /* over the picture, not in it */
+    base_vec3 from, to;     /* point, text: the place; line, arrow: its ends; box: centre and half sizes */
+    base_rotation rotation; /* of a box */
+    float size;             /* point: CARLA's size; others: thickness, m */
+    float head_m;           /* of an arrow */
+    uint8_t color[3];
+    bool is_persistent, has_shadow;
+    char text[128];          /* UTF-8; longer ones are cut */
+    double since_s, until_s; /* simulation clock; INFINITY: stays */
+} town_debug_shape;
+#define TOWN_SHAPES_MAX 4096 /* beyond this the oldest goes */
+/* life_s < 0: for ever; 0: this frame. since_s and until_s of shape are not read. Refuses numbers that are not finite. */
+bool town_debug_draw(town_world *w, const town_debug_shape *shape, double life_s, base_error *err);
+int town_debug_count(const town_world *w);
+const town_debug_shape *town_debug_at(const town_world *w, int index); /* oldest first; borrowed until the next call */
+void town_debug_clear_shapes(town_world *w);                           /* all but texts */
+void town_debug_clear_texts(town_world *w);
 
 /* Solid things along a ray or under a point, for project_point and cast_ray. Returns the number of hits written, nearest first. */
 typedef struct town_hit {

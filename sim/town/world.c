@@ -44,11 +44,12 @@ static bool enter_map(town_world *w, const town_map *map, base_error *err)
     }
     w->map = map;
     town_objects_reset(w);
+    w->drawn.count = 0;
     base_random r = base_random_start(w->options.seed, "episode", w->episode_number++, 0);
     w->episode_id = base_random_bits(&r) | 1; /* never 0 */
     w->elapsed_s = w->delta_s = 0;
-    w->weather = clear_noon();
-    return true;
+    w->weather = w->weather_told = clear_noon();
+    return town_street_lights_create(w, err);
 }
 
 town_world *town_world_create(const town_map *map, const town_options *o, base_error *err)
@@ -80,6 +81,8 @@ void town_world_destroy(town_world *w)
     for (int i = 0; i < w->actor_count; i++)
         town_actor_free(w->actors[i]);
     town_lights_destroy(w);
+    town_street_lights_destroy(w);
+    free(w->drawn.shapes);
     town_eye_destroy(w->eye);
     town_scenery_destroy(w->scenery);
     free(w->actors);
@@ -92,7 +95,7 @@ uint64_t town_frame(const town_world *w) { return w->frame; }
 double town_elapsed_s(const town_world *w) { return w->elapsed_s; }
 double town_delta_s(const town_world *w) { return w->delta_s; }
 town_settings town_settings_get(const town_world *w) { return w->settings; }
-town_weather town_weather_get(const town_world *w) { return w->weather; }
+town_weather town_weather_get(const town_world *w) { return w->weather_told; }
 const town_map *town_world_map(const town_world *w) { return w->map; }
 uint8_t town_tag_number(const town_world *w, uint8_t tag)
 {
@@ -102,13 +105,16 @@ uint8_t town_tag_number(const town_world *w, uint8_t tag)
 void town_weather_set(town_world *w, const town_weather *weather)
 {
     /* CARLA's "Default" preset has -1 everywhere, which stands for "as it is". */
-    float *now = &w->weather.cloudiness;
+    float *now = &w->weather.cloudiness, *told = &w->weather_told.cloudiness;
     const float *next = &weather->cloudiness;
     for (size_t i = 0; i < sizeof *weather / sizeof(float); i++) {
+        if (isfinite(next[i]))
+            told[i] = next[i];
         bool angle = &next[i] == &weather->sun_azimuth_deg || &next[i] == &weather->sun_altitude_deg;
         if (isfinite(next[i]) && (next[i] >= 0 || (angle && next[i] != -1)))
             now[i] = next[i];
     }
+    town_street_lights_daylight(w);
 }
 
 bool town_settings_set(town_world *w, const town_settings *s, base_error *err)
@@ -196,6 +202,7 @@ bool town_tick(town_world *w, double dt_s, town_sink sink, base_error *err)
     w->frame++;
     w->elapsed_s += dt_s;
     w->delta_s = dt_s;
+    town_debug_tick(w);
     town_attachments_update(w, dt_s);
     if (sink.tick)
         sink.tick(sink.user);

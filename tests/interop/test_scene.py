@@ -42,10 +42,82 @@ def objects(world):
     check('and comes back', len(world.get_level_bbs(BUILDINGS)) == boxes and is_there())
 
 
+def street_lights(server, world):
+    manager = world.get_lightmanager()
+    lamps = manager.get_all_lights()
+    check('street lights', len(lamps) > 10, len(lamps))
+    check('all in the street group', len(manager.get_all_lights(carla.LightGroup.Street)) == len(lamps))
+    check('dark at noon', not manager.get_turned_on_lights())
+    some = lamps[:5]
+    manager.turn_on(some)
+    manager.set_color(some, carla.Color(200, 100, 50))
+    manager.set_intensity(some, 300.0)
+    lamps[7].turn_on()
+    lamps[7].set_light_group(carla.LightGroup.Building)
+    for _ in range(3):
+        world.tick()
+    check('some are on', {l.id for l in manager.get_turned_on_lights()} == {l.id for l in some} | {lamps[7].id})
+
+    # another client has its own picture of them, and hears what changes
+    other = connect(server)
+    elsewhere = other.get_world()
+    theirs = elsewhere.get_lightmanager()
+    seen = {l.id: l for l in theirs.get_all_lights()}
+    lit = seen[some[0].id]
+    check('another client sees colour and intensity', (lit.color.r, lit.color.g, lit.color.b) == (200, 100, 50)
+          and near(lit.intensity, 300, 1e-3) and lit.is_on, (lit.color, lit.intensity))
+    check('and the group', seen[lamps[7].id].light_group == carla.LightGroup.Building)
+    theirs.turn_off(theirs.get_turned_on_lights())
+    for _ in range(6):
+        elsewhere.tick()
+    check('the first client hears of it', not manager.get_turned_on_lights(), len(manager.get_turned_on_lights()))
+
+    weather = world.get_weather()
+    weather.sun_altitude_angle = -30.0
+    world.set_weather(weather)
+    for _ in range(4):
+        world.tick()
+    check('lamps go on at night', len(manager.get_turned_on_lights()) == len(lamps), len(manager.get_turned_on_lights()))
+    weather.sun_altitude_angle = 45.0
+    world.set_weather(weather)
+    for _ in range(4):
+        world.tick()
+    check('and off by day', not manager.get_turned_on_lights())
+    del theirs, elsewhere, other
+
+
+def weathers(world):
+    fields = [f for f in dir(carla.WeatherParameters) if not f.startswith('_') and f[0].islower()]
+    check('fields of the weather', len(fields) == 14, fields)
+    wanted = carla.WeatherParameters(**{f: 3.25 + i for i, f in enumerate(fields)})
+    world.set_weather(wanted)
+    check('weather comes back as it was set', world.get_weather() == wanted, world.get_weather())
+    for preset in ('ClearNoon', 'WetCloudySunset', 'HardRainNight', 'Default'):
+        wanted = getattr(carla.WeatherParameters, preset)
+        world.set_weather(wanted)
+        check('preset %s comes back' % preset, world.get_weather() == wanted, world.get_weather())
+    world.set_weather(carla.WeatherParameters.ClearNoon)
+
+
+def drawings(world, version):
+    here = carla.Location(1, 2, 3)
+    world.debug.draw_point(here, 0.1, carla.Color(1, 2, 3), 0.5)
+    world.debug.draw_line(here, here + carla.Location(x=1), life_time=0.2)
+    world.debug.draw_arrow(here, here + carla.Location(x=1), arrow_size=0.3)
+    world.debug.draw_box(carla.BoundingBox(here, carla.Vector3D(1, 1, 1)), carla.Rotation(yaw=30), 0.1)
+    world.debug.draw_string(here, 'a string', True)
+    check('drawings are taken', world.tick() > 0)
+
+
 def run(server, version):
     client = connect(server)
     world = client.get_world()
     objects(world)
+    synchronous(world)
+    street_lights(server, world)
+    weathers(world)
+    drawings(world, version)
+    asynchronous(world)
 
 
 main(run)

@@ -322,12 +322,182 @@ static void pictures_lose_what_was_taken_away(void **state)
     town_map_destroy(map);
 }
 
+/* ---- street lights ---- */
+
+static wire_street_light_list lights_for(served *s, const char *name)
+{
+    wire_args_text a = { name };
+    wire_street_light_list l;
+    call(s, WIRE_METHOD_query_lights_state, &a, &l);
+    return l;
+}
+
+static void street_lights_are_switched(void **state)
+{
+    (void)state;
+    served *s = start(16);
+    wire_street_light_list l = lights_for(s, "one:1");
+    size_t count = l.count;
+    assert_true(count > 10);
+    wire_street_light lamp = l.items[3];
+    assert_false(lamp.active);
+    assert_int_equal(lamp.group, 2);
+    lights_for(s, "two:2");
+    wire_street_light change = { lamp.id, { 1, 2, 3 }, 250, 4, { 10, 20, 30 }, true };
+    wire_args_update_lights u = { "one:1", { &change, 1 }, false };
+    call(s, WIRE_METHOD_update_lights_state, &u, NULL);
+    wire_street_light got = lights_for(s, "one:1").items[3];
+    assert_true(got.active && got.group == 4 && got.color.r == 10 && got.color.g == 20 && got.color.b == 30);
+    assert_true(fabsf(got.intensity - 250) < 1e-6f);
+    assert_true(!memcmp(&got.location, &lamp.location, sizeof got.location)); /* lamps do not walk */
+    change.id = (uint32_t)count + 1;
+    refused(s, WIRE_METHOD_update_lights_state, &u, NULL);
+    change = (wire_street_light){ 1, { 0, 0, 0 }, NAN, 0, { 0, 0, 0 }, true };
+    refused(s, WIRE_METHOD_update_lights_state, &u, NULL);
+    finish(s);
+}
+
+static void who_asked_for_the_lights_hears_of_changes(void **state)
+{
+    (void)state;
+    base_error err = { 0 };
+    town_options o = town_options_default();
+    town_world *w = town_world_create(NULL, &o, &err);
+    const town_sink deaf = { NULL, NULL, NULL, NULL };
+    town_street_lights_heard(w, "a");
+    town_street_lights_changed(w, "a");
+    assert_false(town_street_lights_pending(w)); /* it knows what it did itself */
+    town_street_lights_heard(w, "b");
+    town_street_lights_changed(w, "a");
+    assert_true(town_street_lights_pending(w));
+    town_street_lights_heard(w, "b");
+    assert_false(town_street_lights_pending(w));
+    town_street_lights_changed(w, "b");
+    assert_true(town_street_lights_pending(w));
+    town_street_lights_leave(w, "a");
+    assert_false(town_street_lights_pending(w));
+    town_street_lights_changed(w, NULL); /* b never asks again */
+    for (int i = 0; i < 500; i++)
+        assert_true(town_tick(w, 0.05, deaf, &err));
+    assert_false(town_street_lights_pending(w));
+    char name[16];
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof name, "client %d", i);
+        town_street_lights_heard(w, name);
+    }
+    town_street_lights_changed(w, "client 999");
+    assert_true(town_street_lights_pending(w));
+    town_world_destroy(w);
+}
+
+static void lamps_follow_the_sun(void **state)
+{
+    (void)state;
+    served *s = start(16);
+    wire_args_weather a;
+    call(s, WIRE_METHOD_get_weather_parameters, NULL, &a.weather);
+    a.weather.sun_altitude_angle = -20;
+    call(s, WIRE_METHOD_set_weather_parameters, &a, NULL);
+    assert_true(lights_for(s, "x:1").items[0].active);
+    wire_args_text_flag cycle = { "x:1", false };
+    call(s, WIRE_METHOD_update_day_night_cycle, &cycle, NULL);
+    a.weather.sun_altitude_angle = 40;
+    call(s, WIRE_METHOD_set_weather_parameters, &a, NULL);
+    assert_true(lights_for(s, "x:1").items[0].active); /* nobody switches them off now */
+    cycle.flag = true;
+    call(s, WIRE_METHOD_update_day_night_cycle, &cycle, NULL);
+    assert_false(lights_for(s, "x:1").items[0].active);
+    finish(s);
+}
+
+static void weather_comes_back_as_it_was_set(void **state)
+{
+    (void)state;
+    served *s = start(16);
+    wire_args_weather a = { { 11.5f, 22.25f, 33.125f, 44, 210.75f, -12.5f, 17, 3.5f, 0.7f, 61, 0.9f, 0.07f, 0.0441f, 13 } };
+    wire_weather got;
+    call(s, WIRE_METHOD_set_weather_parameters, &a, NULL);
+    call(s, WIRE_METHOD_get_weather_parameters, NULL, &got);
+    assert_memory_equal(&got, &a.weather, sizeof got);
+    a.weather.cloudiness = a.weather.sun_azimuth_angle = -1; /* as CARLA's "Default" has it */
+    call(s, WIRE_METHOD_set_weather_parameters, &a, NULL);
+    call(s, WIRE_METHOD_get_weather_parameters, NULL, &got);
+    assert_memory_equal(&got, &a.weather, sizeof got);
+    finish(s);
+}
+
+/* ---- drawings ---- */
+
+static void draw(served *s, float life, int kind)
+{
+    wire_args_debug_shape a = { { { .kind = kind }, { 255, 0, 0 }, life, false } };
+    if (kind == WIRE_DEBUG_TEXT)
+        a.shape.primitive.as.text.text = "here";
+    call(s, WIRE_METHOD_draw_debug_shape, &a, NULL);
+}
+
+static void drawings_are_taken_and_cleared(void **state)
+{
+    (void)state;
+    served *s = start(16);
+    for (int kind = WIRE_DEBUG_POINT; kind <= WIRE_DEBUG_HUD_BOX; kind++)
+        draw(s, -1, kind);
+    wire_args_debug_shape bad = { { { .kind = WIRE_DEBUG_POINT }, { 0, 0, 0 }, NAN, false } };
+    const char *why = refused(s, WIRE_METHOD_draw_debug_shape, &bad, NULL);
+    if (!strstr(why, "life_time: expected a finite number"))
+        fail_msg("%s", why);
+    call(s, WIRE_METHOD_clear_debug_shape, NULL, NULL);
+    call(s, WIRE_METHOD_clear_debug_string, NULL, NULL);
+    finish(s);
+}
+
+static void drawings_live_as_long_as_they_are_told(void **state)
+{
+    (void)state;
+    base_error err = { 0 };
+    town_options o = town_options_default();
+    town_world *w = town_world_create(NULL, &o, &err);
+    town_debug_shape line = { .kind = TOWN_SHAPE_LINE, .to = { 1, 0, 0 } }, text = { .kind = TOWN_SHAPE_TEXT, .text = "a" };
+    const town_sink deaf = { NULL, NULL, NULL, NULL };
+    assert_true(town_debug_draw(w, &line, 0, &err));
+    assert_true(town_debug_draw(w, &line, 0.12, &err));
+    assert_true(town_debug_draw(w, &text, -1, &err));
+    assert_int_equal(town_debug_count(w), 3);
+    assert_true(town_tick(w, 0.05, deaf, &err));
+    assert_int_equal(town_debug_count(w), 2);
+    assert_true(town_tick(w, 0.05, deaf, &err));
+    assert_int_equal(town_debug_count(w), 2);
+    assert_true(town_tick(w, 0.05, deaf, &err));
+    assert_int_equal(town_debug_count(w), 1);
+    assert_true(isinf(town_debug_at(w, 0)->until_s));
+    for (int i = 0; i < TOWN_SHAPES_MAX + 10; i++) {
+        line.from.x = i;
+        assert_true(town_debug_draw(w, &line, -1, &err));
+    }
+    assert_int_equal(town_debug_count(w), TOWN_SHAPES_MAX);
+    assert_true(fabs(town_debug_at(w, 0)->from.x - 10) < 1e-9); /* the oldest ten lines and the text went */
+    assert_true(town_debug_draw(w, &text, -1, &err));
+    town_debug_clear_shapes(w);
+    assert_int_equal(town_debug_count(w), 1);
+    town_debug_clear_texts(w);
+    assert_int_equal(town_debug_count(w), 0);
+    town_world_destroy(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(things_have_names_boxes_and_lasting_ids), cmocka_unit_test(boxes_hold_what_rays_hit),
-        cmocka_unit_test(a_thing_taken_away_stops_nothing),        cmocka_unit_test(layers_come_and_go),
-        cmocka_unit_test(older_clients_get_their_labels),          cmocka_unit_test(pictures_lose_what_was_taken_away),
+        cmocka_unit_test(things_have_names_boxes_and_lasting_ids),
+        cmocka_unit_test(boxes_hold_what_rays_hit),
+        cmocka_unit_test(a_thing_taken_away_stops_nothing),
+        cmocka_unit_test(layers_come_and_go),
+        cmocka_unit_test(older_clients_get_their_labels),
+        cmocka_unit_test(pictures_lose_what_was_taken_away),
+        cmocka_unit_test(street_lights_are_switched),
+        cmocka_unit_test(lamps_follow_the_sun),
+        cmocka_unit_test(weather_comes_back_as_it_was_set),
+        cmocka_unit_test(drawings_are_taken_and_cleared),
+        cmocka_unit_test(drawings_live_as_long_as_they_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
