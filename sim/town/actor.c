@@ -42,6 +42,7 @@ void town_actor_free(town_actor *a)
         return;
     free(a->attributes);
     free(a->light);
+    free(a->bone_pose);
     free(a);
 }
 

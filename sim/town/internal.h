@@ -168,7 +168,8 @@ typedef struct town_actor {
     double wheel_turn_deg; /* how far the wheels have rolled */
     /* walkers */
     town_walker_control walker;
-    double stride; /* phase of the steps, 0..1 */
+    double stride;                    /* phase of the steps, 0..1 */
+    struct town_bone_pose *bone_pose; /* what the client made of the skeleton (bones.c); NULL: nothing */
     /* sensors */
     uint32_t stream_id;
     double sensor_tick_s, next_measure_s;

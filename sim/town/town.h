@@ -215,6 +215,22 @@ bool town_vehicle_control_set(town_world *w, uint32_t id, town_vehicle_control c
 bool town_walker_control_set(town_world *w, uint32_t id, town_walker_control c);   /* velocity = direction * speed */
 /* Puts the walker's feet there and lets it walk on along its heading. */
 bool town_walker_state_set(town_world *w, uint32_t id, base_pose feet, double speed_mps);
+/* A walker's skeleton, parents before children: names and tree are CARLA's, bones.c tells its frames. */
+#define TOWN_BONES 66
+typedef struct town_bone {
+    const char *name;
+    base_pose world, component, relative; /* component: to the walker's feet; relative: to the parent bone */
+} town_bone;
+typedef struct town_bone_setting {
+    const char *name;
+    base_pose relative;
+} town_bone_setting;
+const char *town_bone_name(int bone);                                    /* 0 .. TOWN_BONES - 1 */
+bool town_bones_get(const town_world *w, uint32_t id, town_bone *bones); /* fills bones[TOWN_BONES] */
+/* The client's pose becomes what is shown now with the named bones replaced; unknown names are passed over. */
+bool town_bones_set(town_world *w, uint32_t id, const town_bone_setting *settings, size_t count, base_error *err);
+bool town_bones_blend(town_world *w, uint32_t id, double blend); /* 0: gait, 1: the client's pose; clamped */
+bool town_bones_capture(town_world *w, uint32_t id);             /* the client's pose becomes that of the gait now */
 bool town_pose_set(town_world *w, uint32_t id, base_pose pose);
 bool town_velocity_set(town_world *w, uint32_t id, base_vec3 velocity_mps);
 bool town_angular_velocity_set(town_world *w, uint32_t id, base_vec3 dps);

@@ -213,6 +213,91 @@ static void test_cars_and_walkers_meet(void **state)
     assert_true(v.pose.location.y > view(w, car).pose.location.y + 1.0); /* it stands at the door */
 }
 
+static const town_bone *bone(const town_bone *bones, const char *name)
+{
+    for (int i = 0; i < TOWN_BONES; i++)
+        if (!strcmp(bones[i].name, name))
+            return &bones[i];
+    fail_msg("no bone %s", name);
+    return NULL;
+}
+
+static void test_skeleton_stands_in_the_body(void **state)
+{
+    town_world *w = world_of(state);
+    uint32_t id = spawn(w, "walker.pedestrian.0001", at(20, 5, 3.6, 90));
+    ticks(w, 20);
+    town_actor_view v = view(w, id);
+    town_bone b[TOWN_BONES];
+    assert_true(town_bones_get(w, id, b));
+    assert_false(town_bones_get(w, town_spectator(w), b));
+    assert_string_equal(b[0].name, "crl_root");
+    expect_near("root", b[0].world.location.z, feet(&v), 1e-9);
+    for (int i = 0; i < TOWN_BONES; i++) {
+        base_vec3 d = base_vec3_sub(b[i].world.location, v.pose.location);
+        if (fabs(d.z) > v.box.extent.z + 0.02 || hypot(d.x, d.y) > 0.45)
+            fail_msg("%s is %.2f %.2f %.2f off the middle", b[i].name, d.x, d.y, d.z);
+    }
+    /* heading 90: forward is +y, right is -x */
+    assert_true(bone(b, "crl_hand__R")->world.location.x < bone(b, "crl_hand__L")->world.location.x - 0.3);
+    assert_true(bone(b, "crl_toe__L")->world.location.y > bone(b, "crl_foot__L")->world.location.y + 0.05);
+    assert_true(bone(b, "crl_Head__C")->component.location.z > 1.5);
+    double bend = bone(b, "crl_foreArm__L")->relative.rotation.pitch_deg;
+    expect_near("arms hang", bend, 0, 1e-9);
+
+    double most = 0; /* walking, the feet part by a good step, one leg ahead after the other */
+    int ahead_left = 0, ahead_right = 0;
+    town_walker_control_set(w, id, (town_walker_control){ { 1, 0, 0 }, 1.4, false });
+    for (int i = 0; i < 40; i++) {
+        ticks(w, 1);
+        assert_true(town_bones_get(w, id, b));
+        double step = bone(b, "crl_foot__L")->component.location.x - bone(b, "crl_foot__R")->component.location.x;
+        most = fmax(most, fabs(step));
+        ahead_left += step > 0.2;
+        ahead_right += step < -0.2;
+        double low = fmin(bone(b, "crl_toe__L")->component.location.z, bone(b, "crl_toe__R")->component.location.z);
+        assert_true(low > -0.12 && low < 0.15);
+    }
+    assert_true(most > 0.4 && most < 1.0);
+    assert_true(ahead_left > 5 && ahead_right > 5);
+}
+
+static void test_pose_is_laid_over_the_gait(void **state)
+{
+    town_world *w = world_of(state);
+    base_error err = { 0 };
+    uint32_t id = spawn(w, "walker.pedestrian.0001", at(20, 5, 3.6, 0));
+    ticks(w, 20);
+    town_bone rest[TOWN_BONES], b[TOWN_BONES];
+    assert_true(town_bones_get(w, id, rest));
+    base_pose up = bone(rest, "crl_arm__R")->relative;
+    up.rotation.pitch_deg = 90;
+    town_bone_setting settings[] = { { "crl_arm__R", up }, { "crl_tail__C", up } };
+    assert_true(town_bones_set(w, id, settings, 2, &err));
+    assert_true(town_bones_get(w, id, b)); /* not shown yet */
+    expect_near("hidden", bone(b, "crl_arm__R")->relative.rotation.pitch_deg, 0, 1e-9);
+    assert_true(town_bones_blend(w, id, 1));
+    assert_true(town_bones_get(w, id, b));
+    expect_near("shown", bone(b, "crl_arm__R")->relative.rotation.pitch_deg, 90, 1e-6);
+    const town_bone *hand = bone(b, "crl_hand__R"), *arm = bone(b, "crl_arm__R");
+    assert_true(hand->component.location.x - arm->component.location.x > 0.4); /* the arm points ahead, the hand with it */
+    expect_near("level", hand->component.location.z, arm->component.location.z, 0.05);
+    assert_true(town_bones_blend(w, id, 0.5));
+    assert_true(town_bones_get(w, id, b));
+    expect_near("half way", bone(b, "crl_arm__R")->relative.rotation.pitch_deg, 45, 1e-6);
+    expect_near("the other arm", bone(b, "crl_arm__L")->relative.rotation.pitch_deg, 0, 1e-6);
+    assert_true(town_bones_capture(w, id)); /* the gait's own pose again */
+    assert_true(town_bones_blend(w, id, 7));
+    assert_true(town_bones_get(w, id, b));
+    expect_near("captured", bone(b, "crl_arm__R")->relative.rotation.pitch_deg, 0, 1e-6);
+    settings[0].relative.location.x = NAN;
+    assert_false(town_bones_set(w, id, settings, 1, &err));
+    assert_non_null(strstr(err.text, "crl_arm__R"));
+    assert_false(town_bones_set(w, town_spectator(w), settings, 0, &err));
+    assert_false(town_bones_blend(w, town_spectator(w), 1));
+    assert_false(town_bones_capture(w, town_spectator(w)));
+}
+
 static void test_blueprints(void **state)
 {
     (void)state;
@@ -255,6 +340,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_jump, open_hill, close_hill),
         cmocka_unit_test_setup_teardown(test_state_names_the_feet, open_hill, close_hill),
         cmocka_unit_test_setup_teardown(test_cars_and_walkers_meet, open_hill, close_hill),
+        cmocka_unit_test_setup_teardown(test_skeleton_stands_in_the_body, open_hill, close_hill),
+        cmocka_unit_test_setup_teardown(test_pose_is_laid_over_the_gait, open_hill, close_hill),
         cmocka_unit_test(test_blueprints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
