@@ -1,11 +1,13 @@
 """What the interop programs share: starting our server, checks that print one line each, connecting CARLA's client."""
 import json
 import os
+import queue
 import subprocess
 import sys
 import traceback
 
 import carla
+import numpy
 
 failed = 0
 
@@ -23,6 +25,11 @@ class Server:
             raise RuntimeError('laneloop serve ended before it was ready (status %s)' % self.process.wait())
         ports = json.loads(line)
         self.port = ports['rpc_port']
+        self.program = program
+
+    def resident_kib(self):
+        with open('/proc/%d/status' % self.process.pid) as status:
+            return next(int(line.split()[1]) for line in status if line.startswith('VmRSS'))
 
     def stop(self):
         self.process.stdin.close()
@@ -50,6 +57,14 @@ def connect(server, timeout=10.0):
     return client
 
 
+def official_towns():
+    """CARLA's own maps, which do not belong to this repository: {name: path}; their folder is LANELOOP_TOWNS or ../shared/maps."""
+    top, towns = os.environ.get('LANELOOP_TOWNS', '../shared/maps'), {}
+    for folder, _, files in sorted(os.walk(top)):
+        towns.update((f[:-5], os.path.join(folder, f)) for f in files if f.endswith('.xodr'))
+    return towns
+
+
 def synchronous(world, delta=0.05):
     settings = world.get_settings()
     settings.synchronous_mode = True
@@ -62,6 +77,36 @@ def asynchronous(world):
     settings.synchronous_mode = False
     settings.fixed_delta_seconds = None
     world.apply_settings(settings)
+
+
+def pixels(image):
+    return numpy.frombuffer(image.raw_data, numpy.uint8).reshape(image.height, image.width, 4)
+
+
+def take(q, frame, timeout=5):
+    """Messages up to and with `frame`; the last one, or None."""
+    while True:
+        try:
+            data = q.get(timeout=timeout)
+        except queue.Empty:
+            return None
+        if data.frame >= frame:
+            return data
+
+
+def listening(sensor):
+    """A property up to 0.9.15, a method since."""
+    return sensor.is_listening() if callable(sensor.is_listening) else sensor.is_listening
+
+
+def camera(world, kind, where, parent=None, width=320, height=160, **attributes):
+    """A camera that listens, and the queue of what it sends."""
+    bp = world.get_blueprint_library().find('sensor.camera.' + kind)
+    for key, value in dict(image_size_x=width, image_size_y=height, fov=90, **attributes).items():
+        bp.set_attribute(key, str(value))
+    sensor, images = world.spawn_actor(bp, where, attach_to=parent), queue.Queue()
+    sensor.listen(images.put)
+    return sensor, images
 
 
 def main(run, *server_args):

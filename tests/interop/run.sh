@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # CARLA's official Python client against our server. Usage: tests/interop/run.sh [carla version ...]   (default 0.9.16 0.9.15)
-# The client comes from PyPI into a virtual environment under build/. One "ok"/"not ok" line per check; the last line is the verdict:
-#   N passed, N failed, N skipped
+# The client comes from PyPI into a virtual environment under build/. One "ok"/"not ok" line per check; then a line per version, and the
+# last line is the verdict: N passed, N failed, N skipped
 set -u
 cd "$(dirname "$0")/../.."
 server=${LANELOOP:-build/release/laneloop}
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 summary=
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
 
@@ -52,11 +52,14 @@ for version in "$@"; do
     if ! python=$(environment "$version" 2>"$why"); then
         skip "carla $version: $(cat "$why")"
         rm -f "$why"
+        summary+="carla $version: not run"$'\n'
         continue
     fi
     rm -f "$why"
     # The client caches maps under its home directory; a stale map of another test must not be found there.
     home=$(mktemp -d)
+    before="$passed $failed $skipped"
+    since=$SECONDS
     for program in tests/interop/test_*.py; do
         echo "# carla $version: $(basename "$program")"
         HOME=$home timeout "${TEST_TIMEOUT:-300}" "$python" "$program" "$server" "$version" >"$out" 2>&1
@@ -69,6 +72,9 @@ for version in "$@"; do
         fi
     done
     rm -rf "$home"
+    read -r p f s <<<"$before"
+    summary+="carla $version: $((passed - p)) passed, $((failed - f)) failed, $((skipped - s)) skipped, $((SECONDS - since)) s"$'\n'
 done
+printf '%s' "$summary"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ] && [ $((passed + skipped)) -gt 0 ]

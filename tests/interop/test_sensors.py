@@ -4,29 +4,9 @@ import queue
 
 import carla
 import numpy
-from common import check, connect, main, near, skip, synchronous
+from common import check, connect, listening, main, near, pixels, skip, synchronous, take
 
 WIDTH, HEIGHT, TICKS = 320, 160, 100
-
-
-def pixels(image):
-    return numpy.frombuffer(image.raw_data, numpy.uint8).reshape(image.height, image.width, 4)
-
-
-def take(q, frame):
-    """Messages up to and with `frame`; the last one, or None."""
-    while True:
-        try:
-            data = q.get(timeout=5)
-        except queue.Empty:
-            return None
-        if data.frame >= frame:
-            return data
-
-
-def listening(sensor):
-    """A property up to 0.9.15, a method since."""
-    return sensor.is_listening() if callable(sensor.is_listening) else sensor.is_listening
 
 
 def run(server, version):
