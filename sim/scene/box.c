@@ -58,6 +58,12 @@ static base_vec3 nearest_point(const base_vec3 p[3])
     return base_vec3_add(p[0], base_vec3_add(base_vec3_scale(ab, vb / sum), base_vec3_scale(ac, vc / sum)));
 }
 
+base_vec3 scene_triangle_nearest(const base_vec3 p[3], base_vec3 to)
+{
+    base_vec3 moved[3] = { base_vec3_sub(p[0], to), base_vec3_sub(p[1], to), base_vec3_sub(p[2], to) };
+    return base_vec3_add(nearest_point(moved), to);
+}
+
 typedef struct box_search {
     const scene *scene;
     const scene_box *box;

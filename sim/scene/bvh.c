@@ -196,14 +196,15 @@ static base_vec3 vertex_at(const scene_part *p, uint32_t v)
     return (base_vec3){ x[0], x[1], x[2] };
 }
 
-/* Moeller and Trumbore, both sides, edges included with a margin so that no ray slips between two triangles. */
-static bool hit_triangle(const scene_part *p, const scene_triangle *tri, base_vec3 origin, base_vec3 direction, double *t)
+/* Moeller and Trumbore, edges included with a margin so that no ray slips between two triangles. */
+static bool hit_triangle(const scene_part *p, const scene_triangle *tri, base_vec3 origin, base_vec3 direction, bool seen_only,
+                         double *t)
 {
     base_vec3 a = vertex_at(p, tri->vertex[0]);
     base_vec3 ab = base_vec3_sub(vertex_at(p, tri->vertex[1]), a), ac = base_vec3_sub(vertex_at(p, tri->vertex[2]), a);
     base_vec3 q = base_vec3_cross(direction, ac);
     double det = base_vec3_dot(ab, q);
-    if (det == 0)
+    if (det == 0 || (seen_only && det < 0 && !(tri->flags & SCENE_TWO_SIDED)))
         return false;
     base_vec3 s = base_vec3_sub(origin, a);
     double u = base_vec3_dot(s, q) / det;
@@ -215,7 +216,8 @@ static bool hit_triangle(const scene_part *p, const scene_triangle *tri, base_ve
     return true;
 }
 
-bool scene_bvh_ray(const scene_part *p, base_vec3 origin, base_vec3 direction, uint32_t tag_mask, scene_bvh_hit *hit)
+bool scene_bvh_ray(const scene_part *p, base_vec3 origin, base_vec3 direction, uint32_t tag_mask, bool seen_only,
+                   scene_bvh_hit *hit)
 {
     if (p->node_count == 0)
         return false;
@@ -242,7 +244,7 @@ bool scene_bvh_ray(const scene_part *p, base_vec3 origin, base_vec3 direction, u
             for (uint32_t i = n->first; i < n->first + n->count; i++) {
                 const scene_triangle *tri = &p->triangles[p->order[i]];
                 if (!(tag_mask >> (tri->tag & 31) & 1) || (tri->flags & SCENE_HIDDEN) ||
-                    !hit_triangle(p, tri, origin, direction, &t))
+                    !hit_triangle(p, tri, origin, direction, seen_only, &t))
                     continue;
                 if (t >= 0 && (t < hit->t || (t == hit->t && (!found || p->order[i] < hit->triangle)))) {
                     *hit = (scene_bvh_hit){ t, p->order[i] };

@@ -43,6 +43,7 @@ void town_actor_free(town_actor *a)
     free(a->attributes);
     free(a->light);
     free(a->bone_pose);
+    town_sense_free(a->sense);
     free(a);
 }
 
@@ -189,18 +190,8 @@ static bool shape_body(town_actor *a, const town_blueprint *b)
 static bool shape_sensor(town_world *w, town_actor *a)
 {
     a->stream_id = w->next_stream;
-    double value = 0;
-    if (town_actor_number(a, "sensor_tick", 0, 1e6, &value))
-        a->sensor_tick_s = value;
-    if (town_actor_number(a, "noise_seed", 0, 4294967295.0, &value))
-        a->noise_seed = (uint64_t)value;
-    if (a->sensor >= TOWN_CAMERA_RGB && a->sensor <= TOWN_CAMERA_INSTANCE) {
-        double width, height, fov;
-        if (!town_actor_number(a, "image_size_x", 1, 4096, &width) || !town_actor_number(a, "image_size_y", 1, 4096, &height) ||
-            !town_actor_number(a, "fov", 1, 170, &fov) || width != floor(width) || height != floor(height))
-            return false;
-        a->camera = (town_camera){ (int)width, (int)height, fov };
-    }
+    if (!town_sense_create(w, a))
+        return false;
     w->next_stream++;
     return true;
 }

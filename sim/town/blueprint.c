@@ -182,6 +182,11 @@ static const town_blueprint table[] = {
     CHILD("0049", 2, "female"),
     WALKER("0050", 15, 2, "female", "adult", 0.188, 0.93),
     WALKER("0051", 15, 2, "male", "adult", 0.188, 0.93),
+    SENSOR("sensor.lidar.ray_cast", 13, TOWN_LIDAR),
+    SENSOR("sensor.lidar.ray_cast_semantic", 13, TOWN_LIDAR_SEMANTIC),
+    SENSOR("sensor.other.radar", 13, TOWN_RADAR),
+    SENSOR("sensor.other.obstacle", 13, TOWN_OBSTACLE),
+    SENSOR("sensor.other.rss", 13, TOWN_RSS),
 };
 #define TABLE_COUNT ((uint32_t)(sizeof table / sizeof table[0]))
 
@@ -286,6 +291,33 @@ static const sensor_row imu_rows[] = {
     F("noise_gyro_bias_z", "0.0"),
 };
 
+static const sensor_row dvs_rows[] = {
+    F("positive_threshold", "0.3"),
+    F("negative_threshold", "0.3"),
+    F("sigma_positive_threshold", "0.0"),
+    F("sigma_negative_threshold", "0.0"),
+    I("refractory_period_ns", "0"),
+    B("use_log", "true"),
+    F("log_eps", "0.001"),
+};
+static const sensor_row lidar_rows[] = {
+    F("sensor_tick", "0.0"),         I("channels", "32"),    F("range", "10.0"),      I("points_per_second", "56000"),
+    F("rotation_frequency", "10.0"), F("upper_fov", "10.0"), F("lower_fov", "-30.0"), F("horizontal_fov", "360.0"),
+};
+static const sensor_row plain_lidar_rows[] = {
+    F("atmosphere_attenuation_rate", "0.004"), I("noise_seed", "0"),
+    F("dropoff_general_rate", "0.45"),         F("dropoff_intensity_limit", "0.8"),
+    F("dropoff_zero_intensity", "0.4"),        F("noise_stddev", "0.0"),
+};
+static const sensor_row radar_rows[] = {
+    F("sensor_tick", "0.0"), F("horizontal_fov", "30.0"),    F("vertical_fov", "30.0"),
+    F("range", "100.0"),     I("points_per_second", "1500"), I("noise_seed", "0"),
+};
+static const sensor_row obstacle_rows[] = {
+    F("sensor_tick", "0.0"),     F("distance", "5.0"),          F("hit_radius", "0.5"),
+    B("only_dynamics", "false"), B("debug_linetrace", "false"),
+};
+
 typedef struct offer_list {
     town_attribute_offer *offers;
     int count, version;
@@ -340,13 +372,26 @@ static void add_sensor(offer_list *l, town_sensor_kind kind)
         ADD_ROWS(l, rgb_rows);
         add_choice(l, "exposure_mode", TOWN_STRING, exposure_modes, true, 13);
         break;
+    case TOWN_CAMERA_DVS:
+        ADD_ROWS(l, camera_rows);
+        ADD_ROWS(l, rgb_rows);
+        add_choice(l, "exposure_mode", TOWN_STRING, exposure_modes, true, 13);
+        ADD_ROWS(l, dvs_rows);
+        break;
     case TOWN_CAMERA_DEPTH:
     case TOWN_CAMERA_SEMANTIC:
-    case TOWN_CAMERA_INSTANCE: ADD_ROWS(l, camera_rows); break;
+    case TOWN_CAMERA_INSTANCE:
+    case TOWN_CAMERA_NORMALS:
+    case TOWN_CAMERA_FLOW: ADD_ROWS(l, camera_rows); break;
     case TOWN_GNSS: ADD_ROWS(l, gnss_rows); break;
     case TOWN_IMU: ADD_ROWS(l, imu_rows); break;
+    case TOWN_LIDAR: ADD_ROWS(l, plain_lidar_rows); /* fall through */
+    case TOWN_LIDAR_SEMANTIC: ADD_ROWS(l, lidar_rows); break;
+    case TOWN_RADAR: ADD_ROWS(l, radar_rows); break;
+    case TOWN_OBSTACLE: ADD_ROWS(l, obstacle_rows); break;
     case TOWN_COLLISION:
     case TOWN_LANE_INVASION:
+    case TOWN_RSS:
     case TOWN_SENSOR_NONE: break;
     }
 }

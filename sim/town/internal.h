@@ -176,6 +176,7 @@ typedef struct town_actor {
     bool has_measured;
     town_camera camera;
     uint64_t noise_seed;
+    struct town_sense *sense;
     base_vec3 spring_location; /* last place of a spring-arm camera */
     /* traffic lights and signs */
     const char *sign_id; /* OpenDRIVE id, borrowed from the map; else NULL */
@@ -274,6 +275,10 @@ struct town_world {
         town_debug_shape *shapes; /* NULL until the first */
         int count;
     } drawn;
+    struct town_shown { /* instances of all actors, for cameras and rays (shown.c) */
+        scene_instance *instances;
+        int count, capacity;
+    } shown;
     struct town_eye *eye; /* renderer and its buffers (sensor_camera.c) */
 };
 
@@ -297,7 +302,18 @@ bool town_street_lights_create(town_world *w, base_error *err); /* those of the 
 void town_street_lights_destroy(town_world *w);
 void town_street_lights_daylight(town_world *w); /* the weather has changed */
 
-/* ---- sensors (sensor_*.c) ---- */
+/* ---- what moves (shown.c) ---- */
+bool town_shown_update(town_world *w, base_error *err);
+
+/* ---- sensors (sensor.c: which is due; sensor_*.c: what it measures) ---- */
+struct town_sense; /* settings and memory of one sensor (sense.h) */
+/* Read the attributes; false when one is out of its range. */
+bool town_sense_create(const town_world *w, town_actor *sensor);
+void town_sense_free(struct town_sense *s);
+/* Every sensor that is due and that somebody listens to. */
+bool town_sensors_measure(town_world *w, const town_sink *sink, base_error *err);
+/* Filled in: who measured, when and where. */
+town_measurement town_measurement_of(const town_world *w, const town_actor *sensor);
 struct town_eye *town_eye_create(town_world *w, base_error *err);
 void town_eye_destroy(struct town_eye *e);
 bool town_cameras_measure(town_world *w, town_actor *const *due, int count, const town_sink *sink, base_error *err);

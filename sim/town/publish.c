@@ -1,6 +1,7 @@
 /* What a tick puts on the streams: the snapshot of all actors, then every sensor's measurement. */
 #include "base/clock.h"
 #include "sim/town/serve.h"
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,27 +124,64 @@ static wire_sensor sensor_on_wire(town_sensor_kind kind)
     case TOWN_GNSS: return WIRE_SENSOR_GNSS;
     case TOWN_IMU: return WIRE_SENSOR_IMU;
     case TOWN_LANE_INVASION: return WIRE_SENSOR_LANE_INVASION;
+    case TOWN_CAMERA_NORMALS: return WIRE_SENSOR_NORMALS;
+    case TOWN_CAMERA_FLOW: return WIRE_SENSOR_OPTICAL_FLOW;
+    case TOWN_CAMERA_DVS: return WIRE_SENSOR_DVS;
+    case TOWN_LIDAR: return WIRE_SENSOR_LIDAR;
+    case TOWN_LIDAR_SEMANTIC: return WIRE_SENSOR_SEMANTIC_LIDAR;
+    case TOWN_RADAR: return WIRE_SENSOR_RADAR;
+    case TOWN_OBSTACLE: return WIRE_SENSOR_OBSTACLE;
+    case TOWN_RSS: return WIRE_SENSOR_RSS;
     case TOWN_SENSOR_NONE: break;
     }
     return WIRE_SENSOR_COUNT;
 }
 
+/* The measurement's other: an actor, or scenery under CARLA's name for it. *tag keeps the scenery's tag and must outlive the actor. */
+static bool other_actor(town_server *s, const town_measurement *m, wire_actor *other, uint8_t *tag)
+{
+    if (m->other_id)
+        return town_wire_actor(s, m->other_id, other, s->memory, &s->failure);
+    *tag = town_tag_number(s->world, m->other_tag);
+    other->description.id = m->other_type;
+    other->semantic_tags = (wire_bytes){ tag, 1 };
+    return true;
+}
+
 static bool append_collision(town_server *s, const town_measurement *m, wire_transform pose)
 {
     wire_collision c = { .normal_impulse = wire_vector3_from_vec3(m->normal_impulse_ns) };
-    if (!town_wire_actor(s, m->actor_id, &c.self, s->memory, &s->failure))
+    uint8_t tag;
+    if (!town_wire_actor(s, m->actor_id, &c.self, s->memory, &s->failure) || !other_actor(s, m, &c.other, &tag))
         return false;
-    uint8_t tag = town_tag_number(s->world, m->other_tag);
-    if (m->other_id) {
-        if (!town_wire_actor(s, m->other_id, &c.other, s->memory, &s->failure))
-            return false;
-    } else {
-        c.other.description.id = m->other_type;
-        c.other.semantic_tags = (wire_bytes){ &tag, 1 };
-    }
     return wire_object_append(&s->message, WIRE_SENSOR_COLLISION, m->frame, m->time_s, pose, &wire_type_collision, &c,
                               town_wire_version(s), &s->failure);
 }
+
+static bool append_obstacle(town_server *s, const town_measurement *m, wire_transform pose)
+{
+    wire_obstacle o = { .distance = m->distance_m };
+    uint8_t tag;
+    if (!town_wire_actor(s, m->actor_id, &o.self, s->memory, &s->failure) || !other_actor(s, m, &o.other, &tag))
+        return false;
+    return wire_object_append(&s->message, WIRE_SENSOR_OBSTACLE, m->frame, m->time_s, pose, &wire_type_obstacle, &o,
+                              town_wire_version(s), &s->failure);
+}
+
+/* The world's records are the wire's, member for member. */
+_Static_assert(sizeof(town_lidar_point) == sizeof(wire_lidar_point) &&
+                   offsetof(town_lidar_point, intensity) == offsetof(wire_lidar_point, intensity),
+               "lidar points");
+_Static_assert(sizeof(town_semantic_point) == sizeof(wire_semantic_point) &&
+                   offsetof(town_semantic_point, actor_id) == offsetof(wire_semantic_point, object) &&
+                   offsetof(town_semantic_point, tag) == offsetof(wire_semantic_point, object_tag),
+               "semantic lidar points");
+_Static_assert(sizeof(town_radar_detection) == sizeof(wire_detection) &&
+                   offsetof(town_radar_detection, depth_m) == offsetof(wire_detection, depth),
+               "radar detections");
+_Static_assert(sizeof(town_dvs_event) == sizeof(wire_event) && offsetof(town_dvs_event, time_ns) == offsetof(wire_event, t) &&
+                   offsetof(town_dvs_event, brighter) == offsetof(wire_event, pol),
+               "DVS events");
 
 /* Everything of the message that is not pixels. */
 static bool append_head(town_server *s, const town_measurement *m)
@@ -151,26 +189,40 @@ static bool append_head(town_server *s, const town_measurement *m)
     wire_version version = town_wire_version(s);
     wire_transform pose = wire_transform_from_pose(m->pose);
     wire_sensor sensor = sensor_on_wire(m->kind);
-    if (m->bgra) {
-        wire_image image = { (uint32_t)m->width_px, (uint32_t)m->height_px, m->fov_deg };
-        return wire_image_append(&s->message, sensor, m->frame, m->time_s, pose, &image, version, &s->failure);
-    }
-    if (m->kind == TOWN_COLLISION)
-        return append_collision(s, m, pose);
-    if (m->kind == TOWN_IMU) {
+    wire_image image = { (uint32_t)m->width_px, (uint32_t)m->height_px, m->fov_deg };
+    base_error *err = &s->failure;
+    switch (m->kind) {
+    case TOWN_COLLISION: return append_collision(s, m, pose);
+    case TOWN_OBSTACLE: return append_obstacle(s, m, pose);
+    case TOWN_IMU: {
         wire_imu imu = { wire_vector3_from_vec3(m->accelerometer), wire_vector3_from_vec3(m->gyroscope),
                          (float)m->compass_rad };
-        return wire_object_append(&s->message, sensor, m->frame, m->time_s, pose, &wire_type_imu, &imu, version, &s->failure);
+        return wire_object_append(&s->message, sensor, m->frame, m->time_s, pose, &wire_type_imu, &imu, version, err);
     }
-    wire_geo_location geo = { m->latitude_deg, m->longitude_deg, m->altitude_m };
-    return wire_object_append(&s->message, sensor, m->frame, m->time_s, pose, &wire_type_geo_location, &geo, version,
-                              &s->failure);
+    case TOWN_GNSS: {
+        wire_geo_location geo = { m->latitude_deg, m->longitude_deg, m->altitude_m };
+        return wire_object_append(&s->message, sensor, m->frame, m->time_s, pose, &wire_type_geo_location, &geo, version, err);
+    }
+    case TOWN_LIDAR:
+    case TOWN_LIDAR_SEMANTIC:
+        return wire_lidar_append(&s->message, sensor, m->frame, m->time_s, pose, m->horizontal_angle_rad, m->channel_points,
+                                 (uint32_t)m->channel_count,
+                                 m->points ? (const void *)m->points : (const void *)m->semantic_points, version, err);
+    case TOWN_RADAR:
+        return wire_radar_append(&s->message, m->frame, m->time_s, pose, (const wire_detection *)m->detections, m->item_count,
+                                 version, err);
+    case TOWN_CAMERA_DVS:
+        return wire_dvs_append(&s->message, m->frame, m->time_s, pose, &image, (const wire_event *)m->events, m->item_count,
+                               version, err);
+    default: return wire_image_append(&s->message, sensor, m->frame, m->time_s, pose, &image, version, err);
+    }
 }
 
 static void send_measurement(void *user, const town_measurement *m)
 {
     town_server *s = user;
-    size_t pixels = m->bgra ? (size_t)m->width_px * (size_t)m->height_px * 4 : 0;
+    const void *body = m->bgra ? (const void *)m->bgra : (const void *)m->flow;
+    size_t pixels = body ? (size_t)m->width_px * (size_t)m->height_px * (m->bgra ? 4 : 8) : 0;
     wire_memory_reset(s->memory);
     base_buffer_clear(&s->message);
     size_t start = wire_frame_begin(&s->message);
@@ -182,7 +234,7 @@ static void send_measurement(void *user, const town_measurement *m)
     size_t bytes = s->message.bytes - start - WIRE_FRAME_PREFIX_BYTES + pixels;
     for (int i = 0; i < WIRE_FRAME_PREFIX_BYTES; i++)
         s->message.data[start + (size_t)i] = (unsigned char)(bytes >> (8 * i));
-    town_stream_send(s, m->stream_id, &s->message, m->bgra, pixels);
+    town_stream_send(s, m->stream_id, &s->message, body, pixels);
 }
 
 /* Measured when somebody listens and, in asynchronous mode, can take it: a picture for a reader that is behind is not even drawn. */

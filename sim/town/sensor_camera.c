@@ -12,8 +12,6 @@ struct town_eye {
     uint32_t *id;
     float *depth;
     size_t capacity_px;
-    scene_instance *instances;
-    int instance_count, instance_capacity;
     uint8_t tag_number[256]; /* of the world's version */
 };
 
@@ -47,7 +45,6 @@ void town_eye_destroy(struct town_eye *e)
     free(e->encoded);
     free(e->id);
     free(e->depth);
-    free(e->instances);
     free(e);
 }
 
@@ -69,72 +66,6 @@ static bool make_room(struct town_eye *e, size_t px, base_error *err)
     if (!e->color || !e->tag || !e->encoded || !e->id || !e->depth)
         return base_fail(err, BASE_MEMORY, "out of memory for a picture of %zu pixels", px);
     e->capacity_px = px;
-    return true;
-}
-
-/* ---- what moves, as the renderer wants it ---- */
-
-static float linear(uint8_t srgb)
-{
-    double c = srgb / 255.0;
-    return (float)(c <= 0.04045 ? c / 12.92 : pow((c + 0.055) / 1.055, 2.4));
-}
-
-static void tint_of(const town_actor *a, float tint[3])
-{
-    for (int i = 0; i < 3; i++)
-        tint[i] = linear(a->color[i]);
-}
-
-static int show_vehicle(const town_world *w, const town_actor *a, scene_instance *parts)
-{
-    int last = a->physics.wheel_count - 1;
-    town_scenery_car car = {
-        .blueprint = a->type_id,
-        .extent = a->box.extent,
-        .wheel_radius_m = a->model.radius_m,
-        .wheelbase_m = a->physics.wheels[0].position_m.x - a->physics.wheels[last].position_m.x,
-        .pose = a->pose,
-        .steer_deg = a->wheels_posed ? (double)a->posed_steer_deg[0] : BASE_DEG(town_wheel_angle(&a->physics, &a->state, 0)),
-        .roll_deg = a->wheels_posed ? (double)a->posed_pitch_deg[0] : a->wheel_turn_deg,
-        .id = a->id,
-    };
-    tint_of(a, car.tint);
-    return town_scenery_vehicle(w->scenery, &car, parts);
-}
-
-static int show_actor(const town_world *w, const town_actor *a, scene_instance *parts)
-{
-    if (a->kind == TOWN_VEHICLE)
-        return show_vehicle(w, a, parts);
-    if (a->kind == TOWN_WALKER) {
-        static const float cloth[5][3] = {
-            { 0.05f, 0.07f, 0.2f }, { 0.3f, 0.05f, 0.05f }, { 0.1f, 0.1f, 0.1f }, { 0.4f, 0.35f, 0.2f }, { 0.05f, 0.2f, 0.1f }
-        };
-        base_pose feet = a->pose;
-        feet.location.z -= a->box.extent.z;
-        return town_scenery_walker(w->scenery, &feet, a->box.extent.z, a->stride, cloth[a->id % 5], a->id, parts);
-    }
-    if (a->kind == TOWN_PROP)
-        return town_scenery_prop(w->scenery, a->type_id, &a->pose, a->box.extent, a->id, parts);
-    if (a->light)
-        return town_scenery_light(w->scenery, a->light->signal, a->light->state, a->id, parts);
-    return 0;
-}
-
-static bool list_instances(town_world *w, struct town_eye *e, base_error *err)
-{
-    int most = w->actor_count * TOWN_SCENERY_PARTS;
-    if (most > e->instance_capacity) {
-        scene_instance *more = realloc(e->instances, (size_t)most * sizeof *more);
-        if (!more)
-            return base_fail(err, BASE_MEMORY, "out of memory for %d instances", most);
-        e->instances = more;
-        e->instance_capacity = most;
-    }
-    e->instance_count = 0;
-    for (int i = 0; i < w->actor_count; i++)
-        e->instance_count += show_actor(w, w->actors[i], e->instances + e->instance_count);
     return true;
 }
 
@@ -175,16 +106,11 @@ static bool same_view(const town_actor *a, const town_actor *b)
 static void send(const town_world *w, struct town_eye *e, const town_actor *camera, const town_sink *sink)
 {
     size_t px = (size_t)camera->camera.width_px * (size_t)camera->camera.height_px;
-    town_measurement m = { .sensor_id = camera->id,
-                           .stream_id = camera->stream_id,
-                           .kind = camera->sensor,
-                           .frame = w->frame,
-                           .time_s = w->elapsed_s,
-                           .pose = camera->pose,
-                           .width_px = camera->camera.width_px,
-                           .height_px = camera->camera.height_px,
-                           .fov_deg = (float)camera->camera.fov_deg,
-                           .bgra = e->encoded };
+    town_measurement m = town_measurement_of(w, camera);
+    m.width_px = camera->camera.width_px;
+    m.height_px = camera->camera.height_px;
+    m.fov_deg = (float)camera->camera.fov_deg;
+    m.bgra = e->encoded;
     if (camera->sensor == TOWN_CAMERA_RGB)
         m.bgra = e->color;
     else if (camera->sensor == TOWN_CAMERA_DEPTH)
@@ -228,7 +154,7 @@ static bool take_pass(const town_world *w, struct town_eye *e, town_actor *const
         .id = wants[TOWN_CAMERA_INSTANCE] ? e->id : NULL,
         .depth = wants[TOWN_CAMERA_DEPTH] ? e->depth : NULL,
     };
-    if (!render_frame(e->renderer, &view, light, e->instances, e->instance_count, &out, err))
+    if (!render_frame(e->renderer, &view, light, w->shown.instances, w->shown.count, &out, err))
         return false;
     for (int i = 0; i < count; i++)
         send(w, e, group[i], sink);
@@ -238,8 +164,6 @@ static bool take_pass(const town_world *w, struct town_eye *e, town_actor *const
 bool town_cameras_measure(town_world *w, town_actor *const *due, int count, const town_sink *sink, base_error *err)
 {
     if (!w->eye && !(w->eye = town_eye_create(w, err)))
-        return false;
-    if (!list_instances(w, w->eye, err))
         return false;
     const town_weather *s = &w->weather;
     render_weather weather = { s->cloudiness,     s->precipitation,   s->precipitation_deposits,

@@ -1,22 +1,10 @@
 /* Sensors that send a few numbers: collision, IMU, GNSS. */
-#include "base/random.h"
-#include "sim/town/internal.h"
+#include "sim/town/sense.h"
 #include "sim/wire/tag.h"
 #include <ctype.h>
 #include <stdio.h>
 
-static town_measurement measurement_of(const town_world *w, const town_actor *sensor)
-{
-    return (town_measurement){ .sensor_id = sensor->id,
-                               .stream_id = sensor->stream_id,
-                               .kind = sensor->sensor,
-                               .frame = w->frame,
-                               .time_s = w->elapsed_s,
-                               .pose = sensor->pose };
-}
-
-/* "static.building", as CARLA names what is no actor. */
-static void static_type(char *text, size_t bytes, uint8_t tag)
+void town_scenery_type(char *text, size_t bytes, uint8_t tag)
 {
     const char *name = wire_tag_name(tag);
     snprintf(text, bytes, "static.%s", name ? name : "unknown");
@@ -33,10 +21,10 @@ void town_collisions_measure(town_world *w, const town_sink *sink)
             if (sensor->sensor != TOWN_COLLISION || sensor->parent != e->actor ||
                 (sink->wants && !sink->wants(sink->user, sensor->stream_id)))
                 continue;
-            town_measurement m = measurement_of(w, sensor);
+            town_measurement m = town_measurement_of(w, sensor);
             char type[64];
             const town_actor *other = e->other ? town_actor_find(w, e->other) : NULL;
-            static_type(type, sizeof type, e->other_tag);
+            town_scenery_type(type, sizeof type, e->other_tag);
             m.actor_id = e->actor;
             m.other_id = other ? other->id : 0;
             m.other_type = other ? other->type_id : type;
@@ -53,7 +41,7 @@ static double noise(const town_world *w, const town_actor *sensor, const char *a
     double deviation = 0;
     if (!town_actor_number(sensor, attribute, -1e9, 1e9, &deviation) || deviation == 0)
         return 0;
-    base_random r = base_random_start(w->options.seed ^ sensor->noise_seed, attribute, w->frame, quantity);
+    base_random r = town_sense_random(w, sensor, attribute, quantity);
     return deviation * base_random_normal(&r);
 }
 
@@ -66,7 +54,7 @@ static double bias(const town_actor *sensor, const char *attribute)
 
 void town_imu_measure(town_world *w, town_actor *sensor, const town_sink *sink)
 {
-    town_measurement m = measurement_of(w, sensor);
+    town_measurement m = town_measurement_of(w, sensor);
     base_mat3 turn = base_rotation_matrix(sensor->pose.rotation);
     base_vec3 felt = sensor->acceleration;
     felt.z += TOWN_GRAVITY;
@@ -85,7 +73,7 @@ void town_imu_measure(town_world *w, town_actor *sensor, const town_sink *sink)
 
 void town_gnss_measure(town_world *w, town_actor *sensor, const town_sink *sink)
 {
-    town_measurement m = measurement_of(w, sensor);
+    town_measurement m = town_measurement_of(w, sensor);
     if (w->map) {
         base_vec3 geo = road_map_geolocation(w->map->road, road_projection_of(w->options.version), sensor->pose.location);
         m.latitude_deg = geo.x;

@@ -48,10 +48,18 @@ typedef enum town_sensor_kind {
     TOWN_CAMERA_DEPTH,
     TOWN_CAMERA_SEMANTIC,
     TOWN_CAMERA_INSTANCE,
+    TOWN_CAMERA_NORMALS,
+    TOWN_CAMERA_FLOW,
+    TOWN_CAMERA_DVS, /* events where the light changes */
+    TOWN_LIDAR,
+    TOWN_LIDAR_SEMANTIC,
+    TOWN_RADAR,
+    TOWN_OBSTACLE,
     TOWN_COLLISION,
     TOWN_GNSS,
     TOWN_IMU,
-    TOWN_LANE_INVASION /* computed by the client; the server only hands out a stream */
+    TOWN_LANE_INVASION, /* computed by the client; the server only hands out a stream */
+    TOWN_RSS            /* likewise */
 } town_sensor_kind;
 
 /* An attribute as a blueprint offers it. Values are strings, as on the wire ("800", "90.0", "true", "255,0,0"). */
@@ -346,6 +354,24 @@ bool town_telemetry_get(const town_world *w, uint32_t id, town_telemetry *t);
 
 /* ---------------------------------------------------------------- ticking and sensors */
 
+typedef struct town_lidar_point { /* sensor frame, metres */
+    float x, y, z, intensity;
+} town_lidar_point;
+typedef struct town_semantic_point {
+    float x, y, z, cos_incidence;
+    uint32_t actor_id; /* 0: scenery */
+    uint32_t tag;      /* number of the world's version */
+} town_semantic_point;
+typedef struct town_radar_detection {
+    float velocity_mps; /* along the ray, positive when the distance grows */
+    float azimuth_rad, altitude_rad, depth_m;
+} town_radar_detection;
+typedef struct town_dvs_event {
+    uint16_t x, y;
+    int64_t time_ns; /* of the episode */
+    bool brighter;
+} town_dvs_event;
+
 /* One measurement. Pointers are borrowed until the callback returns. */
 typedef struct town_measurement {
     uint32_t sensor_id, stream_id;
@@ -357,6 +383,20 @@ typedef struct town_measurement {
     int width_px, height_px;
     float fov_deg;
     const uint8_t *bgra;
+    /* optical flow: [height_px][width_px][x, y]: where the point seen moved since the last frame, 2.0 = the picture's size; x to the
+     * right, y up */
+    const float *flow;
+    /* dvs: in order of time; other sensors: in the order of the wire */
+    const town_dvs_event *events;
+    const town_lidar_point *points;             /* by channel, the top one first */
+    const town_semantic_point *semantic_points; /* likewise */
+    const town_radar_detection *detections;
+    size_t item_count;              /* of the array above that is not NULL */
+    const uint32_t *channel_points; /* [channel_count] */
+    int channel_count;
+    float horizontal_angle_rad; /* where the lidar stands after this measurement */
+    /* obstacle: actor_id is the sensor; other_* as for collisions */
+    float distance_m;
     /* collision: other_id 0 is scenery, described by other_type ("static.building") */
     uint32_t actor_id, other_id;
     const char *other_type;

@@ -85,6 +85,7 @@ void town_world_destroy(town_world *w)
     free(w->drawn.shapes);
     town_eye_destroy(w->eye);
     town_scenery_destroy(w->scenery);
+    free(w->shown.instances);
     free(w->actors);
     free(w->pairs);
     free(w);
@@ -158,41 +159,6 @@ bool town_episode_restart(town_world *w, const town_map *map, bool reset_setting
 
 /* ---- the tick ---- */
 
-static bool is_due(town_world *w, town_actor *a, const town_sink *sink)
-{
-    if (a->kind != TOWN_SENSOR || w->elapsed_s < a->next_measure_s - 1e-6)
-        return false;
-    if (sink->wants && !sink->wants(sink->user, a->stream_id))
-        return false;
-    double from_s = a->has_measured ? a->next_measure_s : w->elapsed_s;
-    a->has_measured = true;
-    a->next_measure_s = a->sensor_tick_s > 0 ? fmax(from_s + a->sensor_tick_s, w->elapsed_s) : w->elapsed_s;
-    return true;
-}
-
-static bool measure(town_world *w, const town_sink *sink, base_error *err)
-{
-    town_actor **cameras = malloc((size_t)(w->actor_count ? w->actor_count : 1) * sizeof *cameras);
-    if (!cameras)
-        return base_fail(err, BASE_MEMORY, "out of memory for %d sensors", w->actor_count);
-    int camera_count = 0;
-    town_collisions_measure(w, sink);
-    for (int i = 0; i < w->actor_count; i++) {
-        town_actor *a = w->actors[i];
-        if (a->sensor == TOWN_COLLISION || a->sensor == TOWN_LANE_INVASION || !is_due(w, a, sink))
-            continue;
-        if (a->sensor == TOWN_IMU)
-            town_imu_measure(w, a, sink);
-        else if (a->sensor == TOWN_GNSS)
-            town_gnss_measure(w, a, sink);
-        else
-            cameras[camera_count++] = a;
-    }
-    bool ok = w->settings.no_rendering_mode || camera_count == 0 || town_cameras_measure(w, cameras, camera_count, sink, err);
-    free(cameras);
-    return ok;
-}
-
 bool town_tick(town_world *w, double dt_s, town_sink sink, base_error *err)
 {
     if (!(dt_s > 0 && dt_s <= 10))
@@ -206,5 +172,5 @@ bool town_tick(town_world *w, double dt_s, town_sink sink, base_error *err)
     town_attachments_update(w, dt_s);
     if (sink.tick)
         sink.tick(sink.user);
-    return sink.measurement ? measure(w, &sink, err) : true;
+    return sink.measurement ? town_sensors_measure(w, &sink, err) : true;
 }

@@ -1,0 +1,63 @@
+/* sim/town/sense.h — what a sensor was told at its spawn and what it remembers between measurements (internal to sensor*.c). */
+#ifndef TOWN_SENSE_H
+#define TOWN_SENSE_H
+#include "base/random.h"
+#include "sim/scene/rays.h"
+#include "sim/town/internal.h"
+
+/* A message holds at most this many points: 100 MB as the semantic lidar packs them. More is cut down evenly over the channels. */
+#define TOWN_POINTS_MAX   (1 << 22)
+#define TOWN_CHANNELS_MAX 4096
+
+typedef struct town_lidar {
+    int channels;
+    double range_m, points_per_second, rotation_hz, upper_deg, lower_deg, horizontal_deg;
+    double attenuation, drop_rate, drop_limit, drop_at_zero, noise_m; /* of the plain lidar */
+    double angle_deg;                                                 /* where it stands, 0 .. horizontal_deg */
+} town_lidar;
+
+typedef struct town_radar {
+    double horizontal_deg, vertical_deg, range_m, points_per_second;
+} town_radar;
+
+typedef struct town_obstacle {
+    double distance_m, radius_m;
+    bool only_dynamics;
+} town_obstacle;
+
+typedef struct town_dvs {
+    double threshold_up, threshold_down, sigma_up, sigma_down, log_eps;
+    int64_t refractory_ns;
+    bool use_log;
+} town_dvs;
+
+struct town_sense {
+    union {
+        town_lidar lidar;
+        town_radar radar;
+        town_obstacle obstacle;
+        town_dvs dvs;
+    } is;
+    /* points: [channels][capacity / channels], then packed */
+    void *items;
+    size_t item_bytes; /* allocated */
+    uint32_t *channel_points;
+    /* dvs: brightness last seen, brightness of the last event, time of the last event; flow: where things were */
+    float *before, *reference;
+    int64_t *event_ns, time_ns;
+    size_t pixels;
+    town_dvs_event *events;
+    size_t event_capacity;
+};
+
+/* Draws of one sensor in one frame for one purpose: the same whatever else is measured, and on any number of threads. */
+base_random town_sense_random(const town_world *w, const town_actor *sensor, const char *purpose, uint64_t part);
+/* At least `bytes` in s->items; false: out of memory. */
+bool town_sense_room(struct town_sense *s, size_t bytes, base_error *err);
+
+bool town_lidar_measure(town_world *w, town_actor *sensor, const scene_rays *rays, const town_sink *sink, base_error *err);
+bool town_radar_measure(town_world *w, town_actor *sensor, const scene_rays *rays, const town_sink *sink, base_error *err);
+bool town_obstacle_measure(town_world *w, town_actor *sensor, const scene_rays *rays, const town_sink *sink);
+/* "static.building", as CARLA names what is no actor. */
+void town_scenery_type(char *text, size_t bytes, uint8_t tag);
+#endif

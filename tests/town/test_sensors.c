@@ -1,0 +1,437 @@
+/* Ray sensors and special cameras against the world they look at: the renderer is the lidar's judge, geometry the radar's. */
+#include "base/file.h"
+#include "sim/scene/scene.h"
+#include "sim/town/town.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define TRAINING "configs/maps/training_loop.xodr"
+enum { KINDS = TOWN_RSS + 1, WIDTH = 1600, HEIGHT = 800 };
+
+typedef struct fixture {
+    town_map *map;
+} fixture;
+
+static int load(void **state)
+{
+    static fixture f;
+    base_error err = { 0 };
+    f.map = town_map_load(TRAINING, &err);
+    if (!f.map)
+        print_message("%s\n", err.text);
+    *state = &f;
+    return f.map ? 0 : -1;
+}
+
+static int unload(void **state)
+{
+    fixture *f = *state;
+    town_map_destroy(f->map);
+    return 0;
+}
+
+/* ---- what the sensors said last, copied */
+
+typedef struct heard {
+    town_measurement last[KINDS];
+    void *copy[KINDS];
+    uint32_t channels[KINDS][256];
+    int count[KINDS];
+    uint32_t crc;
+    double time_s[64]; /* of every measurement of `watched` */
+    town_sensor_kind watched;
+    int times;
+} heard;
+
+static void hear(void *user, const town_measurement *m)
+{
+    heard *h = user;
+    size_t bytes = 0;
+    const void *data = m->bgra     ? (bytes = (size_t)m->width_px * m->height_px * 4, (const void *)m->bgra)
+                       : m->flow   ? (bytes = (size_t)m->width_px * m->height_px * 8, (const void *)m->flow)
+                       : m->points ? (bytes = m->item_count * sizeof *m->points, (const void *)m->points)
+                       : m->semantic_points
+                           ? (bytes = m->item_count * sizeof *m->semantic_points, (const void *)m->semantic_points)
+                       : m->detections ? (bytes = m->item_count * sizeof *m->detections, (const void *)m->detections)
+                       : m->events     ? (bytes = m->item_count * sizeof *m->events, (const void *)m->events)
+                                       : NULL;
+    free(h->copy[m->kind]);
+    h->copy[m->kind] = malloc(bytes + 1);
+    if (bytes)
+        memcpy(h->copy[m->kind], data, bytes);
+    h->last[m->kind] = *m;
+    if (m->channel_points)
+        memcpy(h->channels[m->kind], m->channel_points, (size_t)m->channel_count * sizeof(uint32_t));
+    h->count[m->kind]++;
+    if (m->kind == h->watched && h->times < 64)
+        h->time_s[h->times++] = m->time_s;
+    /* padding of events is not theirs to repeat */
+    for (size_t i = 0; m->events && i < m->item_count; i++) {
+        h->crc = base_crc32(h->crc, &m->events[i].x, 4);
+        h->crc = base_crc32(h->crc, &m->events[i].time_ns, 9);
+    }
+    if (!m->events)
+        h->crc = base_crc32(h->crc, data ? data : "", bytes);
+}
+
+static town_sink sink_of(heard *h) { return (town_sink){ .measurement = hear, .user = h }; }
+
+static void forget(heard *h)
+{
+    for (int i = 0; i < KINDS; i++)
+        free(h->copy[i]);
+    *h = (heard){ 0 };
+}
+
+static town_world *world_on(const fixture *f, base_pool *pool)
+{
+    town_options o = town_options_default();
+    base_error err = { 0 };
+    o.pool = pool;
+    o.quality = 0;
+    town_world *w = town_world_create(f->map, &o, &err);
+    if (!w)
+        fail_msg("%s", err.text);
+    return w;
+}
+
+/* attributes: "id=value", ... NULL */
+static uint32_t spawn(town_world *w, const char *id, base_pose pose, uint32_t parent, const char *const *attributes)
+{
+    town_attribute list[16];
+    char text[16][64];
+    int count = 0;
+    for (; attributes && attributes[count]; count++) {
+        snprintf(text[count], sizeof text[count], "%s", attributes[count]);
+        char *equals = strchr(text[count], '=');
+        *equals = 0;
+        list[count] = (town_attribute){ text[count], TOWN_STRING, equals + 1 };
+    }
+    base_error err = { 0 };
+    town_description d = { 0, id, list, count };
+    uint32_t actor = town_spawn(w, &d, pose, parent, TOWN_RIGID, &err);
+    if (!actor)
+        fail_msg("%s: %s", id, err.text);
+    return actor;
+}
+#define WITH(...) ((const char *const[]){ __VA_ARGS__, NULL })
+
+static void ticks(town_world *w, int count, double dt_s, town_sink sink)
+{
+    base_error err = { 0 };
+    for (int i = 0; i < count; i++)
+        if (!town_tick(w, dt_s, sink, &err))
+            fail_msg("tick %d: %s", i, err.text);
+}
+
+static base_pose pose_ahead(const fixture *f, int point, double forward, double right, double up)
+{
+    int count;
+    const base_pose *p = town_map_spawn_points(f->map, &count);
+    assert_true(point < count);
+    base_pose local = { { forward, right, up }, { 0, 0, 0 } };
+    return base_pose_compose(&p[point], &local);
+}
+
+static double depth_of(const uint8_t *bgra) { return (bgra[2] + 256.0 * bgra[1] + 65536.0 * bgra[0]) / 16777215 * 1000; }
+
+/* ---- lidar */
+
+/* A picture of this size shows every detail within 90 m, as rays meet it. Depth and tags of the cameras must be what the lidar's rays met: two ways to the same geometry. */
+static void test_lidar_agrees_with_the_cameras(void **state)
+{
+    const fixture *f = *state;
+    town_world *w = world_on(f, NULL);
+    base_pose eye = pose_ahead(f, 0, 0, 0, 2);
+    const char *const *size = WITH("image_size_x=1600", "image_size_y=800");
+    spawn(w, "vehicle.audi.tt", pose_ahead(f, 0, 12, 0.5, 0), 0, NULL);
+    spawn(w, "walker.pedestrian.0001", pose_ahead(f, 0, 8, -3, 1), 0, NULL);
+    spawn(w, "sensor.camera.depth", eye, 0, size);
+    spawn(w, "sensor.camera.instance_segmentation", eye, 0, size);
+    spawn(
+        w, "sensor.lidar.ray_cast_semantic", eye, 0,
+        WITH("channels=48", "range=80", "points_per_second=960000", "rotation_frequency=20", "upper_fov=20", "lower_fov=-24"));
+    heard h = { 0 };
+    ticks(w, 20, 0.05, sink_of(&h));
+    const uint8_t *depth = h.copy[TOWN_CAMERA_DEPTH], *label = h.copy[TOWN_CAMERA_INSTANCE];
+    const town_measurement *m = &h.last[TOWN_LIDAR_SEMANTIC];
+    const town_semantic_point *points = h.copy[TOWN_LIDAR_SEMANTIC];
+    assert_int_equal(m->channel_count, 48);
+    size_t sum = 0;
+    for (int c = 0; c < 48; c++) {
+        assert_in_range(h.channels[TOWN_LIDAR_SEMANTIC][c], 0, 1000);
+        sum += h.channels[TOWN_LIDAR_SEMANTIC][c];
+    }
+    assert_int_equal(sum, m->item_count);
+    int seen = 0, agree = 0, tags = 0, on_actor = 0, actors = 0;
+    for (size_t i = 0; i < m->item_count; i++) {
+        const town_semantic_point *p = &points[i];
+        if (p->x < 1)
+            continue;
+        double u = WIDTH / 2.0 + WIDTH / 2.0 * p->y / p->x, v = HEIGHT / 2.0 - WIDTH / 2.0 * p->z / p->x;
+        if (u < 1 || v < 1 || u >= WIDTH - 1 || v >= HEIGHT - 1)
+            continue;
+        int x = (int)u, y = (int)v;
+        /* The pixel's centre is up to 0.7 pixels away: its neighbours bound what a smooth surface may show there. */
+        double lo = 1e9, hi = 0;
+        bool same = true;
+        const uint8_t *here = label + ((size_t)y * WIDTH + x) * 4;
+        for (int dy = -1; dy <= 1; dy++)
+            for (int dx = -1; dx <= 1; dx++) {
+                size_t at = ((size_t)(y + dy) * WIDTH + x + dx) * 4;
+                lo = fmin(lo, depth_of(depth + at));
+                hi = fmax(hi, depth_of(depth + at));
+                same = same && !memcmp(label + at, here, 4);
+            }
+        if (!same)
+            continue; /* an outline */
+        seen++;
+        agree += p->x > lo - 0.01 && p->x < hi + 0.01;
+        tags += p->tag == here[2];
+        if (p->actor_id) {
+            on_actor++;
+            actors += p->actor_id == (uint32_t)(here[1] + 256 * here[0]);
+        }
+        assert_true(p->cos_incidence >= 0 && p->cos_incidence <= 1.0001f);
+        assert_true(sqrt(p->x * p->x + p->y * p->y + p->z * p->z) <= 80.001);
+    }
+    print_message("lidar: %d points inside surfaces of the picture, %d agree, %d by tag, %d on actors\n", seen, agree, tags,
+                  on_actor);
+    assert_true(seen > 2000 && on_actor > 50);
+    assert_true(agree > seen * 0.995);
+    assert_true(tags > seen * 0.995);
+    assert_int_equal(actors, on_actor);
+    forget(&h);
+    town_world_destroy(w);
+}
+
+/* The head turns by frequency x field of view x dt, and a half turn ahead of it lies at angle hfov / 2. */
+static void test_lidar_turns_with_time(void **state)
+{
+    const fixture *f = *state;
+    town_world *w = world_on(f, NULL);
+    spawn(w, "sensor.lidar.ray_cast_semantic", pose_ahead(f, 0, 0, 0, 2), 0,
+          WITH("channels=1", "range=100", "points_per_second=2000", "rotation_frequency=5", "upper_fov=-20", "lower_fov=-20"));
+    heard h = { 0 };
+    for (int tick = 1; tick <= 9; tick++) {
+        ticks(w, 1, 0.05, sink_of(&h)); /* a quarter turn each */
+        double want = fmod(90.0 * tick, 360);
+        assert_true(fabs(BASE_DEG(h.last[TOWN_LIDAR_SEMANTIC].horizontal_angle_rad) - want) < 1e-3);
+        const town_semantic_point *p = h.copy[TOWN_LIDAR_SEMANTIC];
+        assert_int_equal(h.last[TOWN_LIDAR_SEMANTIC].item_count, 100); /* the ground, all around */
+        double first = BASE_DEG(atan2(p[0].y, p[0].x)), last = BASE_DEG(atan2(p[99].y, p[99].x));
+        assert_true(fabs(base_wrap_deg(first - (90.0 * (tick - 1) - 180))) < 1e-3);
+        assert_true(fabs(base_wrap_deg(last - (90.0 * tick - 180 - 0.9))) < 1e-3);
+        for (int i = 0; i < 100; i++) {
+            double level = sqrt((double)p[i].x * p[i].x + (double)p[i].y * p[i].y);
+            assert_true(fabs(p[i].z / level - tan(BASE_RAD(-20))) < 1e-5);
+        }
+    }
+    forget(&h);
+    town_world_destroy(w);
+}
+
+static void test_lidar_loses_points_as_told(void **state)
+{
+    const fixture *f = *state;
+    static const struct {
+        const char *general, *limit, *zero, *attenuation;
+        double want; /* share of the returns that stay; every distance below is about 5.85 m */
+    } cases[] = {
+        { "0.0", "1.0", "0.0", "0.004", 1 },
+        { "0.45", "0.0", "0.4", "0.004", 0.55 },
+        { "0.0", "1.0", "0.6", "0.1", 0.4 + 0.6 * 0.557 }, /* below the limit: slope x intensity + 1 - zero */
+        { "0.5", "0.5", "1.0", "0.5", 0.5 * 0.0537 / 0.5 },
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+        town_world *w = world_on(f, NULL);
+        char general[64], limit[64], zero[64], attenuation[64];
+        snprintf(general, sizeof general, "dropoff_general_rate=%s", cases[c].general);
+        snprintf(limit, sizeof limit, "dropoff_intensity_limit=%s", cases[c].limit);
+        snprintf(zero, sizeof zero, "dropoff_zero_intensity=%s", cases[c].zero);
+        snprintf(attenuation, sizeof attenuation, "atmosphere_attenuation_rate=%s", cases[c].attenuation);
+        spawn(w, "sensor.lidar.ray_cast", pose_ahead(f, 0, 0, 0, 1.5), 0,
+              WITH("channels=1", "range=100", "points_per_second=400000", "upper_fov=-20", "lower_fov=-20", "horizontal_fov=40",
+                   "noise_stddev=0.05", general, limit, zero, attenuation));
+        heard h = { 0 };
+        ticks(w, 1, 0.05, sink_of(&h));
+        size_t n = h.last[TOWN_LIDAR].item_count;
+        const town_lidar_point *p = h.copy[TOWN_LIDAR];
+        double share = n / 20000.0, rate = strtod(cases[c].attenuation, NULL), sum = 0, square = 0;
+        for (size_t i = 0; i < n; i++) {
+            double noisy = sqrt((double)p[i].x * p[i].x + (double)p[i].y * p[i].y + (double)p[i].z * p[i].z);
+            double off = noisy + log(p[i].intensity) / rate; /* intensity tells the distance before the noise */
+            sum += off;
+            square += off * off;
+        }
+        print_message("drop-off case %zu: %.4f of the points stay, expected %.4f; noise %.4f m\n", c, share, cases[c].want,
+                      sqrt(square / n));
+        assert_true(fabs(share - cases[c].want) < 0.02);
+        assert_true(fabs(sum / n) < 0.05 * 4 / sqrt(n) + 1e-3 && fabs(sqrt(square / n) - 0.05) < 0.004);
+        forget(&h);
+        town_world_destroy(w);
+    }
+}
+
+/* ---- radar and obstacle */
+
+static void test_radar_measures_speed(void **state)
+{
+    const fixture *f = *state;
+    town_world *w = world_on(f, NULL);
+    uint32_t ego = spawn(w, "vehicle.lincoln.mkz_2020", pose_ahead(f, 0, 0, 0, 0), 0, NULL);
+    uint32_t car = spawn(w, "vehicle.audi.tt", pose_ahead(f, 0, 20, 0, 0), 0, NULL);
+    base_pose front = { { 2.6, 0, 0.8 }, { 0, 0, 0 } };
+    spawn(w, "sensor.other.radar", front, ego, WITH("points_per_second=20000", "horizontal_fov=20", "vertical_fov=10"));
+    town_constant_velocity_set(w, ego, true, (base_vec3){ 4, 0, 0 });
+    town_constant_velocity_set(w, car, true, (base_vec3){ 10, 0, 0 });
+    heard h = { 0 };
+    ticks(w, 10, 0.05, sink_of(&h));
+    const town_radar_detection *d = h.copy[TOWN_RADAR];
+    size_t n = h.last[TOWN_RADAR].item_count;
+    int car_hits = 0, still = 0, other = 0;
+    for (size_t i = 0; i < n; i++) {
+        assert_true(fabs(d[i].azimuth_rad) <= BASE_RAD(10) + 1e-5 && fabs(d[i].altitude_rad) <= BASE_RAD(5) + 1e-5);
+        double ahead = cos(d[i].azimuth_rad) * cos(d[i].altitude_rad);
+        if (fabs(d[i].velocity_mps - 6 * ahead) < 0.2)
+            car_hits++;
+        else if (fabs(d[i].velocity_mps + 4 * ahead) < 0.3)
+            still++;
+        else
+            other++;
+        if (fabs(d[i].velocity_mps - 6 * ahead) < 0.2)
+            assert_true(d[i].depth_m > 14 && d[i].depth_m < 23);
+    }
+    print_message("radar: %zu returns, %d from the car, %d from what stands, %d others\n", n, car_hits, still, other);
+    assert_true(car_hits > 50 && still > 50);
+    assert_true(other < (int)n / 50);
+    forget(&h);
+    town_world_destroy(w);
+}
+
+static void test_obstacle_sees_what_is_ahead(void **state)
+{
+    const fixture *f = *state;
+    town_world *w = world_on(f, NULL);
+    uint32_t ego = spawn(w, "vehicle.lincoln.mkz_2020", pose_ahead(f, 0, 0, 0, 0), 0, NULL);
+    base_pose nose = { { 0, 0, 1.0 }, { 0, 0, 0 } }; /* inside the car: its own body does not count */
+    spawn(w, "sensor.other.obstacle", nose, ego, WITH("distance=12", "hit_radius=0.5"));
+    heard h = { 0 };
+    ticks(w, 40, 0.05, sink_of(&h));
+    assert_int_equal(h.count[TOWN_OBSTACLE], 0); /* the road is 0.5 m below the ball */
+    town_actor_view v;
+    assert_true(town_actor_get(w, ego, &v));
+    base_pose ahead = { { 9, 0, 0.5 }, { 0, 90, 0 } };
+    uint32_t box = spawn(w, "static.prop.streetbarrier", base_pose_compose(&v.pose, &ahead), 0, NULL);
+    uint32_t car = spawn(w, "vehicle.audi.tt", pose_ahead(f, 0, 16, 0, 0), 0, NULL);
+    (void)car;
+    ticks(w, 20, 0.05, sink_of(&h));
+    assert_int_equal(h.count[TOWN_OBSTACLE], 20);
+    const town_measurement *m = &h.last[TOWN_OBSTACLE];
+    assert_int_equal(m->other_id, box);
+    assert_true(m->distance_m > 7 && m->distance_m < 9);
+    forget(&h);
+    town_world_destroy(w);
+
+    /* A wall of scenery: only_dynamics does not see it, the ball stops its radius short. */
+    w = world_on(f, NULL);
+    base_pose down = pose_ahead(f, 0, 0, 0, 3);
+    down.rotation.pitch_deg = -90;
+    uint32_t all = spawn(w, "sensor.other.obstacle", down, 0, WITH("distance=8", "hit_radius=0.75"));
+    uint32_t ray = spawn(w, "sensor.lidar.ray_cast_semantic", down, 0,
+                         WITH("channels=1", "points_per_second=20", "upper_fov=0", "lower_fov=0", "horizontal_fov=0.001"));
+    (void)ray;
+    ticks(w, 1, 0.05, sink_of(&h));
+    m = &h.last[TOWN_OBSTACLE];
+    assert_int_equal(m->other_id, 0);
+    assert_int_equal(m->actor_id, all);
+    const town_semantic_point *p = h.copy[TOWN_LIDAR_SEMANTIC];
+    assert_int_equal(h.last[TOWN_LIDAR_SEMANTIC].item_count, 1);
+    assert_true(fabs(p->x - 0.75 - m->distance_m) < 0.01);
+    town_destroy(w, all);
+    spawn(w, "sensor.other.obstacle", down, 0, WITH("distance=8", "hit_radius=0.75", "only_dynamics=true"));
+    int before = h.count[TOWN_OBSTACLE];
+    ticks(w, 3, 0.05, sink_of(&h));
+    assert_int_equal(h.count[TOWN_OBSTACLE], before);
+    forget(&h);
+    town_world_destroy(w);
+}
+
+/* ---- all of them */
+
+static uint32_t crc_of_run(const fixture *f, int threads)
+{
+    base_error err = { 0 };
+    base_pool *pool = base_pool_create(threads, &err);
+    town_world *w = world_on(f, pool);
+    uint32_t ego = spawn(w, "vehicle.lincoln.mkz_2020", pose_ahead(f, 0, 0, 0, 0), 0, NULL);
+    spawn(w, "vehicle.audi.tt", pose_ahead(f, 0, 15, 0, 0), 0, NULL);
+    base_pose roof = { { 0, 0, 2.2 }, { 0, 0, 0 } };
+    spawn(w, "sensor.lidar.ray_cast", roof, ego, WITH("range=60", "noise_stddev=0.02", "points_per_second=200000"));
+    spawn(w, "sensor.lidar.ray_cast_semantic", roof, ego, WITH("range=60", "points_per_second=200000"));
+    spawn(w, "sensor.other.radar", roof, ego, WITH("points_per_second=20000"));
+    spawn(w, "sensor.other.obstacle", roof, ego, WITH("distance=30"));
+    town_vehicle_control_set(w, ego, (town_vehicle_control){ .throttle = 0.6f });
+    heard h = { 0 };
+    ticks(w, 30, 0.05, sink_of(&h));
+    uint32_t crc = h.crc;
+    forget(&h);
+    town_world_destroy(w);
+    base_pool_destroy(pool);
+    return crc;
+}
+
+static void test_same_bytes_for_any_threads(void **state)
+{
+    uint32_t one = crc_of_run(*state, 1);
+    assert_int_equal(crc_of_run(*state, 1), one);
+    assert_int_equal(crc_of_run(*state, 2), one);
+    assert_int_equal(crc_of_run(*state, 5), one);
+}
+
+static void test_nonsense_is_refused(void **state)
+{
+    const fixture *f = *state;
+    static const struct {
+        const char *id, *attribute, *why;
+    } cases[] = {
+        { "sensor.lidar.ray_cast", "channels=0", "no channel" },
+        { "sensor.lidar.ray_cast", "channels=2.5", "half a channel" },
+        { "sensor.lidar.ray_cast", "channels=100000000", "sizes an allocation" },
+        { "sensor.lidar.ray_cast", "points_per_second=1e300", "sizes an allocation" },
+        { "sensor.lidar.ray_cast", "range=nan", "no number" },
+        { "sensor.lidar.ray_cast", "horizontal_fov=0", "the angle is taken modulo it" },
+        { "sensor.lidar.ray_cast_semantic", "upper_fov=x", "no number" },
+        { "sensor.other.radar", "horizontal_fov=180", "tan of 90 degrees" },
+        { "sensor.other.obstacle", "hit_radius=-1", "negative" },
+    };
+    town_world *w = world_on(f, NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "%s", cases[i].attribute);
+        *strchr(text, '=') = 0;
+        town_attribute a = { text, TOWN_STRING, text + strlen(text) + 1 };
+        town_description d = { 0, cases[i].id, &a, 1 };
+        base_error err = { 0 };
+        if (town_spawn(w, &d, (base_pose){ 0 }, 0, TOWN_RIGID, &err))
+            fail_msg("%s with %s (%s) was accepted", cases[i].id, cases[i].attribute, cases[i].why);
+        assert_non_null(strstr(err.text, "invalid actor description"));
+    }
+    town_world_destroy(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lidar_agrees_with_the_cameras), cmocka_unit_test(test_lidar_turns_with_time),
+        cmocka_unit_test(test_lidar_loses_points_as_told),    cmocka_unit_test(test_radar_measures_speed),
+        cmocka_unit_test(test_obstacle_sees_what_is_ahead),   cmocka_unit_test(test_same_bytes_for_any_threads),
+        cmocka_unit_test(test_nonsense_is_refused),
+    };
+    return cmocka_run_group_tests(tests, load, unload);
+}
