@@ -1,4 +1,4 @@
-/* Blueprints, spawning and destroying, and what is sent to actors. What this client spawned is remembered, to be destroyed at the end. */
+/* Blueprints, spawning and destroying. What this client spawned is remembered, to be destroyed at the end. */
 #include "sim/client/internal.h"
 #include <math.h>
 #include <stdio.h>
@@ -70,8 +70,7 @@ static bool attribute_check(const char *blueprint, const wire_attribute *a, cons
     return true;
 }
 
-/* Blueprint and overrides to what goes over the wire: all attributes, with their values. Free ->attributes.items. */
-static bool describe(client *c, const client_spawn_options *o, wire_actor_description *d, base_error *err)
+bool client_describe(client *c, const client_spawn_options *o, wire_actor_description *d, base_error *err)
 {
     const wire_actor_definition *b = client_blueprint(c, o->blueprint, err);
     if (!b)
@@ -113,14 +112,14 @@ client_record *client_record_find(const client *c, wire_actor_id id)
     return NULL;
 }
 
-static void record_free(client_record *r)
+void client_record_free(client_record *r)
 {
     if (r)
         wire_memory_destroy(r->memory);
     free(r);
 }
 
-static bool record_add(client *c, client_record *r, base_error *err)
+bool client_record_add(client *c, client_record *r, base_error *err)
 {
     void *grown = realloc(c->records, (c->record_count + 1) * sizeof(client_record *));
     if (!grown)
@@ -130,7 +129,7 @@ static bool record_add(client *c, client_record *r, base_error *err)
     return true;
 }
 
-static client_record *record_new(base_error *err)
+client_record *client_record_new(base_error *err)
 {
     client_record *r = calloc(1, sizeof *r);
     if (r && (r->memory = wire_memory_create((size_t)1 << 20, err)))
@@ -140,11 +139,11 @@ static client_record *record_new(base_error *err)
     return NULL;
 }
 
-static void record_drop(client *c, wire_actor_id id)
+void client_record_drop(client *c, wire_actor_id id)
 {
     for (size_t i = 0; i < c->record_count; i++)
         if (c->records[i]->id == id) {
-            record_free(c->records[i]);
+            client_record_free(c->records[i]);
             memmove(&c->records[i], &c->records[i + 1], (c->record_count - i - 1) * sizeof *c->records);
             c->record_count--;
             return;
@@ -154,7 +153,7 @@ static void record_drop(client *c, wire_actor_id id)
 void client_records_free(client *c)
 {
     for (size_t i = 0; i < c->record_count; i++)
-        record_free(c->records[i]);
+        client_record_free(c->records[i]);
     free(c->records);
     free(c->listed);
     c->records = NULL;
@@ -168,9 +167,9 @@ bool client_spawn(client *c, const client_spawn_options *o, wire_actor_id *id, b
 {
     wire_actor_description d;
     *id = 0;
-    if (!describe(c, o, &d, err))
+    if (!client_describe(c, o, &d, err))
         return false;
-    client_record *r = record_new(err);
+    client_record *r = client_record_new(err);
     bool ok = r != NULL;
     if (ok && o->parent) {
         wire_args_spawn_with_parent args = { d, wire_transform_from_pose(o->pose), o->parent, (uint8_t)o->attachment, "" };
@@ -183,10 +182,10 @@ bool client_spawn(client *c, const client_spawn_options *o, wire_actor_id *id, b
     if (ok) {
         r->id = r->actor.id;
         r->mine = r->known = true;
-        ok = record_add(c, r, err);
+        ok = client_record_add(c, r, err);
     }
     if (!ok) {
-        record_free(r);
+        client_record_free(r);
         return base_fail_in(err, "%s", o->blueprint);
     }
     *id = r->id;
@@ -200,7 +199,7 @@ bool client_destroy(client *c, wire_actor_id id, base_error *err)
     client_unlisten(c, id);
     if (!client_call(c, WIRE_METHOD_destroy_actor, &args, &existed, NULL, err))
         return false;
-    record_drop(c, id);
+    client_record_drop(c, id);
     return existed || base_fail(err, BASE_REMOTE, "destroy_actor: the server knows no actor %u", id);
 }
 
@@ -235,7 +234,7 @@ const wire_actor *client_actor(client *c, wire_actor_id id, base_error *err)
         return &r->actor;
     wire_args_actors args = { { &id, 1 } };
     wire_actor_list found;
-    client_record *fresh = r ? r : record_new(err);
+    client_record *fresh = r ? r : client_record_new(err);
     if (!fresh)
         return NULL;
     bool ok = client_call(c, WIRE_METHOD_get_actors_by_id, &args, &found, fresh->memory, err);
@@ -245,17 +244,17 @@ const wire_actor *client_actor(client *c, wire_actor_id id, base_error *err)
         fresh->id = id;
         fresh->actor = found.items[0];
         fresh->known = true;
-        ok = r || record_add(c, fresh, err);
+        ok = r || client_record_add(c, fresh, err);
     }
     if (!ok && !r)
-        record_free(fresh);
+        client_record_free(fresh);
     return ok ? &fresh->actor : NULL;
 }
 
 /* Make the record of one actor of a decoded list: a copy, because the list's memory is for all of them. */
 static bool record_copy(client *c, const wire_actor *a, base_error *err)
 {
-    client_record *known = client_record_find(c, a->id), *r = known ? known : record_new(err);
+    client_record *known = client_record_find(c, a->id), *r = known ? known : client_record_new(err);
     base_buffer bytes = { 0 };
     if (!r)
         return false;
@@ -265,10 +264,10 @@ static bool record_copy(client *c, const wire_actor *a, base_error *err)
     if (ok) {
         r->id = a->id;
         r->known = true;
-        ok = known || record_add(c, r, err);
+        ok = known || client_record_add(c, r, err);
     }
     if (!ok && !known)
-        record_free(r);
+        client_record_free(r);
     return ok;
 }
 
@@ -278,7 +277,7 @@ static void drop_vanished(client *c)
     client_state unused;
     for (size_t i = c->record_count; i-- > 0;)
         if (!c->records[i]->mine && !client_state_get(c, c->records[i]->id, &unused))
-            record_drop(c, c->records[i]->id);
+            client_record_drop(c, c->records[i]->id);
 }
 
 static bool fetch_unknown(client *c, base_error *err)
@@ -327,69 +326,4 @@ const char *client_actor_attribute(const wire_actor *a, const char *id)
         if (strcmp(a->description.attributes.items[i].id, id) == 0)
             return a->description.attributes.items[i].value;
     return NULL;
-}
-
-/* --- commands ------------------------------------------------------------------------------------------------------------- */
-
-bool client_control(client *c, wire_actor_id vehicle, wire_vehicle_control control, base_error *err)
-{
-    return client_send(c, WIRE_METHOD_apply_control_to_vehicle, &(wire_args_vehicle_control){ vehicle, control }, err);
-}
-
-bool client_ackermann(client *c, wire_actor_id vehicle, wire_ackermann_control control, base_error *err)
-{
-    return client_send(c, WIRE_METHOD_apply_ackermann_control_to_vehicle, &(wire_args_ackermann){ vehicle, control }, err);
-}
-
-bool client_pose_set(client *c, wire_actor_id id, base_pose pose, base_error *err)
-{
-    wire_args_actor_transform args = { id, wire_transform_from_pose(pose) };
-    return client_send(c, WIRE_METHOD_set_actor_transform, &args, err);
-}
-
-bool client_velocity_set(client *c, wire_actor_id id, base_vec3 mps, base_error *err)
-{
-    wire_args_actor_vector args = { id, wire_vector3_from_vec3(mps) };
-    return client_send(c, WIRE_METHOD_set_actor_target_velocity, &args, err);
-}
-
-bool client_angular_velocity_set(client *c, wire_actor_id id, base_vec3 dps, base_error *err)
-{
-    wire_args_actor_vector args = { id, wire_vector3_from_vec3(dps) };
-    return client_send(c, WIRE_METHOD_set_actor_target_angular_velocity, &args, err);
-}
-
-bool client_physics_set(client *c, wire_actor_id id, bool simulate, base_error *err)
-{
-    return client_send(c, WIRE_METHOD_set_actor_simulate_physics, &(wire_args_actor_flag){ id, simulate }, err);
-}
-
-bool client_batch(client *c, const wire_command *commands, size_t count, wire_outcome_list *outcomes, base_error *err)
-{
-    wire_outcome_list mine = { 0 }, *got = outcomes ? outcomes : &mine;
-    wire_args_batch args = { { (wire_command *)(uintptr_t)commands, count }, false }; /* encoding does not write */
-    wire_memory_reset(c->batch_memory);
-    if (!client_call(c, WIRE_METHOD_apply_batch, &args, got, c->batch_memory, err))
-        return false;
-    if (got->count != count)
-        return base_fail(err, BASE_FORMAT, "apply_batch: %zu commands, %zu answers", count, got->count);
-    for (size_t i = 0; i < count; i++) {
-        if (got->items[i].kind != WIRE_OUTCOME_ACTOR)
-            continue;
-        if (commands[i].kind == WIRE_COMMAND_DESTROY_ACTOR) {
-            client_unlisten(c, commands[i].as.destroy.actor);
-            record_drop(c, commands[i].as.destroy.actor);
-        } else if (commands[i].kind == WIRE_COMMAND_SPAWN_ACTOR) {
-            client_record *r = record_new(err);
-            if (!r)
-                return false;
-            r->id = got->items[i].as.actor;
-            r->mine = true;
-            if (!record_add(c, r, err)) {
-                record_free(r);
-                return false;
-            }
-        }
-    }
-    return true;
 }

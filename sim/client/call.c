@@ -59,10 +59,14 @@ static bool send_request(client *c, wire_method_id id, bool asynchronous, const 
             *err = c->broken;
         return false;
     }
+    const wire_method *m = wire_method_get(id);
+    if (m->since > c->version)
+        return base_fail(err, BASE_VERSION, "%s: since CARLA %s, the server is %s", m->name, wire_version_name(m->since),
+                         wire_version_name(c->version));
     base_buffer_clear(&c->rpc_out);
     if (++c->last_id == 0)
         c->last_id = 1;
-    if (!wire_request_encode(&c->rpc_out, c->last_id, wire_method_get(id), asynchronous, args, c->version, err))
+    if (!wire_request_encode(&c->rpc_out, c->last_id, m, asynchronous, args, c->version, err))
         return false;
     double deadline = base_clock_s() + c->options.call_timeout_s;
     for (size_t sent = 0; sent < c->rpc_out.bytes;) {

@@ -33,8 +33,8 @@ static bool options_check(const client_options *o, base_error *err)
 
 static bool make_memory(client *c, base_error *err)
 {
-    wire_memory **all[] = { &c->rpc_memory,   &c->result_memory, &c->map_memory,   &c->blueprint_memory,
-                            &c->batch_memory, &c->list_memory,   &c->sensor_memory };
+    wire_memory **all[] = { &c->rpc_memory,  &c->result_memory, &c->map_memory,    &c->blueprint_memory, &c->batch_memory,
+                            &c->list_memory, &c->sensor_memory, &c->street_memory, &c->command_memory };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (!(*all[i] = wire_memory_create(2 * c->options.max_message_bytes, err)))
             return false;
@@ -49,11 +49,12 @@ static void free_client(client *c)
     client_socket_close(&c->rpc);
     base_buffer_free(&c->rpc_in);
     base_buffer_free(&c->rpc_out);
+    client_lanes_free(c);
     client_records_free(c);
     road_map_destroy(c->road);
     free(c->spawn_points);
-    wire_memory *all[] = { c->rpc_memory,   c->result_memory, c->map_memory,   c->blueprint_memory,
-                           c->batch_memory, c->list_memory,   c->sensor_memory };
+    wire_memory *all[] = { c->rpc_memory,  c->result_memory, c->map_memory,    c->blueprint_memory, c->batch_memory,
+                           c->list_memory, c->sensor_memory, c->street_memory, c->command_memory };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         wire_memory_destroy(all[i]);
     free(c);
@@ -250,21 +251,10 @@ bool client_maps(client *c, wire_text_list *names, base_error *err)
 
 enum { EPISODE_POLL_MS = 50 }; /* as CARLA's own client */
 
-bool client_load_world(client *c, const char *name, bool keep_settings, base_error *err)
+/* The call that loads is answered before the new world is there. */
+static bool await_episode(client *c, const char *what, base_error *err)
 {
     uint64_t before = c->episode;
-    wire_args_load args = { name, !keep_settings, 0xffff };
-    if (!client_call_for(c, WIRE_METHOD_load_new_episode, &args, NULL, c->result_memory, c->options.load_timeout_s, err))
-        return false;
-    while (c->stream_count)
-        client_stream_leave(c, c->streams[c->stream_count - 1]);
-    client_records_free(c);
-    forget_map(c);
-    c->spectator = 0;
-    c->snapshot = (client_snapshot){ 0 };
-    if (!keep_settings)
-        c->settings_changed = false; /* the server's defaults hold now; there is nothing of ours to undo */
-    /* The call is answered before the new world is there. */
     for (double deadline = base_clock_s() + c->options.load_timeout_s;;) {
         wire_episode_info info;
         base_error why = { 0 };
@@ -277,8 +267,8 @@ bool client_load_world(client *c, const char *name, bool keep_settings, base_err
             return false;
         }
         if (base_clock_s() > deadline)
-            return base_fail(err, BASE_TIMEOUT, "load_world(\"%s\"): no new episode within %g s", name,
-                             c->options.load_timeout_s);
+            return base_fail(err, BASE_TIMEOUT, "%s:%d: load_world(\"%s\"): no new episode within %g s", c->host,
+                             c->options.port, what, c->options.load_timeout_s);
         if (!client_wait(c, base_clock_s() + EPISODE_POLL_MS / 1000.0, &why) && why.code != BASE_TIMEOUT) {
             if (err)
                 *err = why;
@@ -287,23 +277,34 @@ bool client_load_world(client *c, const char *name, bool keep_settings, base_err
     }
 }
 
-/* --- weather, spectator --------------------------------------------------------------------------------------------------- */
-
-bool client_weather(client *c, wire_weather *w, base_error *err)
+bool client_load_world(client *c, const char *name, bool keep_settings, base_error *err)
 {
-    return client_call(c, WIRE_METHOD_get_weather_parameters, NULL, w, NULL, err);
+    wire_args_load args = { name, !keep_settings, 0xffff };
+    if (!client_call_for(c, WIRE_METHOD_load_new_episode, &args, NULL, c->result_memory, c->options.load_timeout_s, err))
+        return false;
+    while (c->stream_count)
+        client_stream_leave(c, c->streams[c->stream_count - 1]);
+    client_lanes_free(c);
+    client_records_free(c);
+    forget_map(c);
+    c->spectator = 0;
+    c->street_lights_known = false;
+    c->snapshot = (client_snapshot){ 0 };
+    if (!keep_settings)
+        c->settings_changed = false; /* the server's defaults hold now; there is nothing of ours to undo */
+    return await_episode(c, name, err);
 }
 
-bool client_weather_set(client *c, const wire_weather *w, base_error *err)
+wire_opendrive_parameters client_opendrive_parameters_default(void)
 {
-    wire_args_weather args = { *w };
-    return client_call(c, WIRE_METHOD_set_weather_parameters, &args, NULL, NULL, err);
+    return (wire_opendrive_parameters){ 2.0, 50.0, 1.0, 0.6, true, true, true };
 }
 
-wire_actor_id client_spectator(client *c, base_error *err)
+bool client_generate_world(client *c, const char *xodr, const wire_opendrive_parameters *p, bool keep_settings, base_error *err)
 {
-    wire_actor a;
-    if (!c->spectator && client_call(c, WIRE_METHOD_get_spectator, NULL, &a, NULL, err))
-        c->spectator = a.id;
-    return c->spectator;
+    wire_args_opendrive args = { xodr, p ? *p : client_opendrive_parameters_default() };
+    wire_memory_reset(c->result_memory);
+    return client_call_for(c, WIRE_METHOD_copy_opendrive_to_file, &args, NULL, c->result_memory, c->options.load_timeout_s,
+                           err) &&
+           client_load_world(c, "OpenDriveMap", keep_settings, err); /* the name CARLA gives such a map */
 }

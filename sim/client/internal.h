@@ -2,8 +2,9 @@
  *
  *   socket.c  one TCP connection               call.c   RPC: requests out, answers in
  *   stream.c  subscriptions, sensor messages   pump.c   the one poll loop that all waiting goes through
- *   client.c  connecting, settings, map        actor.c  blueprints, spawning, commands
- *   tick.c    ticking, snapshot, sensor data
+ *   client.c  connecting, settings, map        world.c  weather, files, scenery, rays, lights, drawing, recorder
+ *   actor.c   blueprints, spawning             command.c  what is sent to actors     batch.c  the same, many at once
+ *   tick.c    ticking, snapshot                sensor.c  listening, sensor data      lane.c  the lane-invasion sensor
  *
  * Whoever waits, reads: every wait is a loop around client_pump, which moves bytes of all sockets into buffers. So a server that writes
  * sensor data while we wait for an answer never blocks on us. */
@@ -47,7 +48,8 @@ typedef struct client_stream {
     base_buffer incoming;
     client_message queue[CLIENT_QUEUE_MAX]; /* ring, oldest at `first`; spent buffers are used again */
     int first, count, capacity;
-    client_message current; /* what the getters show; no bytes: nothing */
+    client_message current;  /* what the getters show; no bytes: nothing */
+    base_buffer unpacked[2]; /* of `current`, when it is records: channels, records */
 } client_stream;
 
 bool client_stream_join(client *c, uint32_t stream_id, wire_token token, wire_actor_id sensor, wire_sensor kind,
@@ -56,6 +58,9 @@ void client_stream_leave(client *c, client_stream *s);
 client_stream *client_stream_of(const client *c, wire_actor_id sensor); /* NULL: not listening */
 /* Read what has come; a closed stream is joined again, as CARLA's own client does. */
 bool client_stream_read(client *c, client_stream *s, base_error *err);
+/* Joining has no answer. A tick on the other connection could overtake it, and the first frame would be missing; two round trips give
+ * the server the time to accept the connection and to read the stream id. */
+bool client_stream_settle(client *c, base_error *err);
 void client_stream_advance(client_stream *s); /* oldest of the queue -> current */
 
 /* --- call.c, pump.c ------------------------------------------------------------------------------------------------------- */
@@ -78,8 +83,23 @@ typedef struct client_record { /* an actor we know of */
     wire_memory *memory; /* of the actor's text */
 } client_record;
 client_record *client_record_find(const client *c, wire_actor_id id);
+void client_record_free(client_record *r);
+client_record *client_record_new(base_error *err);
+bool client_record_add(client *c, client_record *r, base_error *err);
+void client_record_drop(client *c, wire_actor_id id);
+/* Blueprint and overrides to what goes over the wire: all attributes, with their values. Free ->attributes.items. */
+bool client_describe(client *c, const client_spawn_options *o, wire_actor_description *d, base_error *err);
 void client_records_free(client *c);
 bool client_destroy_mine(client *c, base_error *err);
+
+/* --- sensor.c, lane.c ----------------------------------------------------------------------------------------------------- */
+bool client_sensor_is_event(wire_sensor kind); /* stays in its queue until taken */
+typedef struct client_lane_sensor client_lane_sensor;
+client_lane_sensor *client_lane_of(const client *c, wire_actor_id sensor);
+bool client_lane_listen(client *c, const wire_actor *sensor, base_error *err);
+void client_lane_unlisten(client *c, wire_actor_id sensor);
+void client_lanes_step(client *c); /* with each snapshot */
+void client_lanes_free(client *c);
 
 struct client {
     client_options options;
@@ -122,6 +142,14 @@ struct client {
     const wire_actor **listed; /* of client_actors */
     wire_memory *batch_memory, *list_memory, *sensor_memory;
     wire_actor_id spectator;
+
+    wire_memory *street_memory, *command_memory;
+    bool street_lights_known;
+    wire_street_light_list street_lights;
+    char endpoint[300];
+
+    client_lane_sensor **lanes;
+    size_t lane_count;
 
     client_snapshot snapshot;
 };

@@ -60,6 +60,16 @@ bool client_stream_join(client *c, uint32_t stream_id, wire_token token, wire_ac
     return true;
 }
 
+bool client_stream_settle(client *c, base_error *err)
+{
+    for (int i = 0; i < 2; i++) {
+        const char *text;
+        if (!client_call(c, WIRE_METHOD_version, NULL, &text, NULL, err))
+            return false;
+    }
+    return true;
+}
+
 void client_stream_leave(client *c, client_stream *s)
 {
     for (size_t i = 0; i < c->stream_count; i++)
@@ -71,6 +81,8 @@ void client_stream_leave(client *c, client_stream *s)
     client_socket_close(&s->socket);
     base_buffer_free(&s->incoming);
     base_buffer_free(&s->current.data);
+    base_buffer_free(&s->unpacked[0]);
+    base_buffer_free(&s->unpacked[1]);
     for (int i = 0; i < CLIENT_QUEUE_MAX; i++)
         base_buffer_free(&s->queue[i].data);
     free(s);

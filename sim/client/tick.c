@@ -1,52 +1,9 @@
-/* Ticking, and what a tick brings: the snapshot and the sensors' data of one frame. */
+/* Ticking: the snapshot and the sensors' data of one frame. */
 #include "sim/client/internal.h"
 #include "base/clock.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* --- listening ------------------------------------------------------------------------------------------------------------ */
-
-bool client_listen(client *c, wire_actor_id sensor, base_error *err)
-{
-    const wire_actor *a = client_actor(c, sensor, err);
-    wire_token token;
-    if (!a)
-        return false;
-    if (client_stream_of(c, sensor))
-        return base_fail(err, BASE_ARGUMENT, "sensor %u: listening already", sensor);
-    wire_sensor kind = wire_sensor_from_blueprint(a->description.id);
-    if (!sensor || kind == WIRE_SENSOR_COUNT || !wire_token_read(&token, a->stream_token))
-        return base_fail(err, BASE_ARGUMENT, "actor %u (%s) is not a sensor", sensor, a->description.id);
-    if (kind == WIRE_SENSOR_LANE_INVASION || kind == WIRE_SENSOR_RSS)
-        return base_fail(err, BASE_UNSUPPORTED, "%s: CARLA leaves this sensor to the client, and this one does not compute it",
-                         a->description.id);
-    const char *period = client_actor_attribute(a, "sensor_tick");
-    bool every_frame = kind != WIRE_SENSOR_COLLISION && kind != WIRE_SENSOR_OBSTACLE && kind != WIRE_SENSOR_DVS &&
-                       (!period || strtod(period, NULL) <= 0);
-    uint32_t stream_id = token.stream_id;
-    if (c->version >= WIRE_0_9_14 &&
-        !client_call(c, WIRE_METHOD_get_sensor_token, &(wire_args_stream){ stream_id }, &token, NULL, err))
-        return false;
-    if (!client_stream_join(c, stream_id, token, sensor, kind, err))
-        return false;
-    c->streams[c->stream_count - 1]->awaited = every_frame;
-    /* Joining has no answer. A tick on the other connection could overtake it, and the first frame would be missing; two round
-     * trips give the server the time to accept the connection and to read the stream id. */
-    for (int i = 0; i < 2; i++) {
-        const char *text;
-        if (!client_call(c, WIRE_METHOD_version, NULL, &text, NULL, err))
-            return false;
-    }
-    return true;
-}
-
-void client_unlisten(client *c, wire_actor_id sensor)
-{
-    client_stream *s = sensor ? client_stream_of(c, sensor) : NULL;
-    if (s)
-        client_stream_leave(c, s);
-}
 
 /* --- ticking -------------------------------------------------------------------------------------------------------------- */
 
@@ -68,6 +25,9 @@ static bool take_snapshot(client *c, base_error *err)
         return client_broken(c, err);
     c->snapshot = (client_snapshot){ h.frame, h.timestamp,          w.delta_seconds,   w.episode_id,
                                      count,   w.platform_timestamp, w.simulation_state };
+    if (w.simulation_state & (WIRE_STATE_MAP_CHANGE | WIRE_STATE_LIGHT_UPDATE))
+        c->street_lights_known = false;
+    client_lanes_step(c);
     return true;
 }
 
@@ -76,7 +36,7 @@ static void advance_unawaited(client *c, uint64_t frame)
 {
     for (size_t i = 1; i < c->stream_count; i++) {
         client_stream *s = c->streams[i];
-        bool event = s->kind == WIRE_SENSOR_COLLISION || s->kind == WIRE_SENSOR_OBSTACLE;
+        bool event = client_sensor_is_event(s->kind);
         while (!s->awaited && !event && s->count && front(s)->frame <= frame)
             client_stream_advance(s);
     }
@@ -161,7 +121,7 @@ bool client_wait_for_tick_within(client *c, double timeout_s, base_error *err)
         return false;
     }
     for (size_t i = 0; i < c->stream_count; i++) {
-        bool event = c->streams[i]->kind == WIRE_SENSOR_COLLISION || c->streams[i]->kind == WIRE_SENSOR_OBSTACLE;
+        bool event = client_sensor_is_event(c->streams[i]->kind);
         while (c->streams[i]->count && !event) /* the newest of each */
             client_stream_advance(c->streams[i]);
     }
@@ -205,7 +165,7 @@ bool client_vehicle_get(const client *c, wire_actor_id id, wire_vehicle_state *s
     return true;
 }
 
-bool client_light_get(const client *c, wire_actor_id id, wire_light_state *s)
+bool client_traffic_light_get(const client *c, wire_actor_id id, wire_light_state *s)
 {
     wire_actor_state a;
     if (!find_state(c, id, &a))
@@ -214,79 +174,20 @@ bool client_light_get(const client *c, wire_actor_id id, wire_light_state *s)
     return true;
 }
 
-/* --- sensor data ---------------------------------------------------------------------------------------------------------- */
-
-static const client_stream *current_of(const client *c, wire_actor_id sensor, base_error *err)
+bool client_sign_get(const client *c, wire_actor_id id, wire_sign_state *s)
 {
-    const client_stream *s = sensor ? client_stream_of(c, sensor) : NULL;
-    if (!s)
-        base_fail(err, BASE_ARGUMENT, "sensor %u: not listening", sensor);
-    else if (!s->current.data.bytes)
-        base_fail(err, BASE_UNSUPPORTED, "%s: no data yet", s->name);
-    return s && s->current.data.bytes ? s : NULL;
-}
-
-bool client_image_get(const client *c, wire_actor_id sensor, client_image *image, base_error *err)
-{
-    const client_stream *s = current_of(c, sensor, err);
-    wire_header h;
-    wire_image w;
-    if (!s)
+    wire_actor_state a;
+    if (!find_state(c, id, &a))
         return false;
-    if (!wire_sensor_pixel_bytes(s->kind))
-        return base_fail(err, BASE_ARGUMENT, "%s: not a camera", s->name);
-    const uint8_t *pixels;
-    if (!wire_image_read(&h, &w, &pixels, s->current.data.data, s->current.data.bytes, c->version, err))
-        return base_fail_in(err, "%s", s->name);
-    if (w.width > INT32_MAX || w.height > INT32_MAX)
-        return base_fail(err, BASE_FORMAT, "%s: image of %u x %u", s->name, w.width, w.height);
-    *image =
-        (client_image){ h.frame, h.timestamp, wire_transform_to_pose(h.transform), (int)w.width, (int)w.height, w.fov, pixels };
+    wire_sign_state_read(s, &a);
     return true;
 }
 
-static bool object_get(client *c, wire_actor_id sensor, wire_sensor kind, const wire_type *type, void *value, base_error *err)
+bool client_walker_get(const client *c, wire_actor_id id, wire_walker_control *s)
 {
-    const client_stream *s = current_of(c, sensor, err);
-    wire_header h;
-    if (!s)
+    wire_actor_state a;
+    if (!find_state(c, id, &a))
         return false;
-    if (s->kind != kind)
-        return base_fail(err, BASE_ARGUMENT, "%s: not a %s", s->name, wire_sensor_blueprint(kind));
-    wire_memory_reset(c->sensor_memory);
-    return wire_object_read(&h, type, value, s->current.data.data, s->current.data.bytes, c->version, c->sensor_memory, err) ||
-           base_fail_in(err, "%s", s->name);
+    wire_walker_state_read(s, &a);
+    return true;
 }
-
-bool client_imu_get(client *c, wire_actor_id sensor, wire_imu *imu, base_error *err)
-{
-    return object_get(c, sensor, WIRE_SENSOR_IMU, &wire_type_imu, imu, err);
-}
-
-bool client_gnss_get(client *c, wire_actor_id sensor, wire_geo_location *location, base_error *err)
-{
-    return object_get(c, sensor, WIRE_SENSOR_GNSS, &wire_type_geo_location, location, err);
-}
-
-bool client_collision_next(client *c, wire_actor_id sensor, client_collision *collision)
-{
-    client_stream *s = sensor ? client_stream_of(c, sensor) : NULL;
-    while (s && s->kind == WIRE_SENSOR_COLLISION && s->count) {
-        wire_collision w;
-        wire_header h;
-        base_error err;
-        client_stream_advance(s);
-        wire_memory_reset(c->sensor_memory);
-        if (!wire_object_read(&h, &wire_type_collision, &w, s->current.data.data, s->current.data.bytes, c->version,
-                              c->sensor_memory, &err)) {
-            base_log_write(c->options.log, BASE_LOG_WARNING, "%s: %s", s->name, err.text);
-            continue;
-        }
-        *collision = (client_collision){ h.frame, w.self.id, w.other.id, w.other.description.id,
-                                         wire_vector3_to_vec3(w.normal_impulse) };
-        return true;
-    }
-    return false;
-}
-
-uint64_t client_dropped(const client *c) { return c->dropped; }
