@@ -236,6 +236,9 @@ struct town_map {
     road_map *road; /* never NULL */
     char *xodr;     /* zero-terminated */
     size_t xodr_bytes;
+    town_scenery_options scenery; /* how its surroundings are built */
+    unsigned char *navigation;    /* CARLA's file of it for walkers; NULL: none */
+    size_t navigation_bytes;
 };
 
 typedef struct town_light_client { /* who asked for the street lights */
@@ -251,6 +254,7 @@ struct town_world {
     town_options options;
     town_settings settings;
     town_weather weather, weather_told; /* what acts; what was said, with CARLA's -1 for "as it is" */
+    bool is_painted;                    /* objects have colours that clients gave: the next episode builds the scenery anew */
     uint16_t layers;                    /* of the map that are loaded, TOWN_LAYER_* */
     uint64_t episode_id, episode_number, frame;
     double elapsed_s, delta_s;

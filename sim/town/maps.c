@@ -17,6 +17,7 @@ static town_map *map_of(char *text, size_t bytes, const char *name, base_error *
     }
     m->xodr = text;
     m->xodr_bytes = bytes;
+    m->scenery = town_scenery_options_default();
     m->road = road_map_parse(text, bytes, name, NULL, err);
     if (!m->road) {
         town_map_destroy(m);
@@ -61,6 +62,7 @@ void town_map_destroy(town_map *m)
         return;
     road_map_destroy(m->road);
     free(m->xodr);
+    free(m->navigation);
     free(m);
 }
 
@@ -136,6 +138,33 @@ bool town_map_path(const char *maps_dir, const char *name, char *path, size_t by
     char names[512];
     list_names(maps_dir, names, sizeof names);
     return base_fail(err, BASE_IO, "map '%s': not in %s, which has: %s", name, maps_dir, names[0] ? names : "no maps");
+}
+
+/* ---- files that a client may ask for: none of them is on disk ---- */
+
+static const struct {
+    const char *folder, *suffix;
+} kinds_of_file[] = { { "OpenDrive", ".xodr" }, { "Nav", ".bin" } };
+
+int town_map_file_count(void) { return (int)(sizeof kinds_of_file / sizeof kinds_of_file[0]); }
+
+bool town_map_file_name(const town_map *m, int index, char *name, size_t bytes)
+{
+    bool there = index == 0 || m->navigation_bytes > 0;
+    return there && snprintf(name, bytes, "Carla/Maps/%s/%s%s", kinds_of_file[index].folder, town_map_name(m),
+                             kinds_of_file[index].suffix) < (int)bytes;
+}
+
+bool town_map_file(const town_map *m, const char *name, const void **data, size_t *bytes)
+{
+    char have[400];
+    for (int i = 0; i < town_map_file_count(); i++)
+        if (town_map_file_name(m, i, have, sizeof have) && !strcmp(have, name)) {
+            *data = i ? (const void *)m->navigation : (const void *)m->xodr;
+            *bytes = i ? m->navigation_bytes : m->xodr_bytes;
+            return true;
+        }
+    return false;
 }
 
 /* ---- maps of a server ---- */

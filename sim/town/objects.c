@@ -1,5 +1,6 @@
 /* What stands in the scenery, seen from the world: which things clients took away, and which layers of the map are loaded. */
 #include "sim/town/internal.h"
+#include <string.h>
 
 static void show_by_rule(town_world *w, int index)
 {
@@ -31,6 +32,16 @@ bool town_object_enable(town_world *w, uint64_t id, bool enable)
     town_scenery_object_take(w->scenery, index, !enable);
     show_by_rule(w, index);
     return true;
+}
+
+bool town_object_paint(town_world *w, const char *name, const float rgb[3])
+{
+    for (int i = 0; i < town_object_count(w); i++)
+        if (!strcmp(town_scenery_object_at(w->scenery, i)->name, name)) {
+            w->is_painted = true;
+            return town_scenery_object_paint(w->scenery, i, rgb);
+        }
+    return false;
 }
 
 void town_layers_set(town_world *w, uint16_t layers)

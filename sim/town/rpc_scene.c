@@ -109,6 +109,63 @@ HANDLER(get_all_level_BBs)
     return true;
 }
 
+/* ---- textures: an object takes the mean colour of what a client wants to see on it ---- */
+
+static float linear(double srgb) { return (float)(srgb <= 0.04045 ? srgb / 12.92 : pow((srgb + 0.055) / 1.055, 2.4)); }
+
+/* Only the diffuse colour shows here; CARLA's other three parameters are refused rather than lost. */
+static bool paint(town_call *c, const wire_text_list *names, uint8_t material, size_t width, size_t height, size_t pixels,
+                  const float rgb[3])
+{
+    const char *function = c->method->name;
+    if (width == 0 || height == 0 || width > 8192 || height > 8192 || width * height != pixels)
+        return base_fail(c->err, BASE_REMOTE, "%s: a texture of %zu x %zu with %zu pixels", function, width, height, pixels);
+    if (material != WIRE_MATERIAL_DIFFUSE)
+        return base_fail(c->err, BASE_UNSUPPORTED, "%s: only the diffuse texture can be set here", function);
+    for (size_t i = 0; i < names->count; i++)
+        if (!town_object_paint(c->world, names->items[i], rgb))
+            return base_fail(c->err, BASE_REMOTE, "%s: no object is called '%.100s'", function, names->items[i]);
+    return true;
+}
+
+HANDLER(apply_color_texture_to_objects)
+{
+    ARGS(wire_args_texture);
+    const wire_pixel_list *p = &a->texture.pixels;
+    double sum[3] = { 0, 0, 0 };
+    for (size_t i = 0; i < p->count; i++) {
+        sum[0] += p->items[i].r;
+        sum[1] += p->items[i].g;
+        sum[2] += p->items[i].b;
+    }
+    float rgb[3];
+    for (int k = 0; k < 3; k++)
+        rgb[k] = linear(p->count ? sum[k] / (double)p->count / 255 : 0);
+    return paint(c, &a->objects, a->material, a->texture.width, a->texture.height, p->count, rgb);
+}
+
+HANDLER(apply_float_color_texture_to_objects)
+{
+    ARGS(wire_args_float_texture);
+    const wire_float_color_list *p = &a->texture.pixels;
+    double sum[3] = { 0, 0, 0 };
+    for (size_t i = 0; i < p->count; i++) {
+        const float value[3] = { p->items[i].r, p->items[i].g, p->items[i].b };
+        for (int k = 0; k < 3; k++)
+            sum[k] += fmax(0, fmin(1, (double)value[k]));
+    }
+    float rgb[3]; /* already linear */
+    for (int k = 0; k < 3; k++)
+        rgb[k] = (float)(p->count ? sum[k] / (double)p->count : 0);
+    return paint(c, &a->objects, a->material, a->texture.width, a->texture.height, p->count, rgb);
+}
+
+HANDLER(set_annotations_traverse_translucency)
+{
+    (void)c; /* nothing here is translucent: windows are opaque to labels, whatever is set */
+    return true;
+}
+
 HANDLER(load_map_layer)
 {
     ARGS(wire_args_u16);
@@ -130,6 +187,9 @@ const town_row town_rows_scene[] = {
     { WIRE_METHOD_enable_environment_objects, enable_environment_objects },
     { WIRE_METHOD_get_names_of_all_objects, get_names_of_all_objects },
     { WIRE_METHOD_get_all_level_BBs, get_all_level_BBs },
+    { WIRE_METHOD_apply_color_texture_to_objects, apply_color_texture_to_objects },
+    { WIRE_METHOD_apply_float_color_texture_to_objects, apply_float_color_texture_to_objects },
+    { WIRE_METHOD_set_annotations_traverse_translucency, set_annotations_traverse_translucency },
     { WIRE_METHOD_load_map_layer, load_map_layer },
     { WIRE_METHOD_unload_map_layer, unload_map_layer },
     { WIRE_METHOD_COUNT, NULL },

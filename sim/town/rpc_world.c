@@ -71,16 +71,63 @@ HANDLER(get_map_data)
     return RESULT(const char *, town_map_xodr(town_world_map(c->world), &bytes));
 }
 
-HANDLER(empty_list)
+/* CARLA's folders are those of its Content tree; "Nav" means the folder of that name among the map's. "" is all. */
+static bool lies_below(const char *file, const char *folder)
 {
-    (void)c; /* results are cleared: no files beside the map, no street lights, no navigation mesh */
+    size_t length = strlen(folder);
+    while (length > 0 && folder[length - 1] == '/')
+        length--;
+    while (length > 0 && *folder == '/')
+        folder++, length--;
+    if (length == 0)
+        return true;
+    for (const char *at = file; at; at = strchr(at, '/') ? strchr(at, '/') + 1 : NULL)
+        if (!strncmp(at, folder, length) && at[length] == '/')
+            return true;
+    return false;
+}
+
+HANDLER(get_required_files)
+{
+    ARGS(wire_args_text);
+    const town_map *map = town_world_map(c->world);
+    wire_text_list *out = c->result;
+    out->items = wire_memory_take(c->memory, (size_t)town_map_file_count(), sizeof *out->items, c->err);
+    if (!out->items)
+        return false;
+    for (int i = 0; i < town_map_file_count(); i++) {
+        char *name = wire_memory_take(c->memory, 400, 1, c->err);
+        if (!name)
+            return false;
+        if (town_map_file_name(map, i, name, 400) && lies_below(name, a->text))
+            out->items[out->count++] = name;
+    }
     return true;
 }
 
 HANDLER(request_file)
 {
     ARGS(wire_args_text);
-    return base_fail(c->err, BASE_REMOTE, "request_file: this simulator serves no file '%.200s'", a->text);
+    const void *data;
+    wire_bytes *out = c->result;
+    if (!town_map_file(town_world_map(c->world), a->text, &data, &out->bytes))
+        return base_fail(c->err, BASE_REMOTE, "request_file: '%.200s' is none of the map's files", a->text);
+    out->data = data;
+    return true;
+}
+
+HANDLER(get_navigation_mesh)
+{
+    const town_map *map = town_world_map(c->world);
+    wire_bytes mesh = { map->navigation, map->navigation_bytes };
+    return RESULT(wire_bytes, mesh);
+}
+
+HANDLER(console_command)
+{
+    ARGS(wire_args_text);
+    return base_fail(c->err, BASE_UNSUPPORTED, "console_command: '%.100s' was not run, there is no Unreal console here",
+                     a->text);
 }
 
 static bool enter(town_call *c, const town_map *map, bool reset_settings)
@@ -105,7 +152,13 @@ HANDLER(load_new_episode)
 HANDLER(copy_opendrive_to_file)
 {
     ARGS(wire_args_opendrive); /* nothing is written: the next load_new_episode("OpenDriveMap") finds it in memory */
+    const wire_opendrive_parameters *p = &a->parameters;
+    town_scenery_options scenery = { p->wall_height, p->additional_width, p->vertex_distance };
+    if (!town_scenery_options_check(&scenery, c->err))
+        return false;
     town_map *map = town_map_parse(a->xodr, strlen(a->xodr), "OpenDriveMap", c->err);
+    if (map)
+        map->scenery = scenery;
     return map && town_server_map_add(c->server, map, c->err);
 }
 
@@ -241,9 +294,10 @@ const town_row town_rows_world[] = {
     { WIRE_METHOD_get_episode_info, get_episode_info },
     { WIRE_METHOD_get_map_info, get_map_info },
     { WIRE_METHOD_get_map_data, get_map_data },
-    { WIRE_METHOD_get_required_files, empty_list },
+    { WIRE_METHOD_get_required_files, get_required_files },
     { WIRE_METHOD_request_file, request_file },
-    { WIRE_METHOD_get_navigation_mesh, empty_list },
+    { WIRE_METHOD_get_navigation_mesh, get_navigation_mesh },
+    { WIRE_METHOD_console_command, console_command },
     { WIRE_METHOD_get_episode_settings, get_episode_settings },
     { WIRE_METHOD_set_episode_settings, set_episode_settings },
     { WIRE_METHOD_tick_cue, tick_cue },

@@ -61,8 +61,29 @@ static bool build_world(town_scenery *t, base_error *err)
     return good;
 }
 
+town_scenery_options town_scenery_options_default(void) { return (town_scenery_options){ .vertex_distance_m = 10 }; }
+
+bool town_scenery_options_check(const town_scenery_options *o, base_error *err)
+{
+    if (!(o->wall_height_m >= 0) || !(o->wall_height_m <= 50))
+        return base_fail(err, BASE_ARGUMENT, "wall_height is %g m, expected 0 .. 50", o->wall_height_m);
+    if (!(o->additional_width_m >= 0) || !(o->additional_width_m <= 10))
+        return base_fail(err, BASE_ARGUMENT, "additional_width is %g m, expected 0 .. 10", o->additional_width_m);
+    if (!(o->vertex_distance_m >= 0.1) || !(o->vertex_distance_m <= 100))
+        return base_fail(err, BASE_ARGUMENT, "vertex_distance is %g m, expected 0.1 .. 100", o->vertex_distance_m);
+    return true;
+}
+
 town_scenery *town_scenery_build(const road_map *map, uint64_t seed, base_error *err)
 {
+    return town_scenery_build_with(map, seed, NULL, err);
+}
+
+town_scenery *town_scenery_build_with(const road_map *map, uint64_t seed, const town_scenery_options *o, base_error *err)
+{
+    town_scenery_options options = o ? *o : town_scenery_options_default();
+    if (!town_scenery_options_check(&options, err))
+        return NULL;
     town_scenery *t = calloc(1, sizeof *t);
     if (!t) {
         base_fail(err, BASE_MEMORY, "scenery: out of memory");
@@ -70,6 +91,7 @@ town_scenery *town_scenery_build(const road_map *map, uint64_t seed, base_error 
     }
     t->map = map;
     t->seed = seed;
+    t->options = options;
     t->scene = scene_create(err);
     if (t->scene) {
         scenery_materials_add(t);

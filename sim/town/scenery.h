@@ -15,8 +15,18 @@
 
 typedef struct town_scenery town_scenery;
 
-/* map NULL: an endless plain at z = 0 (2 km across). The map must outlive the scenery. */
+/* What CARLA's generator for OpenDRIVE files can be told. */
+typedef struct town_scenery_options {
+    double wall_height_m;      /* of walls along both edges of roads outside junctions, 0 .. 50; 0: none; default 0 */
+    double additional_width_m; /* that roads in junctions get on each side, 0 .. 10; default 0 */
+    double vertex_distance_m;  /* roads are cut across at least this often, 0.1 .. 100; default 10 */
+} town_scenery_options;
+town_scenery_options town_scenery_options_default(void);
+bool town_scenery_options_check(const town_scenery_options *o, base_error *err);
+
+/* map NULL: an endless plain at z = 0 (2 km across). The map must outlive the scenery. options NULL: the defaults. */
 town_scenery *town_scenery_build(const road_map *map, uint64_t seed, base_error *err);
+town_scenery *town_scenery_build_with(const road_map *map, uint64_t seed, const town_scenery_options *o, base_error *err);
 void town_scenery_destroy(town_scenery *t);
 const scene *town_scenery_scene(const town_scenery *t); /* borrowed until destroy; finished */
 

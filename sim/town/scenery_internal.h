@@ -97,6 +97,7 @@ typedef struct town_scenery_id {
 
 struct town_scenery {
     const road_map *map; /* NULL: a plain */
+    town_scenery_options options;
     uint64_t seed;
     scene *scene;
     uint16_t material[MATERIAL_COUNT];

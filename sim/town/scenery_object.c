@@ -75,7 +75,7 @@ scene_surface scenery_piece_surface(town_scenery *t, scenery_material m, uint8_t
 {
     static const char *const kinds[32] = {
         [SCENE_TAG_ROADS] = "Road",      [SCENE_TAG_ROAD_LINE] = "RoadLine", [SCENE_TAG_SIDEWALKS] = "Sidewalk",
-        [SCENE_TAG_TERRAIN] = "Terrain", [SCENE_TAG_GROUND] = "Ground",
+        [SCENE_TAG_TERRAIN] = "Terrain", [SCENE_TAG_GROUND] = "Ground",      [SCENE_TAG_WALLS] = "EdgeWall",
     };
     if (!t->piece[tag & 31])
         t->piece[tag & 31] = scenery_object_begin(t, kinds[tag & 31] ? kinds[tag & 31] : "Piece", t->piece_name, tag,

@@ -240,6 +240,16 @@ static void raised_lane(builder *b, int i, look l)
     footprint_add(b, left, right, l.paved);
 }
 
+/* A wall on one outer edge, seen from both sides; its upper edge is level with the road's. */
+static void edge_wall(builder *b, const base_vec3 edge[2])
+{
+    double high = b->town->options.wall_height_m;
+    if (b->junction || high <= 0)
+        return;
+    face(b, edge, (base_vec3[]){ lift(edge[0], high), lift(edge[1], high) }, false,
+         scenery_piece_surface(b->town, MATERIAL_KERB, SCENE_TAG_WALLS, SCENE_TWO_SIDED));
+}
+
 /* The pavement's outer edges go down into the ground. */
 static void skirts(builder *b)
 {
@@ -256,6 +266,7 @@ static void skirts(builder *b)
                                : at_border(b, k, e, end_of_row ? reach : -reach);
             low[e] = lift(high[e], -SKIRT_M);
         }
+        edge_wall(b, high);
         face(b, low, high, end_of_row == 1,
              scenery_piece_surface(b->town, l.raised ? MATERIAL_KERB : MATERIAL_SHOULDER, l.tag, SCENE_NO_SHADOW));
     }
@@ -324,7 +335,8 @@ static void dash_stations(stations *l, const road_map *map, int road, int sectio
 static void find_stations(const builder *b, int road, int section, road_section_info info, stations *l)
 {
     const road_map *map = b->town->map;
-    l->count = road_section_samples(map, road, section, 0.01, 10, l->s, l->capacity / 2);
+    l->count =
+        road_section_samples(map, road, section, 0.01, fmin(10, b->town->options.vertex_distance_m), l->s, l->capacity / 2);
     l->count = l->count > l->capacity / 2 ? l->capacity / 2 : l->count;
     if (!b->junction)
         for (int lane = info.lane_low; lane <= info.lane_high; lane++)
@@ -376,6 +388,20 @@ static void fill_border(builder *b, int k, int road, int section, int lane, doub
         p->low[i] = fmax(p->low[i], p->high[i - 1]);
 }
 
+/* The outermost lanes reach further out. */
+static void widen(builder *b, double by)
+{
+    for (int e = 0; e < 2; e++)
+        for (int right = 0; right < 2; right++) {
+            lane_piece *p = &b->lane[right ? b->lanes - 1 : 0];
+            if (p->width[e] < 1e-3)
+                continue;
+            base_vec3 *outer = right ? &p->end[e].right : &p->end[e].left, *inner = right ? &p->end[e].left : &p->end[e].right;
+            *outer = base_vec3_add(*outer, base_vec3_scale(base_vec3_sub(*outer, *inner), by / p->width[e]));
+            p->width[e] += by;
+        }
+}
+
 static void fill_piece(builder *b, int road, int section, road_section_info info, double s0, double s1)
 {
     const road_map *map = b->town->map;
@@ -398,6 +424,8 @@ static void fill_piece(builder *b, int road, int section, road_section_info info
         fill_border(b, lane > 0 ? b->lanes : b->lanes + 1, road, section, lane, middle);
         b->lanes++;
     }
+    if (b->junction && b->lanes && b->town->options.additional_width_m > 0)
+        widen(b, b->town->options.additional_width_m);
 }
 
 static void build_section(builder *b, int road, int section, stations *l)

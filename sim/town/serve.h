@@ -121,6 +121,10 @@ town_handler town_handler_of(wire_method_id id); /* NULL: not available in this 
 uint64_t town_server_cue(town_server *s);
 /* A loaded map by the name a client uses ("Town01", "/Game/Carla/Maps/Town01"; "" = the current one). */
 const town_map *town_server_map(town_server *s, const char *name, base_error *err);
+/* Files of a map by CARLA's names ("Carla/Maps/OpenDrive/Town01.xodr"); they come from memory, no path of a peer is ever opened. */
+int town_map_file_count(void);
+bool town_map_file_name(const town_map *m, int index, char *name, size_t bytes); /* false: this map has no such file */
+bool town_map_file(const town_map *m, const char *name, const void **data, size_t *bytes);
 bool town_server_map_add(town_server *s, town_map *map, base_error *err); /* takes map over, also on failure */
 bool town_wire_actor(const town_server *s, uint32_t id, wire_actor *out, wire_memory *m, base_error *err);
 uint32_t town_spawn_from_wire(town_call *c, const wire_actor_description *d, const wire_transform *t, uint32_t parent,

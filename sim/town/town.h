@@ -433,6 +433,9 @@ int town_object_count(const town_world *w);
 bool town_object_get(const town_world *w, int index, town_object *o); /* false: a name without a surface of its own */
 /* Take it out of pictures, rays and collisions, or put it back. False: no object has this id. */
 bool town_object_enable(town_world *w, uint64_t id, bool enable);
+/* Give the surfaces of the object of this name a linear colour; their patterns stay. It lasts as long as the episode. False: no
+ * such object. */
+bool town_object_paint(town_world *w, const char *name, const float rgb[3]);
 /* Layers of the map that are loaded, CARLA's MapLayer bits; roads, signs and traffic lights are always there. A new episode loads
  * all. */
 void town_layers_set(town_world *w, uint16_t layers);

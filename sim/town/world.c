@@ -33,14 +33,15 @@ static base_pose spectator_pose(const town_map *map)
 
 static bool enter_map(town_world *w, const town_map *map, base_error *err)
 {
-    if (map && (!w->scenery || map != w->map)) {
-        town_scenery *scenery = town_scenery_build(map->road, w->options.seed, err);
+    if (map && (!w->scenery || map != w->map || w->is_painted)) {
+        town_scenery *scenery = town_scenery_build_with(map->road, w->options.seed, &map->scenery, err);
         if (!scenery)
             return false;
         town_eye_destroy(w->eye);
         w->eye = NULL;
         town_scenery_destroy(w->scenery);
         w->scenery = scenery;
+        w->is_painted = false;
     }
     w->map = map;
     town_objects_reset(w);

@@ -484,6 +484,124 @@ static void drawings_live_as_long_as_they_are_told(void **state)
     town_world_destroy(w);
 }
 
+/* ---- files, generated worlds, textures ---- */
+
+static void files_are_the_maps_own_and_nothing_else(void **state)
+{
+    (void)state;
+    served *s = start(16);
+    wire_text_list list;
+    wire_args_text all = { "" }, maps = { "Carla/Maps/" }, folder = { "OpenDrive" }, none = { "Secret" };
+    call(s, WIRE_METHOD_get_required_files, &all, &list);
+    assert_true(list.count >= 1);
+    assert_string_equal(list.items[0], "Carla/Maps/OpenDrive/training_loop.xodr");
+    call(s, WIRE_METHOD_get_required_files, &maps, &list);
+    assert_true(list.count >= 1);
+    call(s, WIRE_METHOD_get_required_files, &folder, &list);
+    assert_int_equal(list.count, 1);
+    call(s, WIRE_METHOD_get_required_files, &none, &list);
+    assert_int_equal(list.count, 0);
+    wire_args_text file = { "Carla/Maps/OpenDrive/training_loop.xodr" };
+    wire_bytes bytes;
+    call(s, WIRE_METHOD_request_file, &file, &bytes);
+    assert_true(bytes.bytes > 1000 && !memcmp(bytes.data, "<?xml", 5));
+    static const char *const others[] = { "/etc/passwd", "../../etc/passwd", "configs/maps/training_loop.xodr", "",
+                                          "Carla/Maps/OpenDrive/../OpenDrive/training_loop.xodr" };
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        wire_args_text other = { others[i] };
+        assert_non_null(strstr(refused(s, WIRE_METHOD_request_file, &other, &bytes), "none of the map's files"));
+    }
+    finish(s);
+}
+
+static size_t edge_walls(served *s)
+{
+    wire_environment_object_list walls = objects_of(s, SCENE_TAG_WALLS);
+    size_t count = 0;
+    for (size_t i = 0; i < walls.count; i++)
+        count += !strncmp(walls.items[i].name, "EdgeWall_", 9);
+    return count;
+}
+
+static void generated_worlds_have_the_walls_they_ask_for(void **state)
+{
+    (void)state;
+    served *s = start(16);
+    assert_int_equal(edge_walls(s), 0);
+    const char *text;
+    call(s, WIRE_METHOD_get_map_data, NULL, &text);
+    char *xodr = strdup(text);
+    wire_args_opendrive a = { xodr, { 2, 50, 1.5, 0.6, true, true, true } };
+    wire_args_load load = { "OpenDriveMap", true, 0xffff };
+    call(s, WIRE_METHOD_copy_opendrive_to_file, &a, NULL);
+    call(s, WIRE_METHOD_load_new_episode, &load, NULL);
+    assert_true(edge_walls(s) > 0);
+    a.parameters.wall_height = 0;
+    call(s, WIRE_METHOD_copy_opendrive_to_file, &a, NULL);
+    call(s, WIRE_METHOD_load_new_episode, &load, NULL);
+    assert_int_equal(edge_walls(s), 0);
+    a.parameters.wall_height = 1e9;
+    assert_non_null(strstr(refused(s, WIRE_METHOD_copy_opendrive_to_file, &a, NULL), "wall_height"));
+    free(xodr);
+    finish(s);
+}
+
+static void textures_go_to_objects_that_exist(void **state)
+{
+    (void)state;
+    served *s = start(16);
+    const char *name = strdup(objects_of(s, SCENE_TAG_BUILDINGS).items[0].name), *nobody = "Nobody_1";
+    wire_pixel pixels[4] = { { 255, 0, 0, 255 }, { 255, 0, 0, 255 }, { 255, 0, 0, 255 }, { 255, 0, 0, 255 } };
+    wire_args_texture a = { { &name, 1 }, WIRE_MATERIAL_DIFFUSE, { 2, 2, { pixels, 4 } } };
+    call(s, WIRE_METHOD_apply_color_texture_to_objects, &a, NULL);
+    a.objects.items = &nobody;
+    assert_non_null(strstr(refused(s, WIRE_METHOD_apply_color_texture_to_objects, &a, NULL), "Nobody_1"));
+    a.objects.items = &name;
+    a.texture.width = 3;
+    assert_non_null(strstr(refused(s, WIRE_METHOD_apply_color_texture_to_objects, &a, NULL), "3 x 2 with 4 pixels"));
+    a.texture.width = 2;
+    a.material = WIRE_MATERIAL_NORMAL;
+    assert_non_null(strstr(refused(s, WIRE_METHOD_apply_color_texture_to_objects, &a, NULL), "diffuse"));
+    wire_float_color red[1] = { { 1, 0, 0, 1 } };
+    wire_args_float_texture f = { { &name, 1 }, WIRE_MATERIAL_DIFFUSE, { 1, 1, { red, 1 } } };
+    call(s, WIRE_METHOD_apply_float_color_texture_to_objects, &f, NULL);
+    free((char *)name);
+    finish(s);
+}
+
+static void count_red(void *user, const town_measurement *m)
+{
+    int *red = user;
+    *red = 0;
+    for (int i = 0; i < m->width_px * m->height_px; i++)
+        *red += m->bgra[4 * i + 2] > m->bgra[4 * i] + 60 && m->bgra[4 * i + 2] > m->bgra[4 * i + 1] + 60;
+}
+
+static void painted_objects_are_seen_in_their_colour(void **state)
+{
+    (void)state;
+    base_error err = { 0 };
+    town_map *map = town_map_load("configs/maps/training_loop.xodr", &err);
+    town_options o = town_options_default();
+    town_world *w = map ? town_world_create(map, &o, &err) : NULL;
+    if (!w)
+        fail_msg("%s", err.text);
+    town_object house = { 0 };
+    for (int i = 0; i < town_object_count(w) && house.tag != SCENE_TAG_BUILDINGS; i++)
+        town_object_get(w, i, &house);
+    base_pose above = { { house.center.x, house.center.y, house.center.z + 60 }, { -90, 0, 0 } };
+    town_attribute size[] = { { "image_size_x", TOWN_INT, "64" }, { "image_size_y", TOWN_INT, "64" } };
+    town_description d = { 0, "sensor.camera.rgb", size, 2 };
+    assert_true(town_spawn(w, &d, above, 0, TOWN_RIGID, &err));
+    int before = 0, after = 0;
+    assert_true(town_tick(w, 0.05, (town_sink){ NULL, NULL, count_red, &before }, &err));
+    assert_true(town_object_paint(w, house.name, (float[3]){ 0.9f, 0, 0 }));
+    assert_true(town_tick(w, 0.05, (town_sink){ NULL, NULL, count_red, &after }, &err));
+    assert_true(after > before + 20);
+    town_world_destroy(w);
+    town_map_destroy(map);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -494,10 +612,15 @@ int main(void)
         cmocka_unit_test(older_clients_get_their_labels),
         cmocka_unit_test(pictures_lose_what_was_taken_away),
         cmocka_unit_test(street_lights_are_switched),
+        cmocka_unit_test(who_asked_for_the_lights_hears_of_changes),
         cmocka_unit_test(lamps_follow_the_sun),
         cmocka_unit_test(weather_comes_back_as_it_was_set),
         cmocka_unit_test(drawings_are_taken_and_cleared),
         cmocka_unit_test(drawings_live_as_long_as_they_are_told),
+        cmocka_unit_test(files_are_the_maps_own_and_nothing_else),
+        cmocka_unit_test(generated_worlds_have_the_walls_they_ask_for),
+        cmocka_unit_test(textures_go_to_objects_that_exist),
+        cmocka_unit_test(painted_objects_are_seen_in_their_colour),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
