@@ -254,8 +254,9 @@ struct town_world {
     town_options options;
     town_settings settings;
     town_weather weather, weather_told; /* what acts; what was said, with CARLA's -1 for "as it is" */
-    bool is_painted;                    /* objects have colours that clients gave: the next episode builds the scenery anew */
-    uint16_t layers;                    /* of the map that are loaded, TOWN_LAYER_* */
+    float imu_gravity_mps2;
+    bool is_painted; /* objects have colours that clients gave: the next episode builds the scenery anew */
+    uint16_t layers; /* of the map that are loaded, TOWN_LAYER_* */
     uint64_t episode_id, episode_number, frame;
     double elapsed_s, delta_s;
     town_actor **actors; /* in order of id */

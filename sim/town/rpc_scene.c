@@ -2,7 +2,7 @@
 #include "sim/town/handler.h"
 #include "sim/wire/tag.h"
 
-#define HITS_MAX 64
+#define HITS_MAX 256
 
 HANDLER(cast_ray)
 {

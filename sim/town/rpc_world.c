@@ -154,6 +154,8 @@ HANDLER(copy_opendrive_to_file)
     ARGS(wire_args_opendrive); /* nothing is written: the next load_new_episode("OpenDriveMap") finds it in memory */
     const wire_opendrive_parameters *p = &a->parameters;
     town_scenery_options scenery = { p->wall_height, p->additional_width, p->vertex_distance };
+    if (scenery.vertex_distance_m == 0)
+        scenery.vertex_distance_m = town_scenery_options_default().vertex_distance_m;
     if (!town_scenery_options_check(&scenery, c->err))
         return false;
     town_map *map = town_map_parse(a->xodr, strlen(a->xodr), "OpenDriveMap", c->err);
@@ -233,13 +235,12 @@ HANDLER(set_weather_parameters)
     return true;
 }
 
-HANDLER(get_imui_gravity) { return RESULT(float, (float)TOWN_GRAVITY); }
+HANDLER(get_imui_gravity) { return RESULT(float, town_imu_gravity_get(c->world)); }
 
 HANDLER(set_imui_gravity)
 {
     ARGS(wire_args_f32);
-    return a->value == (float)TOWN_GRAVITY ||
-           base_fail(c->err, BASE_UNSUPPORTED, "set_imui_gravity: gravity is fixed at %.2f here", TOWN_GRAVITY);
+    return town_imu_gravity_set(c->world, a->value, c->err);
 }
 
 /* ---- traffic managers: clients host them, the server only keeps the list ---- */

@@ -57,7 +57,7 @@ void town_imu_measure(town_world *w, town_actor *sensor, const town_sink *sink)
     town_measurement m = town_measurement_of(w, sensor);
     base_mat3 turn = base_rotation_matrix(sensor->pose.rotation);
     base_vec3 felt = sensor->acceleration;
-    felt.z += TOWN_GRAVITY;
+    felt.z += (double)w->imu_gravity_mps2;
     m.accelerometer = base_mat3_apply_inverse(&turn, felt);
     m.gyroscope = base_mat3_apply_inverse(&turn, sensor->angular_radps);
     m.accelerometer.x += noise(w, sensor, "noise_accel_stddev_x", 0);

@@ -419,6 +419,10 @@ bool town_tick(town_world *w, double dt_s, town_sink sink, base_error *err);
 
 /* ---------------------------------------------------------------- scenery */
 
+/* What IMUs take for the pull of the earth, m/s^2; default 9.81. Bodies fall as ever. Refuses what is not finite. */
+float town_imu_gravity_get(const town_world *w);
+bool town_imu_gravity_set(town_world *w, float mps2, base_error *err);
+
 /* A thing of the scenery: a building, a tree, a lamp, a stretch of road or sidewalk, a sign. Pointers live as long as the map is in
  * use; ids follow from map and seed, not from the episode. */
 typedef struct town_object {
@@ -489,12 +493,15 @@ const town_debug_shape *town_debug_at(const town_world *w, int index); /* oldest
 void town_debug_clear_shapes(town_world *w);                           /* all but texts */
 void town_debug_clear_texts(town_world *w);
 
-/* Solid things along a ray or under a point, for project_point and cast_ray. Returns the number of hits written, nearest first. */
+/* Things along a segment, for project_point and cast_ray: scenery and actors, nearest first, each thing once, where the segment
+ * meets it first. Returns the number of hits written; ends without length or that are no numbers meet nothing. */
 typedef struct town_hit {
     base_vec3 point;
-    uint8_t tag; /* as in scene.h */
+    uint8_t tag;   /* as in scene.h */
+    uint32_t body; /* id of an actor, or instance number of a thing of the scenery; 0: neither */
+    bool is_actor;
 } town_hit;
-int town_cast_ray(const town_world *w, base_vec3 from, base_vec3 to, town_hit *hits, int max_hits);
+int town_cast_ray(town_world *w, base_vec3 from, base_vec3 to, town_hit *hits, int max_hits);
 
 /* ---------------------------------------------------------------- server */
 

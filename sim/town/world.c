@@ -63,6 +63,7 @@ town_world *town_world_create(const town_map *map, const town_options *o, base_e
     w->options = *o;
     w->settings = town_settings_default();
     w->next_id = 1;
+    w->imu_gravity_mps2 = (float)TOWN_GRAVITY;
     w->next_stream = 2; /* 1 is the snapshot's */
     town_actor *spectator = town_actor_add(w, TOWN_SPECTATOR, "spectator", spectator_pose(map));
     if (!spectator || !enter_map(w, map, err) || !town_lights_create(w, err)) {
@@ -117,6 +118,16 @@ void town_weather_set(town_world *w, const town_weather *weather)
             now[i] = next[i];
     }
     town_street_lights_daylight(w);
+}
+
+float town_imu_gravity_get(const town_world *w) { return w->imu_gravity_mps2; }
+
+bool town_imu_gravity_set(town_world *w, float mps2, base_error *err)
+{
+    if (!isfinite(mps2))
+        return base_fail(err, BASE_ARGUMENT, "gravity of the IMU: %g m/s2, a finite number expected", (double)mps2);
+    w->imu_gravity_mps2 = mps2;
+    return true;
 }
 
 bool town_settings_set(town_world *w, const town_settings *s, base_error *err)

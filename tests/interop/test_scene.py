@@ -109,6 +109,58 @@ def drawings(world, version):
     check('drawings are taken', world.tick() > 0)
 
 
+def rays(world, version):
+    spawn = world.get_map().get_spawn_points()[3]
+    car = world.spawn_actor(world.get_blueprint_library().find('vehicle.lincoln.mkz_2020'), spawn)
+    for _ in range(20):
+        world.tick()
+    here = car.get_location()
+    hits = world.cast_ray(here + carla.Location(z=6), here - carla.Location(z=6))
+    labels = [h.label for h in hits]
+    check('a ray down meets the car, then the road', labels[0] == carla.CityObjectLabel.Car and carla.CityObjectLabel.Roads in labels
+          or carla.CityObjectLabel.RoadLines in labels, labels)
+    check('from top to bottom', all(a.location.z >= b.location.z for a, b in zip(hits, hits[1:])), [h.location.z for h in hits])
+    ground = world.ground_projection(car.get_transform().transform(carla.Location(x=6, z=2)), 10.0)
+    check('ground beside the car', ground is not None and near(ground.location.z, here.z, 0.5), ground)
+    ahead = world.project_point(here + carla.Location(z=5), carla.Vector3D(0, 0, -1), 10.0)
+    check('a point projected onto the car', ahead is not None and ahead.label == carla.CityObjectLabel.Car, ahead)
+    check('nothing in the sky', world.project_point(here + carla.Location(z=50), carla.Vector3D(0, 0, 1), 10.0) is None)
+    boxes = world.get_level_bbs(carla.CityObjectLabel.Car)
+    check('the car is among the boxes of the level', len(boxes) == 1 and boxes[0].location.distance(here) < 2, boxes)
+    if version >= '0.9.16':
+        check('gravity of the IMU', near(world.get_imu_gravity() if hasattr(world, 'get_imu_gravity') else 9.81, 9.81, 1e-3))
+    car.destroy()
+    world.tick()
+
+
+def generated(client):
+    text = client.get_world().get_map().to_opendrive()
+    world = client.generate_opendrive_world(text, carla.OpendriveGenerationParameters(
+        vertex_distance=2.0, max_road_length=50.0, wall_height=2.0, additional_width=0.6, smooth_junctions=True,
+        enable_mesh_visibility=True))
+    check('a generated world', world.get_map().name.endswith('OpenDriveMap'), world.get_map().name)
+    walls = [t.name for t in world.get_environment_objects(carla.CityObjectLabel.Walls) if t.name.startswith('EdgeWall')]
+    check('with walls along its roads', walls, walls)
+    return world
+
+
+def textures(world):
+    name = world.get_environment_objects(BUILDINGS)[0].name
+    texture = carla.TextureColor(8, 8)
+    for x in range(8):
+        for y in range(8):
+            texture.set(x, y, carla.Color(200, 10, 10, 255))
+    world.apply_color_texture_to_object(name, carla.MaterialParameter.Diffuse, texture)
+    floats = carla.TextureFloatColor(2, 2)
+    world.apply_float_color_texture_to_object(name, carla.MaterialParameter.Diffuse, floats)
+    check('textures are taken', True)
+    try:
+        world.apply_color_texture_to_object('Nobody', carla.MaterialParameter.Diffuse, texture)
+        check('an unknown name is refused', False)
+    except RuntimeError as e:
+        check('an unknown name is refused', 'Nobody' in str(e), e)
+
+
 def run(server, version):
     client = connect(server)
     world = client.get_world()
@@ -117,7 +169,10 @@ def run(server, version):
     street_lights(server, world)
     weathers(world)
     drawings(world, version)
+    rays(world, version)
+    textures(world)
     asynchronous(world)
+    generated(client)
 
 
 main(run)

@@ -322,6 +322,77 @@ static void pictures_lose_what_was_taken_away(void **state)
     town_map_destroy(map);
 }
 
+/* ---- rays ---- */
+
+static void rays_meet_actors_in_order_and_each_thing_once(void **state)
+{
+    (void)state;
+    base_error err = { 0 };
+    town_map *map = town_map_load("configs/maps/training_loop.xodr", &err);
+    town_options o = town_options_default();
+    town_world *w = map ? town_world_create(map, &o, &err) : NULL;
+    if (!w)
+        fail_msg("%s", err.text);
+    int spawns;
+    base_pose place = town_map_spawn_points(map, &spawns)[0];
+    town_description d = { 0, "vehicle.tesla.model3", NULL, 0 };
+    uint32_t car = town_spawn(w, &d, place, 0, TOWN_RIGID, &err);
+    for (int i = 0; i < 20; i++)
+        assert_true(town_tick(w, 0.05, (town_sink){ NULL, NULL, NULL, NULL }, &err));
+    town_actor_view v;
+    assert_true(town_actor_get(w, car, &v));
+    base_vec3 up = v.pose.location, down = up;
+    up.z += 8;
+    down.z -= 8;
+    town_hit hits[32];
+    int count = town_cast_ray(w, up, down, hits, 32);
+    assert_true(count >= 2);
+    assert_true(hits[0].is_actor && hits[0].body == car && hits[0].tag == SCENE_TAG_CAR);
+    bool road = false;
+    for (int i = 1; i < count; i++) {
+        assert_false(hits[i].is_actor);
+        assert_true(hits[i].point.z <= hits[i - 1].point.z);
+        road |= hits[i].tag == SCENE_TAG_ROADS || hits[i].tag == SCENE_TAG_ROAD_LINE;
+        for (int k = 0; k < i; k++)
+            assert_true(hits[i].body != hits[k].body);
+    }
+    assert_true(road);
+    assert_int_equal(town_cast_ray(w, up, down, hits, 1), 1);
+    /* segments that are none */
+    assert_int_equal(town_cast_ray(w, up, up, hits, 32), 0);
+    assert_int_equal(town_cast_ray(w, up, (base_vec3){ NAN, 0, 0 }, hits, 32), 0);
+    assert_int_equal(town_cast_ray(w, (base_vec3){ 0, 0, INFINITY }, down, hits, 32), 0);
+    assert_true(town_cast_ray(w, (base_vec3){ 1e30, 1e30, 1e30 }, down, hits, 32) >= 0);
+    assert_int_equal(town_cast_ray(w, up, down, hits, 0), 0);
+    town_world_destroy(w);
+    town_map_destroy(map);
+}
+
+static void keep_force(void *user, const town_measurement *m)
+{
+    if (m->kind == TOWN_IMU)
+        *(base_vec3 *)user = m->accelerometer;
+}
+
+static void the_imu_feels_the_gravity_it_is_told(void **state)
+{
+    (void)state;
+    base_error err = { 0 };
+    town_options o = town_options_default();
+    town_world *w = town_world_create(NULL, &o, &err);
+    town_description d = { 0, "sensor.other.imu", NULL, 0 };
+    assert_true(town_spawn(w, &d, (base_pose){ { 0, 0, 5 }, { 0, 0, 0 } }, 0, TOWN_RIGID, &err));
+    base_vec3 force = { 0, 0, 0 };
+    const town_sink sink = { NULL, NULL, keep_force, &force };
+    assert_true(town_tick(w, 0.05, sink, &err));
+    assert_true(fabs(force.z - 9.81) < 1e-5);
+    assert_true(town_imu_gravity_set(w, 1.62f, &err));
+    assert_true(town_tick(w, 0.05, sink, &err));
+    assert_true(fabs(force.z - 1.62) < 1e-5);
+    assert_false(town_imu_gravity_set(w, NAN, &err));
+    town_world_destroy(w);
+}
+
 /* ---- street lights ---- */
 
 static wire_street_light_list lights_for(served *s, const char *name)
@@ -611,6 +682,8 @@ int main(void)
         cmocka_unit_test(layers_come_and_go),
         cmocka_unit_test(older_clients_get_their_labels),
         cmocka_unit_test(pictures_lose_what_was_taken_away),
+        cmocka_unit_test(rays_meet_actors_in_order_and_each_thing_once),
+        cmocka_unit_test(the_imu_feels_the_gravity_it_is_told),
         cmocka_unit_test(street_lights_are_switched),
         cmocka_unit_test(who_asked_for_the_lights_hears_of_changes),
         cmocka_unit_test(lamps_follow_the_sun),
