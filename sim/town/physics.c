@@ -45,9 +45,8 @@ static void move_vertically(town_actor *a, double dt_s)
         return;
     }
     a->on_ground = false;
-    if (!a->gravity)
-        return;
-    a->fall_mps -= TOWN_GRAVITY * dt_s;
+    if (a->gravity)
+        a->fall_mps -= TOWN_GRAVITY * dt_s;
     a->pose.location.z += a->fall_mps * dt_s;
     if (a->pose.location.z <= ground) {
         a->pose.location.z = ground;

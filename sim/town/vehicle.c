@@ -114,7 +114,7 @@ town_physics town_vehicle_physics_default(const town_vehicle_spec *spec)
             .max_handbrake_torque_nm = front ? 0 : (float)(HAND_BRAKE_NM * brakes),
             .lat_stiff_max_load = 2,
             .lat_stiff_value = 17,
-            .long_stiff_value = 1000,
+            .long_stiff_value = (float)(1000 * fmax(1, spec->mass_kg / CAR_KG)), /* 1000 would not stop a truck */
             .position_m = { (front ? 0.5 : -0.5) * spec->wheelbase_m, side, radius_m },
         };
     }
@@ -226,8 +226,11 @@ static void rolling_path(const town_vehicle_model *m, const double angle[4], dou
 
 /* ---- engine ---- */
 
+/* Sets out for another gear. While it shifts it takes no further decision: the engine's speed says nothing about the car's then. */
 static void choose_gear(const town_physics *p, town_vehicle_state *s, const town_vehicle_control *c)
 {
+    if (s->shift_left_s > 0)
+        return;
     int wanted = c->reverse ? -1 : 1;
     if (c->manual_gear_shift)
         wanted = c->gear < -1 ? -1 : c->gear > p->gear_count ? p->gear_count : c->gear;
@@ -260,12 +263,12 @@ static double drive_torque(const town_physics *p, const town_vehicle_model *m, t
 {
     choose_gear(p, s, c);
     bool engaged = s->gear != 0 && s->shift_left_s <= 0 && p->clutch_strength > 0;
-    s->shift_left_s = fmax(0, s->shift_left_s - dt_s);
     double moi = (double)p->moi, throttle = s->throttle;
     double speed = s->engine_rpm / RPM_PER_RADPS;
     double full = (double)p->damping_full_throttle;
     double burn =
         s->engine_rpm < (double)p->max_rpm ? throttle * town_curve_at(p->torque_curve, p->torque_points, s->engine_rpm) : 0;
+    s->shift_left_s = fmax(0, s->shift_left_s - dt_s);
     if (!engaged) {
         double damping = full * throttle + (double)p->damping_zero_throttle_disengaged * (1 - throttle);
         speed = (speed + burn / moi * dt_s) / (1 + damping / moi * dt_s);
@@ -407,7 +410,7 @@ void town_vehicle_step(const town_physics *p, const town_vehicle_model *m, town_
     double u_free = u + (along_n / m->mass_kg + v * r) * dt_s;
     double hold_dv = sum.hold_n / m->mass_kg * dt_s;
     double u_next = fabs(u_free) <= hold_dv ? 0 : u_free - copysign(hold_dv, u_free);
-    double turn_nm = sum.turn_nm + (u_next == 0 ? 0 : copysign(sum.hold_turn_nm, u_next));
+    double turn_nm = sum.turn_nm + (u_next > 0 ? sum.hold_turn_nm : u_next < 0 ? -sum.hold_turn_nm : 0);
 
     /* Across, dynamic and rolling. */
     double v_dynamic = v + (sum.across_n / m->mass_kg - u * r + slope_right_mps2) * dt_s;
