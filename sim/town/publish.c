@@ -14,6 +14,7 @@ static void vehicle_state(const town_actor_view *a, wire_actor_state *out, wire_
         .traffic_light_state = (uint8_t)a->light_state,
         .has_traffic_light = a->light_id != 0,
         .traffic_light_id = a->light_id,
+        .failure_state = 0, /* none: nothing here turns over or breaks */
     };
     wire_vehicle_state_write(out, &v, version);
 }

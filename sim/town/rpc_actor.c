@@ -131,7 +131,16 @@ HANDLER(spawn_actor_with_parent)
     town_actor_view v;
     if (!town_actor_get(c->world, a->parent, &v))
         return base_fail(c->err, BASE_REMOTE, "unable to attach actor: parent actor not found");
-    return spawn(c, &a->description, &a->transform, a->parent, a->attachment);
+    wire_transform at = a->transform; /* relative to the socket, where one is named */
+    town_part sockets[TOWN_PARTS_MAX];
+    int count = a->socket_name && a->socket_name[0] ? town_actor_parts(c->world, a->parent, TOWN_PART_SOCKETS, sockets) : 0;
+    for (int i = 0; i < count; i++)
+        if (!strcmp(sockets[i].name, a->socket_name)) {
+            base_pose local = wire_transform_to_pose(at);
+            at = wire_transform_from_pose(base_pose_compose(&sockets[i].pose, &local));
+            break;
+        }
+    return spawn(c, &a->description, &at, a->parent, a->attachment);
 }
 
 HANDLER(destroy_actor)

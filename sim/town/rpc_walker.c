@@ -71,33 +71,6 @@ HANDLER(get_pose_from_animation)
            (town_bones_capture(c->world, a->actor) || base_fail(c->err, BASE_MEMORY, "out of memory for the pose of a walker"));
 }
 
-HANDLER(get_actor_bone_names)
-{
-    ARGS(wire_args_actor);
-    wire_text_list *out = c->result;
-    if (!is_walker(c, a->actor))
-        return false;
-    out->items = wire_memory_take(c->memory, TOWN_BONES, sizeof *out->items, c->err);
-    for (int i = 0; out->items && i < TOWN_BONES; i++)
-        out->items[out->count++] = town_bone_name(i);
-    return out->items != NULL;
-}
-
-static bool list_bones(town_call *c, bool relative)
-{
-    ARGS(wire_args_actor);
-    wire_transform_list *out = c->result;
-    town_bone bones[TOWN_BONES];
-    if (!is_walker(c, a->actor) || !town_bones_get(c->world, a->actor, bones))
-        return false;
-    out->items = wire_memory_take(c->memory, TOWN_BONES, sizeof *out->items, c->err);
-    for (int i = 0; out->items && i < TOWN_BONES; i++)
-        out->items[out->count++] = wire_transform_from_pose(relative ? bones[i].relative : bones[i].world);
-    return out->items != NULL;
-}
-HANDLER(get_actor_bone_world_transforms) { return list_bones(c, false); }
-HANDLER(get_actor_bone_relative_transforms) { return list_bones(c, true); }
-
 const town_row town_rows_walker[] = {
     { WIRE_METHOD_set_walker_state, set_walker_state },
     { WIRE_METHOD_apply_control_to_walker, apply_control_to_walker },
@@ -105,8 +78,5 @@ const town_row town_rows_walker[] = {
     { WIRE_METHOD_set_bones_transform, set_bones_transform },
     { WIRE_METHOD_blend_pose, blend_pose },
     { WIRE_METHOD_get_pose_from_animation, get_pose_from_animation },
-    { WIRE_METHOD_get_actor_bone_names, get_actor_bone_names },
-    { WIRE_METHOD_get_actor_bone_world_transforms, get_actor_bone_world_transforms },
-    { WIRE_METHOD_get_actor_bone_relative_transforms, get_actor_bone_relative_transforms },
     { WIRE_METHOD_COUNT, NULL },
 };

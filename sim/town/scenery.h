@@ -92,6 +92,9 @@ typedef struct town_scenery_car { /* what a vehicle looks like in one frame */
 
 /* Writes parts[TOWN_SCENERY_PARTS], returns how many. */
 int town_scenery_vehicle(const town_scenery *t, const town_scenery_car *car, scene_instance *parts);
+/* Middles of the lamps of that body in the actor's frame: front left, front right, rear left, rear right; of a two-wheeler front,
+ * rear. Returns 4 or 2. */
+int town_scenery_lamps(const char *blueprint, base_vec3 extent, base_vec3 lamps[4]);
 /* A walker of half height extent_z, standing at pose (ground level); phase: steps taken, 1.0 = one stride. One instance. */
 int town_scenery_walker(const town_scenery *t, const base_pose *pose, double extent_z, double phase, const float tint[3],
                         uint32_t id, scene_instance *part);

@@ -453,6 +453,25 @@ int town_scenery_vehicle(const town_scenery *t, const town_scenery_car *car, sce
     return 1 + wheels;
 }
 
+int town_scenery_lamps(const char *blueprint, base_vec3 extent, base_vec3 lamps[4])
+{
+    body_kind kind = kind_of(blueprint, extent);
+    if (kind >= BODY_MOTORCYCLE) {
+        lamps[0] = (base_vec3){ 0.80 * extent.x, 0, 0.62 * 2 * extent.z };
+        lamps[1] = (base_vec3){ -0.80 * extent.x, 0, 0.50 * 2 * extent.z };
+        return 2;
+    }
+    const body_shape *b = &shapes[kind]; /* as trim() draws them */
+    base_vec3 front = { extent.x, 0.69 * extent.y, (b->hood_z - 0.095) * 2 * extent.z };
+    base_vec3 rear = { -extent.x, 0.73 * extent.y, (b->deck_z - 0.115) * 2 * extent.z };
+    for (int i = 0; i < 2; i++) {
+        double side = i ? 1 : -1;
+        lamps[i] = (base_vec3){ front.x, side * front.y, front.z };
+        lamps[2 + i] = (base_vec3){ rear.x, side * rear.y, rear.z };
+    }
+    return 4;
+}
+
 int town_scenery_walker(const town_scenery *t, const base_pose *pose, double extent_z, double phase, const float tint[3],
                         uint32_t id, scene_instance *part)
 {

@@ -114,7 +114,7 @@ typedef struct town_row {
     town_handler handler;
 } town_row;
 extern const town_row town_rows_world[], town_rows_scene[], town_rows_actor[], town_rows_vehicle[], town_rows_walker[],
-    town_rows_traffic[], town_rows_batch[], town_rows_lights[];
+    town_rows_traffic[], town_rows_batch[], town_rows_lights[], town_rows_parts[];
 town_handler town_handler_of(wire_method_id id); /* NULL: not available in this simulator */
 
 /* Answered with frame + 1; in synchronous mode the tick runs before the next request. */

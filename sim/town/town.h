@@ -204,7 +204,6 @@ typedef struct town_actor_view {
     uint32_t pole_index;     /* of a light within its group */
     uint32_t vehicle_lights; /* CARLA's VehicleLightState bits */
     uint32_t doors_open;     /* bit per door: front left, front right, rear left, rear right, hood, trunk */
-    int failure_state;       /* vehicles: 0 none, 1 rolled over, 2 engine, 3 puncture */
     bool ackermann;          /* vehicles: the Ackermann controller drives, not the last control */
 } town_actor_view;
 
@@ -333,6 +332,20 @@ bool town_wheel_steer_get(const town_world *w, uint32_t id, int wheel, float *de
 bool town_wheel_steer_set(town_world *w, uint32_t id, int wheel, float deg);
 bool town_wheel_pitch_get(const town_world *w, uint32_t id, int wheel, float *deg); /* how far it has rolled, 0 .. 360 */
 bool town_wheel_pitch_set(town_world *w, uint32_t id, int wheel, float deg);
+
+/* The parts an actor is made of, as 0.9.16 lets clients ask for them. Poses are in the actor's frame; wheels turn and roll. */
+typedef enum town_part_kind {
+    TOWN_PART_COMPONENTS, /* the root first ("VehicleMesh", or "RootComponent" of what has no body), bounds, lamps */
+    TOWN_PART_BONES,      /* vehicles: Vehicle_Base, then the wheels by the names CARLA asks of its own models */
+    TOWN_PART_SOCKETS,    /* places to attach to: lamps, roof */
+} town_part_kind;
+typedef struct town_part {
+    const char *name; /* lives as long as the program */
+    base_pose pose;
+} town_part;
+#define TOWN_PARTS_MAX 12
+/* Returns how many, -1: no such actor. Walkers have their bones elsewhere (town_bones_get). */
+int town_actor_parts(const town_world *w, uint32_t id, town_part_kind kind, town_part parts[TOWN_PARTS_MAX]);
 
 /* What the tyres did in the last substep. */
 typedef struct town_wheel_telemetry {

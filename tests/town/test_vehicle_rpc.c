@@ -1,0 +1,174 @@
+/* Vehicles through the calls that clients make: what no official Python client can call, refusals and their words, versions. */
+#include "sim/client/client.h"
+#include "sim/town/town.h"
+#include <math.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+/* ---- a server on a thread of its own and a client of it ---- */
+
+typedef struct served {
+    town_server *server;
+    pthread_t thread;
+    int pipe[2];
+    bool ok;
+    base_error err;
+    client *client;
+} served;
+
+static void *serve(void *user)
+{
+    served *s = user;
+    s->ok = town_server_run(s->server, NULL, s->pipe[0], &s->err);
+    return NULL;
+}
+
+static void call(served *s, wire_method_id method, const void *args, void *result)
+{
+    base_error err = { 0 };
+    if (!client_call(s->client, method, args, result, NULL, &err))
+        fail_msg("%s", err.text);
+}
+
+static served *start(int version)
+{
+    served *s = calloc(1, sizeof *s);
+    town_server_options o = town_server_options_default();
+    o.map = "configs/maps/training_loop.xodr";
+    o.maps_dir = "configs/maps";
+    o.port = 0;
+    o.threads = 1;
+    o.version = version;
+    s->server = town_server_create(&o, &s->err);
+    if (!s->server)
+        fail_msg("%s", s->err.text);
+    assert_int_equal(pipe(s->pipe), 0);
+    assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
+    client_options c = client_options_default();
+    c.port = town_server_rpc_port(s->server);
+    s->client = client_connect(&c, &s->err);
+    if (!s->client)
+        fail_msg("%s", s->err.text);
+    return s;
+}
+
+static void finish(served *s)
+{
+    client_close(s->client, NULL);
+    close(s->pipe[1]);
+    pthread_join(s->thread, NULL);
+    close(s->pipe[0]);
+    if (!s->ok)
+        fail_msg("server: %s", s->err.text);
+    town_server_destroy(s->server);
+    free(s);
+}
+
+static void refused(served *s, wire_method_id method, const void *args, const char *text)
+{
+    static char room[4096];
+    base_error err = { 0 };
+    assert_false(client_call(s->client, method, args, room, NULL, &err));
+    if (!strstr(err.text, text))
+        fail_msg("got \"%s\", want \"%s\"", err.text, text);
+}
+
+static wire_actor_id spawn(served *s, const char *id, size_t point)
+{
+    wire_map_info map;
+    call(s, WIRE_METHOD_get_map_info, NULL, &map);
+    assert_true(point < map.recommended_spawn_points.count);
+    wire_transform at = map.recommended_spawn_points.items[point];
+    const town_blueprint *b = town_blueprint_find(id);
+    wire_args_spawn args = { { 0, id, { NULL, 0 } }, at };
+    for (uint32_t uid = 1; uid <= town_blueprint_count(); uid++)
+        if (town_blueprint_at(uid) == b)
+            args.description.uid = uid;
+    wire_actor a;
+    call(s, WIRE_METHOD_spawn_actor, &args, &a);
+    return a.id;
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    served *s = start(16);
+    wire_actor_id car = spawn(s, "vehicle.tesla.model3", 0), walker = spawn(s, "walker.pedestrian.0002", 1);
+    char text[200];
+    snprintf(text, sizeof text, "Responding error from function enable_carsim: CarSim plugin is not enabled.  Actor Id: %u",
+             car);
+    refused(s, WIRE_METHOD_enable_carsim, &(wire_args_actor_text){ car, "a.sim" }, text);
+    refused(s, WIRE_METHOD_use_carsim_road, &(wire_args_actor_flag){ car, true }, "CarSim plugin is not enabled");
+    refused(s, WIRE_METHOD_enable_chrono_physics, &(wire_args_chrono){ car, 30, 0.002f, "", "", "", "" },
+            "Chrono is not enabled");
+    call(s, WIRE_METHOD_restore_physx_physics, &(wire_args_actor){ car }, NULL);
+    call(s, WIRE_METHOD_show_vehicle_debug_telemetry, &(wire_args_actor_flag){ car, true }, NULL);
+    snprintf(text, sizeof text, "Responding error from function get_telemetry_data: Actor is not a Vehicle.  Actor Id: %u",
+             walker);
+    refused(s, WIRE_METHOD_get_telemetry_data, &(wire_args_actor){ walker }, text);
+    refused(s, WIRE_METHOD_get_ackermann_controller_settings, &(wire_args_actor){ 4000 },
+            "get_ackermann_controller_settings: Actor could not be found in the registry.  Actor Id: 4000");
+    refused(s, WIRE_METHOD_apply_ackermann_control_to_vehicle, &(wire_args_ackermann){ .actor = walker },
+            "Actor is not a Vehicle");
+    refused(s, WIRE_METHOD_restore_physx_physics, &(wire_args_actor){ walker }, "Actor is not a Vehicle");
+    refused(s, WIRE_METHOD_open_vehicle_door, &(wire_args_actor_u8){ car, 7 }, "door 7, expected 0 to 6");
+    refused(s, WIRE_METHOD_get_wheel_steer_angle, &(wire_args_actor_u8){ car, 4 }, "wheel 4, expected 0 to 3");
+    refused(s, WIRE_METHOD_get_wheel_pitch_angle, &(wire_args_actor_u8){ walker, 0 }, "Actor is not a Vehicle");
+    refused(s, WIRE_METHOD_get_vehicle_bone_world_transforms, &(wire_args_actor){ walker }, "Actor is not a Vehicle");
+    refused(s, WIRE_METHOD_add_actor_force_at_location, &(wire_args_actor_vector_at){ 4000, { 1, 0, 0 }, { 0, 0, 0 } },
+            "could not be found in the registry");
+    refused(s, WIRE_METHOD_get_actor_component_world_transform, &(wire_args_actor_text){ car, "Spoiler" },
+            "Component could not be found in this actor");
+    finish(s);
+}
+
+/* The Python client has no way to name the place of a push; C++ clients have. */
+static void test_pushes_at_a_place(void **state)
+{
+    (void)state;
+    served *s = start(16);
+    wire_actor_id car = spawn(s, "vehicle.tesla.model3", 0);
+    base_error err = { 0 };
+    client_state before, after;
+    if (!client_synchronous(s->client, 0.05, &err))
+        fail_msg("%s", err.text);
+    for (int i = 0; i < 20; i++)
+        assert_true(client_tick(s->client, &err));
+    assert_true(client_state_get(s->client, car, &before));
+    base_mat3 m = base_rotation_matrix(before.pose.rotation);
+    base_vec3 forward = base_mat3_apply(&m, (base_vec3){ 1, 0, 0 }), right = base_mat3_apply(&m, (base_vec3){ 0, 1, 0 });
+    call(s, WIRE_METHOD_set_actor_target_velocity,
+         &(wire_args_actor_vector){ car, wire_vector3_from_vec3(base_vec3_scale(forward, 10)) }, NULL);
+    base_vec3 nose = base_vec3_add(before.pose.location, base_vec3_scale(forward, 2));
+    wire_args_actor_vector_at push = { car, wire_vector3_from_vec3(base_vec3_scale(right, 3000)),
+                                       wire_vector3_from_vec3(nose) };
+    call(s, WIRE_METHOD_add_actor_impulse_at_location, &push, NULL);
+    assert_true(client_tick(s->client, &err));
+    assert_true(client_state_get(s->client, car, &after));
+    assert_true(after.angular_velocity_dps.z > 5 && after.angular_velocity_dps.z < BASE_DEG(2 * 3000 / 2500.0));
+    for (int i = 0; i < 20; i++) /* until it runs straight again */
+        assert_true(client_tick(s->client, &err));
+    assert_true(client_state_get(s->client, car, &after));
+    push.location = wire_vector3_from_vec3(base_vec3_add(after.pose.location, base_vec3_scale(forward, 2)));
+    push.vector = wire_vector3_from_vec3(base_vec3_scale(right, -60000));
+    call(s, WIRE_METHOD_add_actor_force_at_location, &push, NULL);
+    assert_true(client_tick(s->client, &err));
+    assert_true(client_state_get(s->client, car, &after));
+    assert_true(after.angular_velocity_dps.z < -5);
+    finish(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_pushes_at_a_place),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
