@@ -177,7 +177,7 @@ int main(int argc, char **argv)
     render *r = scenery ? render_create(town_scenery_scene(scenery), pool, NULL, &err) : NULL;
     double t3 = base_clock_s();
     size_t n = (size_t)s.width * s.height;
-    render_output out = { malloc(n * 4), malloc(n), malloc(n * 4), malloc(n * 4) };
+    render_output out = { .bgra = malloc(n * 4), .tag = malloc(n), .id = malloc(n * 4), .depth = malloc(n * 4) };
     scene_instance *parts = malloc(((size_t)s.cars + 1) * TOWN_SCENERY_PARTS * sizeof *parts);
     if (!r || !out.bgra || !out.tag || !out.id || !out.depth || !parts)
         goto done;
