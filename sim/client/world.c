@@ -40,7 +40,7 @@ bool client_geolocation(client *c, base_vec3 location, wire_geo_location *geo, b
     const struct road_map *map = client_road_map(c, err);
     if (!map)
         return false;
-    base_vec3 g = road_map_geolocation(map, road_projection_of((int)c->version), location);
+    base_vec3 g = road_map_geolocation(map, (int)c->version, location);
     *geo = (wire_geo_location){ g.x, g.y, g.z };
     return true;
 }
@@ -51,7 +51,7 @@ bool client_location(client *c, wire_geo_location geo, base_vec3 *location, base
     if (!map)
         return false;
     base_vec3 g = { geo.latitude, geo.longitude, geo.altitude };
-    *location = road_map_location(map, road_projection_of((int)c->version), g);
+    *location = road_map_location(map, (int)c->version, g);
     return true;
 }
 

@@ -8,6 +8,8 @@
 #define EARTH_M 6378137.0 /* CARLA's radius, the equatorial one of WGS 84 */
 #define SCALE   0.9996    /* of CARLA 0.9.16 along the central meridian, whatever +k says */
 
+#define RELEASE_TRANSVERSE 16 /* the first to project by a transverse Mercator */
+
 /* "+lat_0=49 +lon_0=8" within a proj string; CARLA's defaults when either is missing. */
 void road_geo_read(road_map *m, const char *text, locale_t c_locale)
 {
@@ -22,12 +24,10 @@ void road_geo_read(road_map *m, const char *text, locale_t c_locale)
     m->longitude_deg = good ? b : 2;
 }
 
-road_projection road_projection_of(int release) { return release >= 16 ? ROAD_TRANSVERSE_MERCATOR : ROAD_MERCATOR; }
-
-base_vec3 road_map_geolocation(const road_map *m, road_projection projection, base_vec3 at)
+base_vec3 road_map_geolocation(const road_map *m, int release, base_vec3 at)
 {
     double lat0 = BASE_RAD(m->latitude_deg), lon0 = BASE_RAD(m->longitude_deg), lat, lon;
-    if (projection == ROAD_TRANSVERSE_MERCATOR) {
+    if (release >= RELEASE_TRANSVERSE) {
         double x = at.x / (SCALE * EARTH_M), d = at.y / (SCALE * EARTH_M) + lat0;
         lat = asin(sin(d) / cosh(x));
         lon = lon0 + atan2(sinh(x), cos(d));
@@ -39,10 +39,10 @@ base_vec3 road_map_geolocation(const road_map *m, road_projection projection, ba
     return (base_vec3){ BASE_DEG(lat), BASE_DEG(lon), at.z };
 }
 
-base_vec3 road_map_location(const road_map *m, road_projection projection, base_vec3 geo)
+base_vec3 road_map_location(const road_map *m, int release, base_vec3 geo)
 {
     double lat0 = BASE_RAD(m->latitude_deg), lon0 = BASE_RAD(m->longitude_deg), lat = BASE_RAD(geo.x), lon = BASE_RAD(geo.y);
-    if (projection == ROAD_TRANSVERSE_MERCATOR) {
+    if (release >= RELEASE_TRANSVERSE) {
         double east = cos(lat) * sin(lon - lon0), d = atan2(tan(lat), cos(lon - lon0));
         return (base_vec3){ SCALE * EARTH_M * atanh(east), SCALE * EARTH_M * (d - lat0), geo.z };
     }

@@ -32,8 +32,8 @@ static box widened(box b, base_vec3 p, double by_m)
 /* Around the borders of all lanes, found from the pieces of the nearest index. */
 static void box_borders(const road_map *m, box *boxes)
 {
-    for (int i = 0; i < m->pieces.count; i++) {
-        const road_piece *q = &m->pieces.items[i];
+    for (int i = 0; i < m->tree.pieces.count; i++) {
+        const road_piece *q = &m->tree.pieces.items[i];
         const road_lane *l = &m->lanes.items[q->lane];
         int junction = m->roads.items[m->sections.items[l->section].road].junction;
         if (junction < 0)

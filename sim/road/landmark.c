@@ -63,11 +63,12 @@ int road_landmark_group(const road_map *m, int landmark, int *out, int capacity)
 
 /* ---- Where CARLA puts a signal ---- */
 
-#define BESIDE          (ROAD_LANE_DRIVING | ROAD_LANE_SHOULDER)
-#define CLEARANCE       0.7 /* lane widths from a lane's centre */
-#define SIDE_STEP       0.2 /* lane widths */
-#define SIDE_STEPS_MAX  10
-#define LIGHT_FORWARD_M 0.25
+#define BESIDE           (ROAD_LANE_DRIVING | ROAD_LANE_SHOULDER)
+#define CLEARANCE        0.7 /* lane widths from a lane's centre */
+#define SIDE_STEP        0.2 /* lane widths */
+#define SIDE_STEPS_MAX   10
+#define LIGHT_FORWARD_M  0.25
+#define RELEASE_Z_OFFSET 16 /* the first that finds zOffset in signals */
 
 static bool is_driving(const road_map *m, const road_waypoint *w) { return road_waypoint_type(m, w) == ROAD_LANE_DRIVING; }
 
@@ -95,14 +96,14 @@ static base_pose beside_lanes(const road_map *m, base_pose pose)
     return steps == SIDE_STEPS_MAX ? pose : moved;
 }
 
-base_pose road_signal_place(const road_map *m, int signal)
+base_pose road_signal_place(const road_map *m, int signal, int release)
 {
     road_signal g = road_map_signal(m, signal);
     const road_signal_data *d = &m->signals.items[signal];
     base_pose pose = g.pose;
     if (d->inertial)
         return pose;
-    pose.location.z += d->lift;
+    pose.location.z += release >= RELEASE_Z_OFFSET ? d->z_offset : d->lift;
     pose.rotation.pitch_deg = BASE_DEG(d->pitch);
     pose.rotation.roll_deg = BASE_DEG(d->roll);
     if (g.kind == ROAD_SIGNAL_TRAFFIC_LIGHT)
@@ -125,7 +126,15 @@ typedef struct search {
     unsigned char *seen; /* by landmark */
 } search;
 
-/* Landmarks of a lane's road between two places on it, in the order of travel. */
+static bool is_for(const road_map *m, const road_landmark_data *l, int lane)
+{
+    for (int i = l->first_use; i < l->first_use + l->use_count; i++)
+        if (lane >= m->public_uses.items[i].from_lane && lane <= m->public_uses.items[i].to_lane)
+            return true;
+    return false;
+}
+
+/* Landmarks for a lane between two places on it, in the order of travel. */
 static void collect(search *q, int lane, double from, double to, double behind_m)
 {
     const road_map *m = q->m;
@@ -135,7 +144,7 @@ static void collect(search *q, int lane, double from, double to, double behind_m
     for (int i = 0; i < r->landmark_count && q->found < FOUND_MAX; i++) {
         int at = r->first_landmark + i;
         double s = m->uses.items[m->landmarks.items[at].use].s;
-        if (s < low || s > high || q->seen[at])
+        if (s < low || s > high || q->seen[at] || !is_for(m, &m->landmarks.items[at], l->id))
             continue;
         q->seen[at] = 1;
         if (q->found < q->capacity)

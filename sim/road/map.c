@@ -67,12 +67,11 @@ void road_map_destroy(road_map *m)
                       m->outlines.items,
                       m->controls.items,
                       m->junction_controls.items,
-                      m->pieces.items,
-                      m->nodes.items,
                       m->topology.items,
                       m->spawns.items };
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         free(lists[i]);
+    road_tree_free(&m->tree);
     free(m);
 }
 

@@ -64,7 +64,7 @@ road_object road_map_object(const road_map *m, int object)
                           .outline_count = o->corner_count };
 }
 
-/* CARLA's own frame of a crosswalk: the centre line at s, moved by t to what would be the left if the object's heading were
+/* The frame of a crosswalk in CARLA up to 0.9.15: the centre line at s, moved by t to what would be the left if the object's heading were
  * the road's, turned by that heading. */
 static base_pose crosswalk_frame(const road_map *m, const road_object_data *o)
 {
@@ -78,7 +78,9 @@ static base_pose crosswalk_frame(const road_map *m, const road_object_data *o)
     return turned;
 }
 
-int road_map_crosswalks(const road_map *m, base_vec3 *out, int capacity)
+#define RELEASE_AS_DRAWN 16 /* the first that lists crosswalks as they are drawn */
+
+int road_map_crosswalks(const road_map *m, int release, base_vec3 *out, int capacity)
 {
     int count = 0;
     for (int i = 0; i < m->objects.count; i++) {
@@ -87,9 +89,12 @@ int road_map_crosswalks(const road_map *m, base_vec3 *out, int capacity)
             continue;
         base_pose frame = crosswalk_frame(m, o);
         for (int k = 0; k < o->corner_count + o->closed; k++, count++) {
-            const road_corner *c = &m->corners.items[o->first_corner + k % o->corner_count];
+            int at = o->first_corner + k % o->corner_count;
+            const road_corner *c = &m->corners.items[at];
             if (count < capacity)
-                out[count] = base_pose_to_world(&frame, (base_vec3){ c->u + (c->u < 0 ? -1 : 1), c->v, c->z });
+                out[count] = release >= RELEASE_AS_DRAWN
+                                 ? m->outlines.items[at]
+                                 : base_pose_to_world(&frame, (base_vec3){ c->u + (c->u < 0 ? -1 : 1), c->v, c->z });
         }
     }
     return count;

@@ -56,17 +56,15 @@ road_map_info road_map_describe(const road_map *map);
 /* One line of what the file holds that was ignored or repaired, e.g. "ignored: shape x12, bridge x1"; "" if nothing. */
 const char *road_map_note(const road_map *map);
 
-/* Where a location is on Earth. CARLA changed its projection with 0.9.16; both are centred on header/geoReference's +lat_0 and
- * +lon_0 (42 and 2 when either is missing; +proj, +k, +ellps and the rest are ignored, as there):
+/* Where a location is on Earth, as CARLA 0.9.`release` (13 .. 16) computes it: latitude and longitude in degrees, altitude in
+ * metres. Both ways of projecting are centred on header/geoReference's +lat_0 and +lon_0 (42 and 2 when either is missing); +proj,
+ * +k, +ellps and the rest are ignored, as there.
  *     up to 0.9.15: Mercator, scaled by cos(lat_0), on a sphere of 6378137 m; y grows to the south
- *     0.9.16:       transverse Mercator on the same sphere with a scale of 0.9996; y grows to the NORTH, so that a map is
- *                   mirrored: that client forgets the turn from CARLA's y to the map's, and so does this when asked for it
- * Agrees with the client's transform_to_geolocation to 1e-9 degrees, and `road_map_location` with its inverse. */
-typedef enum road_projection { ROAD_MERCATOR, ROAD_TRANSVERSE_MERCATOR } road_projection;
-road_projection road_projection_of(int release); /* CARLA 0.9.`release` */
-/* x, y, z: latitude and longitude in degrees, altitude in metres. */
-base_vec3 road_map_geolocation(const road_map *map, road_projection projection, base_vec3 location);
-base_vec3 road_map_location(const road_map *map, road_projection projection, base_vec3 geolocation);
+ *     0.9.16:       transverse Mercator on the same sphere with a scale of 0.9996; y grows to the NORTH: that client forgets
+ *                   the turn from CARLA's y to the map's, and so does this when asked for it
+ * Agrees with the client's transform_to_geolocation to 1e-9 degrees, and road_map_location with its inverse. */
+base_vec3 road_map_geolocation(const road_map *map, int release, base_vec3 location);
+base_vec3 road_map_location(const road_map *map, int release, base_vec3 geolocation);
 
 /* ---- Roads, sections, lanes --------------------------------------------------------------------------------------- */
 
@@ -198,6 +196,16 @@ typedef struct road_waypoint {
  * location lies within half a lane width (2-D) of that centre. False when there is none (out untouched).
  * Exact to about 1e-6 m (refined from a grid index). A few microseconds: it may be called per tick and actor. */
 bool road_waypoint_at(const road_map *map, base_vec3 location, uint32_t lane_types, bool project, road_waypoint *out);
+/* The same question as CARLA's get_waypoint answers it, for programs that must get the very waypoint that its clients get. CARLA
+ * searches among chords of the lanes, cut at every 1.8 degrees of turn, and takes metres along a chord for metres of s: in
+ * bends its s slips by up to half a metre, and where lanes run close together in junctions it may choose the other one. Needs
+ * an index of its own, borrowed map included; as constant as the map, and about as quick. */
+typedef struct road_carla_index road_carla_index;
+road_carla_index *road_carla_index_create(const road_map *map, base_error *err);
+void road_carla_index_destroy(road_carla_index *index); /* NULL is fine */
+bool road_carla_waypoint_at(const road_carla_index *index, base_vec3 location, uint32_t lane_types, bool project,
+                            road_waypoint *out);
+
 /* By OpenDRIVE ids; false: road unknown, lane absent at s, s outside [0, length). */
 bool road_waypoint_xodr(const road_map *map, uint32_t road_id, int lane, double s, road_waypoint *out);
 
@@ -234,8 +242,8 @@ int road_waypoint_predecessors(const road_map *map, const road_waypoint *w, road
  * the same road, then the road's end (start). Returns how many there are, at most 4096; writes at most `capacity`. */
 int road_waypoint_until_end(const road_map *map, const road_waypoint *w, double distance_m, road_waypoint *out, int capacity);
 int road_waypoint_until_start(const road_map *map, const road_waypoint *w, double distance_m, road_waypoint *out, int capacity);
-/* CARLA's generate_waypoints: on every road, in order of its index, at s = 0, distance_m, 2 distance_m, ..., one for each driving
- * lane there. Returns how many there are; writes at most `capacity`. */
+/* CARLA's generate_waypoints: on every road, in order of its index, at s = 0 (plus a hair), distance_m, 2 distance_m, ..., one for
+ * each driving lane there. Returns how many there are; writes at most `capacity`. */
 size_t road_map_waypoints(const road_map *map, double distance_m, road_waypoint *out, size_t capacity);
 
 /* Pairs (start of a driving lane section, start of each successor; its own end at dead ends), CARLA's get_topology.
@@ -355,17 +363,20 @@ typedef struct road_landmark {
     const road_signal_use *uses; /* its lanes; borrowed until destroy */
     int use_count;
 } road_landmark;
-int road_landmark_count(const road_map *map); /* in file order: signals and references of a road, then the next road's */
+/* In file order: signals and references of a road, then the next road's. Those whose only lane is 0 are none; signals painted on the
+ * road are some up to 0.9.15, 0.9.16 leaves them out. */
+int road_landmark_count(const road_map *map);
 road_landmark road_map_landmark(const road_map *map, int landmark);
 /* Landmarks with this signal id and of this OpenDRIVE type (NULL: any). Returns how many; writes at most `capacity` indices. */
 int road_find_landmarks(const road_map *map, const char *signal_id, const char *type, int *out, int capacity);
 /* Those of all signals that share a controller with this one's signal, in CARLA the group that switches together. */
 int road_landmark_group(const road_map *map, int landmark, int *out, int capacity);
-/* Where CARLA's landmark.transform puts the signal: lights 0.25 m along their heading, and whatever stands within 0.7 lane
- * widths of a driving or shoulder lane's centre pushed off it to the side. */
-base_pose road_signal_place(const road_map *map, int signal);
-/* Landmarks ahead of a waypoint, along travel and through all branches, each once, as CARLA's get_landmarks: whatever lanes
- * they are for. At most 4096 are found. */
+/* Where the landmark.transform of CARLA 0.9.`release` puts the signal: lights 0.25 m along their heading, and whatever stands
+ * within 0.7 lane widths of a driving or shoulder lane's centre pushed off it to the side. Up to 0.9.15 zOffset counts for
+ * objects only (it is looked for as "zOffSet" in signals); 0.9.16 adds it for both. */
+base_pose road_signal_place(const road_map *map, int signal, int release);
+/* Landmarks ahead of a waypoint that are for the lane, along travel and through all branches, each once, as CARLA's
+ * get_landmarks. At most 4096 are found. */
 typedef struct road_landmark_ahead {
     int landmark;
     double distance_m;      /* along s */
@@ -411,8 +422,9 @@ typedef struct road_object {
 } road_object;
 int road_object_count(const road_map *map);
 road_object road_map_object(const road_map *map, int object);
-/* CARLA's get_crosswalks: the corners of all crosswalks one after the other, each outline closed by its first corner as the
- * file has it. As there, an outline is one metre longer at either end than drawn, to reach the sidewalks, is not mirrored, and its
- * offset t is turned with it; road_object.outline is the drawn one. Returns how many corners; writes at most `capacity`. */
-int road_map_crosswalks(const road_map *map, base_vec3 *out, int capacity);
+/* get_crosswalks of CARLA 0.9.`release`: the corners of all crosswalks one after the other, each outline closed by its first
+ * corner where the file repeats it. 0.9.16 gives the outlines as drawn; up to 0.9.15 they are one metre longer at either
+ * end, to reach the sidewalks, not mirrored with the frame, and t is turned with them. Returns how many corners; writes at
+ * most `capacity`. */
+int road_map_crosswalks(const road_map *map, int release, base_vec3 *out, int capacity);
 #endif

@@ -143,6 +143,12 @@ typedef struct road_corner {
     double u, v, z;
 } road_corner; /* on_road: u = s, v = t */
 
+#define ROAD_ARRAY(type)                                                                                                       \
+    struct {                                                                                                                   \
+        type *items;                                                                                                           \
+        int count, capacity;                                                                                                   \
+    }
+
 /* A straight piece of a lane's centre, for nearest queries. */
 typedef struct road_piece {
     base_vec3 a, b;
@@ -156,11 +162,10 @@ typedef struct road_node { /* inner: left child is the next node, `other` the ri
     int first, count, other;
 } road_node;
 
-#define ROAD_ARRAY(type)                                                                                                       \
-    struct {                                                                                                                   \
-        type *items;                                                                                                           \
-        int count, capacity;                                                                                                   \
-    }
+typedef struct road_tree {
+    ROAD_ARRAY(road_piece) pieces;
+    ROAD_ARRAY(road_node) nodes;
+} road_tree;
 
 struct road_map {
     char *name, *note;
@@ -196,8 +201,7 @@ struct road_map {
     ROAD_ARRAY(base_vec3) outlines;   /* corners in the world, CARLA frame, same index as `corners` */
     ROAD_ARRAY(road_id_use) controls; /* only while loading */
     ROAD_ARRAY(road_id_use) junction_controls;
-    ROAD_ARRAY(road_piece) pieces;
-    ROAD_ARRAY(road_node) nodes;
+    road_tree tree; /* over all lane centres */
     ROAD_ARRAY(road_edge) topology;
     ROAD_ARRAY(base_pose) spawns;
     int *road_order;     /* indices of roads by id */
@@ -253,11 +257,21 @@ typedef struct road_center { /* of a lane at s, CARLA frame, along growing s */
     base_vec3 at;
     base_vec3 along;  /* d at / d s, not normalised */
     double heading;   /* OpenDRIVE, radians, along growing s */
+    double reference; /* the reference line's */
+    double aside;     /* d t / d s */
     double curvature; /* OpenDRIVE sign, along growing s */
     double roll;      /* superelevation, radians */
 } road_center;
 road_center road_lane_center(const road_map *m, const road_lane *lane, double s);
 double road_width_at(const road_map *m, const road_lane *lane, double s);
+
+/* ---- tree.c ---- */
+bool road_tree_build(road_tree *tree); /* over its pieces, which are put in its order; false: no memory */
+void road_tree_free(road_tree *tree);
+/* Told of a piece, where along it (0 .. 1) the foot lies and how far it is; answers how far pieces still matter (squared). */
+typedef double road_tree_visit(void *user, const road_piece *piece, double along, double distance2);
+/* Pieces of these types, roughly from near to far, until none can matter. */
+void road_tree_near(const road_tree *tree, base_vec3 at, uint32_t types, road_tree_visit *visit, void *user);
 
 /* ---- What road_map_parse builds after reading, in this order ---- */
 bool road_links_build(road_map *m, base_error *err);

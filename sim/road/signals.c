@@ -49,18 +49,30 @@ static bool lanes_by_orientation(road_map *m, road_signal_use u, road_orientatio
     return true;
 }
 
+/* All validities of an element are lane 0: CARLA takes such a signal for decoration. */
+static bool names_no_lane(const road_map *m, int first)
+{
+    const road_use_data *d = &m->uses.items[first];
+    bool none = d->valid;
+    for (int i = first; i < m->uses.count && (i == first || m->uses.items[i].more); i++)
+        none &= m->uses.items[i].from == 0 && m->uses.items[i].to == 0;
+    return none;
+}
+
 /* Records as read become uses of a signal that exists, and landmarks: all records of one element. */
 static bool resolve_uses(road_map *m, const id_index *signals)
 {
+    int first = 0; /* record of the element at hand */
     for (int i = 0; i < m->uses.count; i++) {
         const road_use_data *d = &m->uses.items[i];
         road_road *r = &m->roads.items[d->road];
+        first = d->more ? first : i;
         int signal = d->signal >= 0 ? d->signal : find_id(signals, m->signals.count, road_text(m, d->signal_id));
         if (signal < 0) {
             m->dropped_links++;
             continue;
         }
-        if (!d->more) {
+        if (!d->more && !names_no_lane(m, i)) {
             road_landmark_data *l = ROAD_PUSH(m->landmarks);
             if (!l)
                 return false;
@@ -68,14 +80,15 @@ static bool resolve_uses(road_map *m, const id_index *signals)
             if (r->landmark_count++ == 0)
                 r->first_landmark = m->landmarks.count - 1;
         }
-        road_landmark_data *l = &m->landmarks.items[m->landmarks.count - 1];
+        road_landmark_data *l = names_no_lane(m, first) ? NULL : &m->landmarks.items[m->landmarks.count - 1];
         road_signal_use u = { signal, d->road, d->s, d->from, d->to, d->reference };
         road_signal_use *kept = d->valid ? ROAD_PUSH(m->public_uses) : NULL;
         if (kept)
             *kept = u;
         else if (d->valid || !lanes_by_orientation(m, u, d->orientation))
             return false;
-        l->use_count = m->public_uses.count - l->first_use;
+        if (l)
+            l->use_count = m->public_uses.count - l->first_use;
     }
     return true;
 }

@@ -124,6 +124,8 @@ road_center road_lane_center(const road_map *m, const road_lane *l, double s)
     return (road_center){ .at = surface_point(f, p, t.v, (inner + outer) / 2),
                           .along = { rate * cos(heading), -rate * sin(heading), p.slope + t.d1 * sin(p.super) },
                           .heading = heading,
+                          .reference = f.heading,
+                          .aside = side,
                           .curvature = bend / (rate * rate * rate),
                           .roll = p.super };
 }

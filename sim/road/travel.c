@@ -1,6 +1,7 @@
 /* Moving along lanes: what lies so many metres ahead or behind, and which lanes come next. */
 #include "sim/road/road_map.h"
 #include <assert.h>
+#include <float.h>
 #include <stdlib.h>
 
 #define BRANCH_MAX 4096
@@ -119,9 +120,10 @@ int road_waypoint_until_start(const road_map *m, const road_waypoint *w, double 
 size_t road_map_waypoints(const road_map *m, double distance_m, road_waypoint *out, size_t capacity)
 {
     assert(distance_m > 0);
+    const double hair = 10 * DBL_EPSILON; /* CARLA's first place, so that its sums and ours round alike at a road's end */
     size_t count = 0;
     for (int r = 0; r < m->roads.count; r++)
-        for (double s = 0; s < m->roads.items[r].length - 1e-12; s += distance_m) {
+        for (double s = hair; s < m->roads.items[r].length - hair; s += distance_m) {
             const road_section *sec = &m->sections.items[m->roads.items[r].first_section + road_find_section(m, r, s)];
             for (int i = 0; i < sec->lane_count; i++) {
                 const road_lane *l = &m->lanes.items[sec->first_lane + i];

@@ -63,7 +63,7 @@ static road_mark mark_at(const road_map *m, const road_lane *l, double s, bool *
 {
     road_mark none = { .type = ROAD_MARK_NONE, .lane_change = ROAD_CHANGE_BOTH };
     *given = false;
-    for (int i = 0; i < l->mark_count && (i == 0 || m->marks.items[l->first_mark + i].s0 <= s + 1e-9); i++)
+    for (int i = 0; i < l->mark_count && (i == 0 || m->marks.items[l->first_mark + i].s0 <= s); i++)
         none = m->marks.items[l->first_mark + i], *given = true;
     return none;
 }

@@ -75,7 +75,7 @@ void town_gnss_measure(town_world *w, town_actor *sensor, const town_sink *sink)
 {
     town_measurement m = town_measurement_of(w, sensor);
     if (w->map) {
-        base_vec3 geo = road_map_geolocation(w->map->road, road_projection_of(w->options.version), sensor->pose.location);
+        base_vec3 geo = road_map_geolocation(w->map->road, w->options.version, sensor->pose.location);
         m.latitude_deg = geo.x;
         m.longitude_deg = geo.y;
         m.altitude_m = geo.z;

@@ -139,8 +139,7 @@ static void batches_and_small_sensors(void **state)
     CHECK(client_imu_get(c, imu_id, &imu, &err) && client_gnss_get(c, gnss, &place, &err));
     assert_true(imu.accelerometer.z > 9 && imu.accelerometer.z < 10.6);
     assert_true(client_state_get(c, car, &state_now));
-    base_vec3 geo =
-        road_map_geolocation(client_road_map(c, &err), road_projection_of((int)client_version(c)), state_now.pose.location);
+    base_vec3 geo = road_map_geolocation(client_road_map(c, &err), (int)client_version(c), state_now.pose.location);
     assert_true(fabs(place.latitude - geo.x) < 1e-4 && fabs(place.longitude - geo.y) < 1e-4);
     assert_false(client_imu_get(c, gnss, &imu, &err));
     assert_string_equal(client_actor_attribute(client_actor(c, car, &err), "role_name"), "hero");

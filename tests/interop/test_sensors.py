@@ -85,12 +85,9 @@ def run(server, version):
         check('instance image carries the same tags', (pixels(last['instance'])[:, :, 2] == t[:, :, 2]).all())
     if 'imu' in last:
         check('imu feels gravity', near(last['imu'].accelerometer.z, 9.81, 2.0), last['imu'].accelerometer)
-    if 'gnss' in last and version == '0.9.16':
-        skip('gnss agrees with the map', 'the 0.9.16 client projects by an ellipsoidal transverse Mercator without turning y to north; '
-             'what its simulator sends is not known, ours sends what the earlier releases do')
-    elif 'gnss' in last:
+    if 'gnss' in last:
         geo = town.transform_to_geolocation(last['gnss'].transform.location)
-        check('gnss agrees with the map', near(last['gnss'].latitude, geo.latitude, 1e-5) and near(last['gnss'].longitude, geo.longitude, 1e-5),
+        check('gnss agrees with the map', near(last['gnss'].latitude, geo.latitude, 1e-9) and near(last['gnss'].longitude, geo.longitude, 1e-9),
               (last['gnss'].latitude, geo.latitude, last['gnss'].longitude, geo.longitude))
 
     # a sensor that measures every second tick
