@@ -1,11 +1,29 @@
 /* Maps: loading, and finding them by name. */
 #include "base/file.h"
 #include "base/process.h"
+#include "sim/town/navmesh.h"
 #include "sim/town/serve.h"
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* A map whose sidewalks are too many for one mesh has none; the client then says that there is no navigation. */
+static bool make_navigation(town_map *m, base_error *err)
+{
+    nav_mesh mesh = { 0 };
+    base_buffer file = { 0 };
+    base_error why = { 0 };
+    bool ok = nav_mesh_build(&mesh, m->road, &why) && nav_mesh_write(&mesh, &file, &why);
+    nav_mesh_free(&mesh);
+    if (ok) {
+        m->navigation = file.data; /* the buffer's memory becomes the map's */
+        m->navigation_bytes = file.bytes;
+        return true;
+    }
+    base_buffer_free(&file);
+    return why.code == BASE_UNSUPPORTED || base_fail(err, BASE_MEMORY, "%s: %s", town_map_name(m), why.text);
+}
 
 static town_map *map_of(char *text, size_t bytes, const char *name, base_error *err)
 {
@@ -19,7 +37,7 @@ static town_map *map_of(char *text, size_t bytes, const char *name, base_error *
     m->xodr_bytes = bytes;
     m->scenery = town_scenery_options_default();
     m->road = road_map_parse(text, bytes, name, NULL, err);
-    if (!m->road) {
+    if (!m->road || !make_navigation(m, err)) {
         town_map_destroy(m);
         return NULL;
     }
