@@ -12,8 +12,9 @@ TICKS = 500
 def below(world, actor):
     """Height of a walker's feet above the ground."""
     place, extent = actor.get_transform().location, actor.bounding_box.extent.z
-    hit = world.ground_projection(place + carla.Location(z=1.0), 20.0)
-    return None if hit is None else place.z - extent - hit.location.z
+    hits = world.cast_ray(place + carla.Location(z=1.0), place - carla.Location(z=20.0))
+    ground = [h.location.z for h in hits if h.label != carla.CityObjectLabel.Pedestrians] # the ray passes through the walker
+    return place.z - extent - ground[0] if ground else math.nan
 
 
 def direct_control(world):
