@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum { LATENCY_CALLS = 200 };
-static const double answer_s = 5, quiet_s = 2, watch_s = 2;
+static const double answer_s = 5, quiet_s = 1, watch_s = 1;
 
 static client_options options(const char *host, int port)
 {

@@ -42,7 +42,8 @@ typedef struct client_stream {
     char host[256];
     int port;
     client_socket socket;
-    int reconnects; /* since the last message */
+    int reconnects;    /* since the last message */
+    double retry_at_s; /* when the socket is closed */
     uint8_t prefix[WIRE_FRAME_PREFIX_BYTES];
     size_t prefix_bytes, payload_bytes; /* payload_bytes 0: the prefix is not complete */
     base_buffer incoming;
@@ -56,8 +57,9 @@ bool client_stream_join(client *c, uint32_t stream_id, wire_token token, wire_ac
                         base_error *err);
 void client_stream_leave(client *c, client_stream *s);
 client_stream *client_stream_of(const client *c, wire_actor_id sensor); /* NULL: not listening */
-/* Read what has come; a closed stream is joined again, as CARLA's own client does. */
+/* Read what has come; a closed stream is joined again. */
 bool client_stream_read(client *c, client_stream *s, base_error *err);
+void client_streams_retry(client *c); /* join those again whose time has come */
 /* Joining has no answer. A tick on the other connection could overtake it, and the first frame would be missing; two round trips give
  * the server the time to accept the connection and to read the stream id. */
 bool client_stream_settle(client *c, base_error *err);
@@ -120,6 +122,7 @@ struct client {
 
     client_stream **streams; /* the snapshot's is the first */
     size_t stream_count;
+    bool unsettled; /* a stream was joined again since the last tick */
     uint64_t dropped;
 
     wire_episode_settings settings, found_settings;

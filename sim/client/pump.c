@@ -20,6 +20,7 @@ bool client_pump(client *c, double timeout_s, bool want_write, base_error *err)
             *err = c->broken;
         return false;
     }
+    client_streams_retry(c);
     size_t n = c->stream_count + 1;
     struct pollfd few[16], *fds = n <= 16 ? few : malloc(n * sizeof *fds);
     if (!fds)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RECONNECTS_MAX = 3, CHUNK_BYTES = 256 * 1024, QUEUE_IMAGES = 4 };
+enum { CHUNK_BYTES = 256 * 1024, QUEUE_IMAGES = 4 };
 
 static bool open_stream(client *c, client_stream *s, base_error *err)
 {
@@ -62,6 +62,7 @@ bool client_stream_join(client *c, uint32_t stream_id, wire_token token, wire_ac
 
 bool client_stream_settle(client *c, base_error *err)
 {
+    c->unsettled = false;
     for (int i = 0; i < 2; i++) {
         const char *text;
         if (!client_call(c, WIRE_METHOD_version, NULL, &text, NULL, err))
@@ -132,13 +133,36 @@ static bool push(client *c, client_stream *s, base_error *err)
     return true;
 }
 
-static bool rejoin(client *c, client_stream *s, base_error *err)
+static const double retry_s = 1; /* as CARLA's own client */
+
+/* A closed stream is joined again at once, and then every second: the server may have closed it for its own reasons, or be starting
+ * anew. Nothing of this is an error; who waits for its data runs into a time-out that says so. */
+static void rejoin(client *c, client_stream *s)
 {
+    base_error why = { 0 };
     client_socket_close(&s->socket);
-    if (++s->reconnects > RECONNECTS_MAX)
-        return base_fail(err, BASE_NETWORK, "stream of %s: closed by the server %d times in a row", s->name, RECONNECTS_MAX);
-    base_log_write(c->options.log, BASE_LOG_WARNING, "stream of %s: closed by the server, joining again", s->name);
-    return open_stream(c, s, err);
+    c->unsettled = true;
+    if (s->reconnects++ == 0) {
+        base_log_write(c->options.log, BASE_LOG_WARNING, "stream of %s: closed by the server, joining again", s->name);
+        if (open_stream(c, s, &why))
+            return;
+        base_log_write(c->options.log, BASE_LOG_WARNING, "%s", why.text);
+    }
+    s->retry_at_s = base_clock_s() + retry_s;
+}
+
+void client_streams_retry(client *c)
+{
+    for (size_t i = 0; i < c->stream_count; i++) {
+        client_stream *s = c->streams[i];
+        if (s->socket.curl || base_clock_s() < s->retry_at_s)
+            continue;
+        base_error why = { 0 };
+        s->reconnects++;
+        c->unsettled = true;
+        if (!open_stream(c, s, &why))
+            s->retry_at_s = base_clock_s() + retry_s;
+    }
 }
 
 bool client_stream_read(client *c, client_stream *s, base_error *err)
@@ -171,6 +195,8 @@ bool client_stream_read(client *c, client_stream *s, base_error *err)
                 continue;
             }
         }
-        return n == 0 || rejoin(c, s, err);
+        if (n < 0)
+            rejoin(c, s);
+        return true;
     }
 }

@@ -68,10 +68,11 @@ static bool missing_after_timeout(client *c, uint64_t frame, base_error *err)
     for (size_t i = 0; i < c->stream_count; i++)
         if (c->streams[i]->awaited && !c->streams[i]->count) {
             size_t n = strlen(list);
-            snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", c->streams[i]->name);
+            snprintf(list + n, sizeof list - n, "%s%s%s", n ? ", " : "", c->streams[i]->name,
+                     c->streams[i]->reconnects ? ", whose stream the server has closed" : "");
         }
-    return base_fail(err, BASE_TIMEOUT, "tick %llu: no data within %g s from %s", (unsigned long long)frame,
-                     c->options.call_timeout_s, list);
+    return base_fail(err, BASE_TIMEOUT, "%s:%d: tick %llu: no data within %g s from %s", c->host, c->options.port,
+                     (unsigned long long)frame, c->options.call_timeout_s, list);
 }
 
 bool client_tick(client *c, base_error *err)
@@ -80,6 +81,8 @@ bool client_tick(client *c, base_error *err)
     if (!c->settings.synchronous_mode)
         return base_fail(err, BASE_ARGUMENT,
                          "client_tick in asynchronous mode: use client_wait_for_tick, or client_synchronous first");
+    if (c->unsettled && !client_stream_settle(c, err))
+        return false;
     if (!client_call(c, WIRE_METHOD_tick_cue, NULL, &frame, NULL, err))
         return false;
     double deadline = base_clock_s() + c->options.call_timeout_s;

@@ -213,6 +213,26 @@ static void undoes_after_an_error(void **state)
     peer_stop(&p);
 }
 
+/* A stream that the server closes is joined again in time for the next tick: no frame is missed. */
+static void closed_streams_are_joined_again(void **state)
+{
+    (void)state;
+    peer p = { .close_streams = true };
+    base_error err = { 0 };
+    wire_actor_id car, cam;
+    client_image image;
+    peer_start(&p);
+    client *c = with_camera(&p, &car, &cam);
+    for (uint64_t frame = 101; frame < 121; frame++) {
+        if (!client_tick(c, &err) || !client_image_get(c, cam, &image, &err))
+            fail_msg("%s", err.text);
+        assert_true(client_snapshot_get(c).frame == frame && image.frame == frame);
+    }
+    assert_true(p.joins >= 2 * 20);
+    assert_true(client_close(c, &err));
+    peer_stop(&p);
+}
+
 static atomic_bool stop_now;
 static bool asked_to_stop(void) { return stop_now; }
 
@@ -247,6 +267,7 @@ int main(void)
         cmocka_unit_test(a_tick_brings_its_frame),
         cmocka_unit_test(missing_data_is_named),
         cmocka_unit_test(undoes_after_an_error),
+        cmocka_unit_test(closed_streams_are_joined_again),
         cmocka_unit_test(stops_when_asked_and_still_undoes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

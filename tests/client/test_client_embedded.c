@@ -216,6 +216,30 @@ static void loads_another_world(void **state)
     stop(&s);
 }
 
+/* Somebody else destroys a camera: ticks say which data is missing and why, and the client goes on without it. */
+static void a_sensor_is_taken_away(void **state)
+{
+    (void)state;
+    server s = start("0.9.16", NULL);
+    base_error err = { 0 };
+    client_options o = client_options_default();
+    o.port = s.port;
+    o.call_timeout_s = 3;
+    client *other = connect_to(&s), *c = client_connect(&o, &err);
+    CHECK(c);
+    CHECK(client_synchronous(c, 0.05, &err));
+    wire_actor_id car = spawn_car(c, 0), camera = spawn_camera(c, car, "sensor.camera.rgb");
+    CHECK(client_tick(c, &err));
+    CHECK(client_destroy(other, camera, &err));
+    assert_false(client_tick(c, &err));
+    assert_int_equal(err.code, BASE_TIMEOUT);
+    assert_non_null(strstr(err.text, "(sensor.camera.rgb), whose stream the server has closed"));
+    client_unlisten(c, camera);
+    CHECK(client_tick(c, &err) && client_tick(c, &err));
+    CHECK(client_close(c, &err) && client_close(other, &err));
+    stop(&s);
+}
+
 /* A server that dies in the middle: one clear error, and closing does not hang. */
 static void server_dies(void **state)
 {
@@ -244,6 +268,7 @@ int main(void)
         cmocka_unit_test(batches_and_small_sensors),
         cmocka_unit_test(collisions),
         cmocka_unit_test(loads_another_world),
+        cmocka_unit_test(a_sensor_is_taken_away),
         cmocka_unit_test(server_dies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

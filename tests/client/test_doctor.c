@@ -216,7 +216,7 @@ static void left_in_synchronous_mode(void **state)
 static void interrupted(void **state)
 {
     (void)state;
-    static const double after_s[] = { 0.4, 1.2, 2.2, 2.6 }; /* the last ones fall into the self-test on an idle machine */
+    static const double after_s[] = { 0.3, 1.0, 1.3, 1.6 }; /* the last ones fall into the self-test on an idle machine */
     int port;
     base_error err = { 0 };
     base_process s = start_server("0.9.16", &port);
