@@ -27,10 +27,11 @@ LIB  := $O/liblaneloop.a
 CLI  := $(sort $(wildcard cli/*.c))
 TEST := $(patsubst %.c,$O/%,$(sort $(wildcard tests/*/test_*.c)))
 TOOL := $(patsubst %.c,$O/%,$(sort $(wildcard tools/*.c)))
+EXAMPLE := $(patsubst %.c,$O/%,$(sort $(wildcard examples/*.c))) $(patsubst %.cpp,$O/%,$(sort $(wildcard examples/*.cpp)))
 BENCH:= $(patsubst %.c,$O/%,$(sort $(wildcard tests/bench/*.c)))
 FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(sort $(wildcard tests/fuzz/*.c)))
 TESTLIB := $(patsubst %.c,$O/%.o,$(sort $(wildcard tests/support/*.c)))
-C_FILES := $(wildcard base/*.[ch] sim/*/*.[ch] dataset/*.[ch] model/*.[ch] model/*/*.[ch] quant/*.[ch] quant/*/*.[ch] eval/*.[ch] cli/*.[ch] tests/*/*.[ch] tools/*.[ch])
+C_FILES := $(wildcard base/*.[ch] sim/*/*.[ch] dataset/*.[ch] model/*.[ch] model/*/*.[ch] quant/*.[ch] quant/*/*.[ch] eval/*.[ch] cli/*.[ch] tests/*/*.[ch] tools/*.[ch] examples/*.c)
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 20
 
@@ -50,6 +51,8 @@ demo-tiny: deps                        ## the same path in about a minute (what 
 	@$(MAKE) --no-print-directory all
 	@tools/demo.sh tiny
 
+examples: $(EXAMPLE)                   ## build the programs of examples/ into build/<mode>/examples
+
 test: deps                             ## all tests; SAN=... builds them with sanitizers
 	@$(MAKE) --no-print-directory run-tests
 
@@ -57,11 +60,11 @@ test: deps                             ## all tests; SAN=... builds them with sa
 ARCHER := $(firstword $(wildcard /usr/lib/llvm-*/lib/libarcher.so /usr/lib/*/libarcher.so))
 TEST_ENV = LANELOOP=$O/laneloop $(if $(filter thread,$(SAN)),OMP_TOOL_LIBRARIES=$(ARCHER) TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1) \
            $(if $(findstring address,$(SAN)),ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=tests/leaks.supp:print_suppressions=0 UBSAN_OPTIONS=print_stacktrace=1)
-run-tests: all $(TEST)
+run-tests: all $(TEST) $(EXAMPLE)
 	@$(TEST_ENV) tests/run.sh $(TEST) $(if $(SAN),,$(wildcard tests/*/test_*.sh))
 
 interop: deps                          ## CARLA's official Python client against our server (needs PyPI)
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all examples
 	@LANELOOP=$O/laneloop tests/interop/run.sh
 
 bench: all $(BENCH)                    ## kernels and frames per second, as ratios of this machine's limits
@@ -93,6 +96,10 @@ $O/laneloop: $(patsubst %.c,$O/%.o,$(CLI)) $(LIB)
 	@echo "built $@"
 $(LIB): $(SRC:%.c=$O/%.o)
 	@rm -f $@ && ar crs $@ $^
+$O/examples/%: examples/%.c $(LIB)
+	@mkdir -p $(@D); $(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+$O/examples/%: examples/%.cpp $(LIB)
+	@mkdir -p $(@D); $(patsubst gcc,g++,$(patsubst clang,clang++,$(CC))) -std=c++17 $(filter-out -std=c11 -Wmissing-prototypes,$(CFLAGS)) $^ $(LDLIBS) -o $@
 $O/tests/bench/%: $O/tests/bench/%.o $(LIB)
 	@$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
 $O/tests/%: $O/tests/%.o $(TESTLIB) $(LIB)
@@ -121,5 +128,5 @@ build/fuzzlib/%.o: %.c
 	@mkdir -p $(@D); clang $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
 
 -include $(SRC:%.c=$O/%.d) $(CLI:%.c=$O/%.d) $(TEST:%=%.d) $(TOOL:%=%.d) $(BENCH:%=%.d) $(TESTLIB:%.o=%.d) $(SRC:%.c=build/fuzzlib/%.d)
-.PHONY: all help deps demo demo-tiny test run-tests interop bench fuzz format format-check lint install clean
+.PHONY: all help deps demo demo-tiny test run-tests examples interop bench fuzz format format-check lint install clean
 .SECONDARY:

@@ -448,6 +448,53 @@ bool client_lane_invasion_next(client *c, wire_actor_id sensor, client_lane_inva
 /* Messages thrown away because nobody took them in time, over all sensors. */
 uint64_t client_dropped(const client *c);
 
+/* --- a traffic manager that another process hosts --------------------------------------------------------------------------- */
+/* CARLA's traffic manager is a part of some client process; others reach it over a port of its own. This is such another one: it drives
+ * nothing itself. (Vehicles that this program drives: sim/agents, or client_batch.) Host one with CARLA's own client:
+ * client.get_trafficmanager(8000). Its address comes from the simulator, so only connect to simulators you trust. */
+typedef struct client_tm client_tm;
+/* The one that is registered for that port; it uses c for as long as it lives. */
+client_tm *client_tm_connect(client *c, int port, base_error *err);
+void client_tm_close(client_tm *tm); /* it goes on driving what was registered. NULL is accepted */
+/* Hand vehicles over to it, or take them back. */
+bool client_tm_register(client_tm *tm, const wire_actor_id *vehicles, size_t count, bool on, base_error *err);
+
+typedef enum client_tm_number {                             /* of one vehicle; those marked * also of all */
+                                CLIENT_TM_SPEED_DIFFERENCE, /* * percent below the speed limit; negative: above */
+                                CLIENT_TM_DISTANCE,         /* * metres to the vehicle ahead */
+                                CLIENT_TM_LANE_OFFSET,      /* * metres to the right; since 0.9.14, as the next */
+                                CLIENT_TM_DESIRED_SPEED,    /* km/h */
+                                CLIENT_TM_RUNNING_LIGHT,    /* percent, as all below */
+                                CLIENT_TM_RUNNING_SIGN,
+                                CLIENT_TM_IGNORE_WALKERS,
+                                CLIENT_TM_IGNORE_VEHICLES,
+                                CLIENT_TM_KEEP_RIGHT,
+                                CLIENT_TM_RANDOM_LEFT_CHANGE,
+                                CLIENT_TM_RANDOM_RIGHT_CHANGE,
+                                CLIENT_TM_HYBRID_RADIUS /* metres; of all only */
+} client_tm_number;
+bool client_tm_set(client_tm *tm, wire_actor_id vehicle, client_tm_number what, double value, base_error *err);
+bool client_tm_set_all(client_tm *tm, client_tm_number what, double value, base_error *err);
+typedef enum client_tm_switch {
+    CLIENT_TM_VEHICLE_LIGHTS,    /* of a vehicle: its lights are switched for it */
+    CLIENT_TM_AUTO_LANE_CHANGE,  /* of a vehicle */
+    CLIENT_TM_FORCE_LANE_CHANGE, /* of a vehicle, once: true to the right, false to the left */
+    CLIENT_TM_HYBRID_PHYSICS,    /* of the manager, as all below */
+    CLIENT_TM_OSM_MODE,          /* vehicles that run out of road are destroyed: true by default */
+    CLIENT_TM_RESPAWN_DORMANT,
+    CLIENT_TM_SYNCHRONOUS /* it steps in client_tm_tick only */
+} client_tm_switch;
+/* vehicle: 0 for those of the manager. */
+bool client_tm_switch_set(client_tm *tm, wire_actor_id vehicle, client_tm_switch what, bool on, base_error *err);
+bool client_tm_collision_set(client_tm *tm, wire_actor_id a, wire_actor_id b, bool detect, base_error *err);
+bool client_tm_seed(client_tm *tm, uint64_t seed, base_error *err);
+bool client_tm_path(client_tm *tm, wire_actor_id vehicle, const base_vec3 *path, size_t count, bool keep, base_error *err);
+/* Options of road.h at the forks ahead. */
+bool client_tm_route(client_tm *tm, wire_actor_id vehicle, const road_option *route, size_t count, bool keep, base_error *err);
+/* One step of a synchronous manager: call it after client_tick. */
+bool client_tm_tick(client_tm *tm, base_error *err);
+bool client_tm_shut_down(client_tm *tm, base_error *err);
+
 /* --- anything else -------------------------------------------------------------------------------------------------------- */
 /* Call any function of wire/method.h. Text and lists of the result live in `memory` (NULL: until the next client_call with NULL). */
 bool client_call(client *c, wire_method_id method, const void *args, void *result, wire_memory *memory, base_error *err);

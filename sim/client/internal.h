@@ -5,6 +5,7 @@
  *   client.c  connecting, settings, map        world.c  weather, files, scenery, rays, lights, drawing, recorder
  *   actor.c   blueprints, spawning             command.c  what is sent to actors     batch.c  the same, many at once
  *   tick.c    ticking, snapshot                sensor.c  listening, sensor data      lane.c  the lane-invasion sensor
+ *   traffic_manager.c  the port of a traffic manager elsewhere
  *
  * Whoever waits, reads: every wait is a loop around client_pump, which moves bytes of all sockets into buffers. So a server that writes
  * sensor data while we wait for an answer never blocks on us. */

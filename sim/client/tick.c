@@ -123,6 +123,11 @@ bool client_wait_for_tick_within(client *c, double timeout_s, base_error *err)
             *err = why;
         return false;
     }
+    while (c->lane_count && s->count > 1) { /* the lane-invasion sensor wants to see them all */
+        client_stream_advance(s);
+        if (!take_snapshot(c, err))
+            return false;
+    }
     for (size_t i = 0; i < c->stream_count; i++) {
         bool event = client_sensor_is_event(c->streams[i]->kind);
         while (c->streams[i]->count && !event) /* the newest of each */

@@ -222,7 +222,9 @@ static void interrupted(void **state)
     base_process s = start_server("0.9.16", &port);
     for (size_t i = 0; i < sizeof after_s / sizeof *after_s; i++) {
         report r = run_doctor(port, "", after_s[i]);
-        assert_true(r.status == 0 || strstr(r.text, "laneloop: stopped"));
+        /* on a busy machine the first signal may come before the program has begun */
+        if (r.status != 0 && r.text[0] && !strstr(r.text, "laneloop: stopped"))
+            fail_msg("exit status %d:\n%s", r.status, r.text);
         client *c = connect_to(port);
         size_t count;
         assert_false(client_settings(c).synchronous_mode);
