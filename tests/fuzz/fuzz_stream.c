@@ -6,6 +6,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 static volatile unsigned sink; /* pixels must really be readable */
 
+static void read_records(const wire_records *r)
+{
+    _Alignas(16) char record[512];
+    if (r->type->bytes > sizeof record)
+        abort();
+    for (size_t i = 0; i < r->count; i++) {
+        wire_record_read(record, r, i);
+        sink += (unsigned char)record[0];
+    }
+}
+
 static void read_message(const uint8_t *message, size_t bytes, wire_version version, wire_memory *m)
 {
     wire_header h;
@@ -31,6 +42,16 @@ static void read_message(const uint8_t *message, size_t bytes, wire_version vers
                                (size_t)wire_sensor_pixel_bytes(wire_sensor_from_index(h.sensor_type, version));
              i < n; i++)
             sink += pixels[i];
+    wire_records channels, records;
+    float angle;
+    if (wire_lidar_read(&h, &angle, &channels, &records, message, bytes, version, &err)) {
+        read_records(&channels);
+        read_records(&records);
+    }
+    if (wire_radar_read(&h, &records, message, bytes, version, &err) ||
+        wire_dvs_read(&h, &image, &records, message, bytes, version, &err) ||
+        wire_v2x_read(&h, &records, message, bytes, version, &err))
+        read_records(&records);
     wire_collision collision;
     wire_obstacle obstacle;
     wire_imu imu;
