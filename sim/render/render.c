@@ -156,7 +156,7 @@ static double box_distance2(const camera *c, const scene_bounds *b)
 }
 
 /* World -> screen rows, then optionally preceded by an instance's own transform. */
-static void set_transform(const camera *c, const scene_instance *in, render_item *item)
+static void to_screen(const camera *c, const scene_instance *in, double out[3][4])
 {
     double world[3][4];
     for (int k = 0; k < 3; k++) { /* camera axes are the columns of the rotation */
@@ -169,20 +169,32 @@ static void set_transform(const camera *c, const scene_instance *in, render_item
     base_vec3 d = base_vec3_sub(at, c->location); /* subtract first: far from the origin digits are precious */
     for (int q = 0; q < 3; q++)
         world[q][3] = world[q][0] * d.x + world[q][1] * d.y + world[q][2] * d.z;
-    if (!in) {
-        memcpy(item->to_screen, world, sizeof world);
+    memcpy(out, world, sizeof world);
+    if (!in)
         return;
-    }
     base_mat3 r = base_rotation_matrix(in->pose.rotation);
     double scale[3] = { in->scale.x != 0 ? in->scale.x : 1, in->scale.y != 0 ? in->scale.y : 1,
                         in->scale.z != 0 ? in->scale.z : 1 };
-    for (int q = 0; q < 3; q++) {
-        for (int k = 0; k < 3; k++) {
-            item->to_screen[q][k] = (world[q][0] * r.m[0][k] + world[q][1] * r.m[1][k] + world[q][2] * r.m[2][k]) * scale[k];
+    for (int q = 0; q < 3; q++)
+        for (int k = 0; k < 3; k++)
+            out[q][k] = (world[q][0] * r.m[0][k] + world[q][1] * r.m[1][k] + world[q][2] * r.m[2][k]) * scale[k];
+}
+
+/* before, in_before: the picture before and where the instance was then; NULL when no motion is asked for. */
+static void set_transform(const camera *c, const camera *before, const scene_instance *in, const scene_instance *in_before,
+                          render_item *item)
+{
+    to_screen(c, in, item->to_screen);
+    if (before)
+        to_screen(before, in_before, item->before);
+    if (!in)
+        return;
+    base_mat3 r = base_rotation_matrix(in->pose.rotation);
+    double scale[3] = { in->scale.x != 0 ? in->scale.x : 1, in->scale.y != 0 ? in->scale.y : 1,
+                        in->scale.z != 0 ? in->scale.z : 1 };
+    for (int q = 0; q < 3; q++)
+        for (int k = 0; k < 3; k++)
             item->normal[q][k] = r.m[q][k] / scale[k];
-        }
-        item->to_screen[q][3] = world[q][3];
-    }
 }
 
 static scene_bounds instance_bounds(const scene *s, const scene_instance *in)
@@ -219,8 +231,8 @@ static int nearer_first(const void *a, const void *b)
 }
 
 /* Fill r->items: instances in view, then chunks in view from near to far. */
-static bool collect_items(render *r, const render_view *v, const camera *c, const scene_instance *instances, int instance_count,
-                          base_error *err)
+static bool collect_items(render *r, const render_view *v, const camera *c, const camera *before,
+                          const scene_instance *instances, int instance_count, base_error *err)
 {
     const scene *s = r->scene;
     uint32_t wanted = s->chunk_count + (uint32_t)instance_count;
@@ -247,7 +259,7 @@ static bool collect_items(render *r, const render_view *v, const camera *c, cons
         *item = (render_item){
             .part = part, .triangle_count = part->triangle_count, .vertex_count = part->vertex_count, .instance = in
         };
-        set_transform(c, in, item);
+        set_transform(c, before, in, v->before ? &v->before->instances[i] : in, item);
     }
     sort_key *keys = malloc(((size_t)s->chunk_count + 1) * sizeof *keys);
     if (!keys)
@@ -270,7 +282,7 @@ static bool collect_items(render *r, const render_view *v, const camera *c, cons
                                .first_vertex = chunk->first_vertex,
                                .vertex_count = chunk->vertex_count,
                                .bounds = &chunk->bounds };
-        set_transform(c, NULL, item);
+        set_transform(c, before, NULL, NULL, item);
     }
     free(keys);
     return true;
@@ -547,6 +559,21 @@ static void set_rays(render_pass *p, const camera *c)
     }
 }
 
+/* Directions have no place: of the matrices only the turn counts. Pixel (x, y) looks along forward + right (x - cx)/f - up (y - cy)/f. */
+static void set_sky_motion(render_pass *p, const camera *now, const camera *before)
+{
+    double m[3][4], ray[3][3];
+    to_screen(before, NULL, m);
+    for (int k = 0; k < 3; k++) {
+        ray[k][0] = now->rotation.m[k][1] / now->focal;
+        ray[k][1] = -now->rotation.m[k][2] / now->focal;
+        ray[k][2] = now->rotation.m[k][0] - ray[k][0] * now->cx - ray[k][1] * now->cy;
+    }
+    for (int q = 0; q < 3; q++)
+        for (int k = 0; k < 3; k++)
+            p->sky_before[q][k] = m[q][0] * ray[0][k] + m[q][1] * ray[1][k] + m[q][2] * ray[2][k];
+}
+
 bool render_frame(render *r, const render_view *view, const render_environment *environment, const scene_instance *instances,
                   int instance_count, const render_output *out, base_error *err)
 {
@@ -569,7 +596,13 @@ bool render_frame(render *r, const render_view *view, const render_environment *
     p->slots = r->slots;
     p->slot_count = SLOTS;
     set_rays(p, &job.camera);
-    if (!collect_items(r, view, &job.camera, instances, instance_count, err))
+    camera before = job.camera;
+    if (view->before) {
+        before.rotation = base_rotation_matrix(view->before->pose.rotation);
+        before.location = view->before->pose.location;
+    }
+    set_sky_motion(p, &job.camera, &before);
+    if (!collect_items(r, view, &job.camera, out->motion ? &before : NULL, instances, instance_count, err))
         return false;
     p->items = r->items;
     share_out(r);

@@ -1,4 +1,4 @@
-/* sim/render/render.h — a software rasteriser: scene, light and camera in; colour, tags, ids and depth out.
+/* sim/render/render.h — a software rasteriser: scene, light and camera in; colour, tags, ids, depth, normals and motion out.
  *
  * Usual order: render_create once per scene, render_frame for each camera and frame, render_destroy.
  *
@@ -54,13 +54,20 @@ typedef struct render_weather {
 render_weather render_weather_default(void); /* CARLA's ClearNoon: 5, 0, 0, 10, azimuth 0, altitude 45, fog 2 from 0.75 m */
 render_environment render_environment_from_weather(const render_weather *w, double time_s);
 
+/* Where the camera and the instances were in an earlier frame. */
+typedef struct render_before {
+    base_pose pose;                  /* of the camera */
+    const scene_instance *instances; /* [instance_count], in the order of render_frame's */
+} render_before;
+
 typedef struct render_view {
-    base_pose pose;     /* of the camera in the world */
-    int width, height;  /* 1..4096 */
-    double fov_deg;     /* horizontal, 1..170 */
-    double near_m;      /* nothing nearer is drawn; 0 = 0.1 */
-    bool antialias;     /* colour from four coverage samples */
-    uint32_t hidden_id; /* instances with this id are left out (a camera in its own car); 0 = none */
+    base_pose pose;                     /* of the camera in the world */
+    int width, height;                  /* 1..4096 */
+    double fov_deg;                     /* horizontal, 1..170 */
+    double near_m;                      /* nothing nearer is drawn; 0 = 0.1 */
+    bool antialias;                     /* colour from four coverage samples */
+    const struct render_before *before; /* for motion; NULL: everything stood still */
+    uint32_t hidden_id;                 /* instances with this id are left out (a camera in its own car); 0 = none */
 } render_view;
 
 /* What to write; NULL leaves it out. Rows are packed, row 0 on top. */
@@ -69,6 +76,10 @@ typedef struct render_output {
     uint8_t *tag;  /* [height][width]; sky is SCENE_TAG_SKY */
     uint32_t *id;  /* [height][width]; instance id, 0 = none */
     float *depth;  /* [height][width]; metres along the camera's x axis, +INFINITY in the sky */
+    float *normal; /* [height][width][3]; unit vector of the shading, world frame; 0 in the sky */
+    /* [height][width][2]; pixels to the right and down from where the surface point seen here was in view.before's picture. 0 for
+     * points that were beside or behind the camera then. The sky is infinitely far. */
+    float *motion;
 } render_output;
 
 /* Time spent in the parts of the last frame, in seconds, and what it drew. */

@@ -32,6 +32,7 @@ typedef struct render_item { /* a chunk of the world or one instance */
     bool coarse;                    /* an instance too far for its SCENE_DETAIL triangles */
     const scene_bounds *bounds;     /* of a chunk of the world, else NULL */
     double to_screen[3][4];         /* vertex -> (x w, y w, w) in pixels; w = metres along the camera's axis */
+    double before[3][4];            /* vertex -> the same in the picture before, when motion is asked for */
     double normal[3][3];            /* of instances: mesh normal -> world */
 } render_item;
 
@@ -113,7 +114,7 @@ typedef struct render_pass {
     float inverse_near;
     base_vec3 camera;
     float ray_x[3], ray_y[3], ray_0[3]; /* world direction of the pixel (x, y) with unit depth: ray_0 + x ray_x + y ray_y */
-    double ray_exact[3][3];             /* the same in double: columns x, y, 1 */
+    double sky_before[3][3];            /* pixel (x, y, 1) -> (x w, y w, w) of the same direction in the picture before */
     render_environment environment;
     render_shadow_lookup shadow;
     const uint32_t *textures;

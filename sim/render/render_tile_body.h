@@ -141,6 +141,80 @@ static void labels(const render_pass *p, render_scratch *s, int tile)
     }
 }
 
+/* ---- normals and motion: exact for the middle of the pixel, in double; neighbours mostly share their triangle */
+
+typedef struct surface_of_triangle {
+    uint32_t number;
+    double edge[3][3];   /* in the picture's pixels, turned so that they are positive inside */
+    double normal[3][3]; /* of the corners, world */
+    double before[3][3]; /* corners in the picture before: x w, y w, w */
+} surface_of_triangle;
+
+static void find_surface(const render_pass *p, const render_setup *t, uint32_t number, surface_of_triangle *s)
+{
+    const render_item *item = &p->items[t->item];
+    const scene_triangle *tri = &item->part->triangles[t->triangle];
+    double sign = t->flipped ? -1 : 1;
+    s->number = number;
+    memcpy(s->edge, t->edge, sizeof s->edge);
+    for (int i = 0; i < 3; i++) {
+        const scene_vertex *v = &item->part->vertices[tri->vertex[i]];
+        double n[3] = { v->normal[0], v->normal[1], v->normal[2] };
+        for (int k = 0; k < 3; k++) {
+            const double *m = item->normal[k], *b = item->before[k];
+            s->normal[i][k] = sign * (item->instance ? m[0] * n[0] + m[1] * n[1] + m[2] * n[2] : n[k]);
+            s->before[i][k] = p->out.motion ? b[0] * v->position[0] + b[1] * v->position[1] + b[2] * v->position[2] + b[3] : 0;
+        }
+    }
+}
+
+static void put_normal(float *out, const double n[3])
+{
+    double length = sqrt(n[0] * n[0] + n[1] * n[1] + n[2] * n[2]);
+    for (int k = 0; k < 3; k++)
+        out[k] = length > 0 ? (float)(n[k] / length) : 0;
+}
+
+static void put_motion(float *out, double x, double y, const double before[3], double w)
+{
+    bool seen = before[2] > 1e-6 * w;
+    out[0] = seen ? (float)(x - before[0] / before[2]) : 0;
+    out[1] = seen ? (float)(y - before[1] / before[2]) : 0;
+}
+
+static void surfaces(const render_pass *p, render_scratch *s, int tile)
+{
+    int ox = tile % p->tiles_x * TILE, oy = tile / p->tiles_x * TILE;
+    int w = p->width - ox < TILE ? p->width - ox : TILE, h = p->height - oy < TILE ? p->height - oy : TILE;
+    surface_of_triangle at = { .number = NOTHING };
+    for (int j = 0; j < h; j++)
+        for (int i = 0; i < w; i++) {
+            size_t pixel = (size_t)(oy + j) * p->width + ox + i;
+            uint32_t n = s->id[j * TILE + i];
+            double x = ox + i + 0.5, y = oy + j + 0.5, normal[3] = { 0, 0, 0 }, before[3] = { 0, 0, 0 }, sum = 0;
+            if (n == NOTHING) {
+                for (int k = 0; k < 3; k++)
+                    before[k] = p->sky_before[k][0] * x + p->sky_before[k][1] * y + p->sky_before[k][2];
+                sum = 1;
+            } else {
+                if (n != at.number)
+                    find_surface(p, s->setups[n], n, &at);
+                for (int v = 0; v < 3; v++) {
+                    double e = at.edge[v][0] * x + at.edge[v][1] * y + at.edge[v][2];
+                    sum += e;
+                    for (int k = 0; k < 3; k++) {
+                        normal[k] += e * at.normal[v][k];
+                        before[k] += e * at.before[v][k];
+                    }
+                }
+            }
+            if (p->out.normal)
+                put_normal(p->out.normal + 3 * pixel, normal);
+            if (p->out.motion)
+                put_motion(p->out.motion + 2 * pixel, x, y, before, sum);
+        }
+}
+
 /* ---- 2. jobs */
 
 /* Record of a visible triangle: planes over (x, y) in the tile of 1/w, u/w, v/w, normal/w, light/w, then its material.
@@ -615,11 +689,14 @@ static void draw_tile(const render_pass *p, render_scratch *s, int tile)
         for (uint32_t i = slot->starts[tile]; i < slot->starts[tile + 1]; i++)
             s->setups[n++] = &slot->setups[slot->bins[i]];
     }
-    bool want_labels = p->out.tag || p->out.id || p->out.depth;
+    bool want_labels = p->out.tag || p->out.id || p->out.depth || p->out.normal || p->out.motion;
     int samples = p->out.bgra && p->antialias ? 4 : 1;
     visibility(p, s, tile, samples);
+    bool want_surfaces = p->out.normal || p->out.motion;
     if (want_labels && samples == 1)
         labels(p, s, tile);
+    if (want_surfaces && samples == 1)
+        surfaces(p, s, tile);
     if (p->out.bgra) {
         int sky_jobs;
         if (triangles)
@@ -646,5 +723,7 @@ static void draw_tile(const render_pass *p, render_scratch *s, int tile)
     if (want_labels && samples != 1) {
         visibility(p, s, tile, 1);
         labels(p, s, tile);
+        if (want_surfaces)
+            surfaces(p, s, tile);
     }
 }

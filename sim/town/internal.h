@@ -280,9 +280,11 @@ struct town_world {
         town_debug_shape *shapes; /* NULL until the first */
         int count;
     } drawn;
-    struct town_shown { /* instances of all actors, for cameras and rays (shown.c) */
-        scene_instance *instances;
-        int count, capacity;
+    struct town_shown {                   /* instances of all actors, for cameras and rays (shown.c) */
+        scene_instance *instances, *last; /* of this frame and of the one it was last asked for */
+        scene_instance *before; /* [count]: where the instances were one frame ago; as they are when nobody looked then */
+        int count, last_count, capacity;
+        uint64_t frame; /* of instances; 0: none */
     } shown;
     struct town_eye *eye; /* renderer and its buffers (sensor_camera.c) */
 };
@@ -309,6 +311,7 @@ void town_street_lights_daylight(town_world *w); /* the weather has changed */
 
 /* ---- what moves (shown.c) ---- */
 bool town_shown_update(town_world *w, base_error *err);
+void town_shown_free(town_world *w);
 
 /* ---- sensors (sensor.c: which is due; sensor_*.c: what it measures) ---- */
 struct town_sense; /* settings and memory of one sensor (sense.h) */

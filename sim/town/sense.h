@@ -42,12 +42,13 @@ struct town_sense {
     void *items;
     size_t item_bytes; /* allocated */
     uint32_t *channel_points;
-    /* dvs: brightness last seen, brightness of the last event, time of the last event; flow: where things were */
+    /* dvs: brightness last seen, brightness of the last event, time of the last event (-1: none) */
     float *before, *reference;
     int64_t *event_ns, time_ns;
-    size_t pixels;
     town_dvs_event *events;
     size_t event_capacity;
+    base_pose pose_before; /* flow: of the camera, in frame_before; 0 is none */
+    uint64_t frame_before;
 };
 
 /* Draws of one sensor in one frame for one purpose: the same whatever else is measured, and on any number of threads. */
@@ -58,6 +59,10 @@ bool town_sense_room(struct town_sense *s, size_t bytes, base_error *err);
 bool town_lidar_measure(town_world *w, town_actor *sensor, const scene_rays *rays, const town_sink *sink, base_error *err);
 bool town_radar_measure(town_world *w, town_actor *sensor, const scene_rays *rays, const town_sink *sink, base_error *err);
 bool town_obstacle_measure(town_world *w, town_actor *sensor, const scene_rays *rays, const town_sink *sink);
+/* bgra: the colour picture of this frame. Sends nothing when nothing has changed. */
+bool town_dvs_measure(town_world *w, town_actor *camera, const uint8_t *bgra, const town_sink *sink, base_error *err);
+/* Where a flow camera is in this frame: the next one shows motion against it. */
+void town_flow_remember(const town_world *w, town_actor *camera);
 /* "static.building", as CARLA names what is no actor. */
 void town_scenery_type(char *text, size_t bytes, uint8_t tag);
 #endif

@@ -213,10 +213,11 @@ bool town_sensors_measure(town_world *w, const town_sink *sink, base_error *err)
         return base_fail(err, BASE_MEMORY, "out of memory for %d sensors", w->actor_count);
     town_actor **rays = cameras + w->actor_count;
     int camera_count = 0, ray_count = 0;
-    bool ok = true;
+    bool ok = true, motion = false;
     town_collisions_measure(w, sink);
     for (int i = 0; i < w->actor_count; i++) {
         town_actor *a = w->actors[i];
+        motion = motion || (a->sensor == TOWN_CAMERA_FLOW && a->has_measured); /* looks back: needs every frame */
         bool hidden = is_camera(a->sensor) && w->settings.no_rendering_mode;
         if (is_event(a->sensor) || hidden || !is_due(w, a, sink))
             continue;
@@ -229,9 +230,12 @@ bool town_sensors_measure(town_world *w, const town_sink *sink, base_error *err)
         else
             rays[ray_count++] = a;
     }
-    ok = ok && (camera_count + ray_count == 0 || town_shown_update(w, err));
+    ok = ok && ((camera_count + ray_count == 0 && !motion) || !w->scenery || town_shown_update(w, err));
     ok = ok && (ray_count == 0 || measure_rays(w, rays, ray_count, sink, err));
     ok = ok && (camera_count == 0 || town_cameras_measure(w, cameras, camera_count, sink, err));
+    for (int i = 0; i < w->actor_count; i++)
+        if (w->actors[i]->sensor == TOWN_CAMERA_FLOW)
+            town_flow_remember(w, w->actors[i]);
     free(cameras);
     return ok;
 }

@@ -1,7 +1,13 @@
 /* Cameras: all that look from one place with one lens share a pass of the renderer; then each gets its picture as CARLA
- * encodes it (colour; 24-bit depth of 1000 m; the tag in the red channel). */
+ * encodes it:
+ *
+ *   depth         24 bits of 1000 m          tags  in red; instances also the id's low bytes in green and blue
+ *   normals       world axes x, y, z as red, green, blue: (n + 1) / 2 x 255
+ *   optical flow  x, y as float: now minus before in units of half the picture, x right, y up. Unreal's velocity buffer, which
+ *                 CARLA sends, is said to be so (carla issue 4795); no server was asked
+ *   DVS           see sensor_dvs.c */
 #include "sim/render/render.h"
-#include "sim/town/internal.h"
+#include "sim/town/sense.h"
 #include "sim/wire/tag.h"
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +18,8 @@ struct town_eye {
     uint32_t *id;
     float *depth;
     size_t capacity_px;
+    float *vector; /* normals or motion: [capacity][3], when one was asked for */
+    size_t vector_px;
     uint8_t tag_number[256]; /* of the world's version */
 };
 
@@ -45,6 +53,7 @@ void town_eye_destroy(struct town_eye *e)
     free(e->encoded);
     free(e->id);
     free(e->depth);
+    free(e->vector);
     free(e);
 }
 
@@ -67,6 +76,16 @@ static bool make_room(struct town_eye *e, size_t px, base_error *err)
         return base_fail(err, BASE_MEMORY, "out of memory for a picture of %zu pixels", px);
     e->capacity_px = px;
     return true;
+}
+
+static bool make_vectors(struct town_eye *e, size_t px, base_error *err)
+{
+    if (px <= e->vector_px)
+        return true;
+    free(e->vector);
+    e->vector = malloc(px * 5 * sizeof *e->vector); /* normals, then motion */
+    e->vector_px = e->vector ? px : 0;
+    return e->vector || base_fail(err, BASE_MEMORY, "out of memory for the normals of %zu pixels", px);
 }
 
 /* ---- encodings ---- */
@@ -93,6 +112,25 @@ static void encode_tags(uint8_t *bgra, const uint8_t *tag, const uint32_t *id, c
     }
 }
 
+static void encode_normals(uint8_t *bgra, const float *n, size_t px)
+{
+    for (size_t i = 0; i < px; i++) {
+        for (int k = 0; k < 3; k++)
+            bgra[4 * i + 2 - (size_t)k] = (uint8_t)((n[3 * i + (size_t)k] + 1) * 127.5f + 0.5f);
+        bgra[4 * i + 3] = 255;
+    }
+}
+
+/* Pixels -> half pictures, y up, within what CARLA's 16-bit buffer can hold. */
+static void encode_flow(float *motion, int width, int height)
+{
+    size_t px = (size_t)width * (size_t)height;
+    for (size_t i = 0; i < px; i++) {
+        motion[2 * i] = fmaxf(-2, fminf(2, motion[2 * i] * 2 / (float)width));
+        motion[2 * i + 1] = fmaxf(-2, fminf(2, motion[2 * i + 1] * -2 / (float)height));
+    }
+}
+
 /* ---- passes ---- */
 
 static bool same_number(double a, double b) { return memcmp(&a, &b, sizeof a) == 0; }
@@ -103,7 +141,14 @@ static bool same_view(const town_actor *a, const town_actor *b)
            same_number(a->camera.fov_deg, b->camera.fov_deg) && !memcmp(&a->pose, &b->pose, sizeof a->pose);
 }
 
-static void send(const town_world *w, struct town_eye *e, const town_actor *camera, const town_sink *sink)
+/* Do both flow cameras come from the same place too? */
+static bool same_past(const town_actor *a, const town_actor *b)
+{
+    return a->sense->frame_before == b->sense->frame_before &&
+           !memcmp(&a->sense->pose_before, &b->sense->pose_before, sizeof a->sense->pose_before);
+}
+
+static bool send(town_world *w, struct town_eye *e, town_actor *camera, const town_sink *sink, base_error *err)
 {
     size_t px = (size_t)camera->camera.width_px * (size_t)camera->camera.height_px;
     town_measurement m = town_measurement_of(w, camera);
@@ -111,13 +156,19 @@ static void send(const town_world *w, struct town_eye *e, const town_actor *came
     m.height_px = camera->camera.height_px;
     m.fov_deg = (float)camera->camera.fov_deg;
     m.bgra = e->encoded;
-    if (camera->sensor == TOWN_CAMERA_RGB)
-        m.bgra = e->color;
-    else if (camera->sensor == TOWN_CAMERA_DEPTH)
-        encode_depth(e->encoded, e->depth, px);
-    else
-        encode_tags(e->encoded, e->tag, camera->sensor == TOWN_CAMERA_INSTANCE ? e->id : NULL, e->tag_number, px);
+    switch (camera->sensor) {
+    case TOWN_CAMERA_DVS: return town_dvs_measure(w, camera, e->color, sink, err);
+    case TOWN_CAMERA_RGB: m.bgra = e->color; break;
+    case TOWN_CAMERA_DEPTH: encode_depth(e->encoded, e->depth, px); break;
+    case TOWN_CAMERA_NORMALS: encode_normals(e->encoded, e->vector, px); break;
+    case TOWN_CAMERA_FLOW:
+        m.bgra = NULL;
+        m.flow = e->vector + 3 * px;
+        break;
+    default: encode_tags(e->encoded, e->tag, camera->sensor == TOWN_CAMERA_INSTANCE ? e->id : NULL, e->tag_number, px);
+    }
     sink->measurement(sink->user, &m);
+    return true;
 }
 
 /* The renderer refuses poses that its numbers cannot hold, and a refused picture ends the server. Attachments add up and clients
@@ -134,14 +185,15 @@ static base_pose drawable(base_pose p)
     return p;
 }
 
-static bool take_pass(const town_world *w, struct town_eye *e, town_actor *const *group, int count,
+static bool take_pass(town_world *w, struct town_eye *e, town_actor *const *group, int count, const town_actor *flow,
                       const render_environment *light, const town_sink *sink, base_error *err)
 {
     const town_camera *lens = &group[0]->camera;
-    bool wants[TOWN_CAMERA_INSTANCE + 1] = { false };
+    bool wants[TOWN_CAMERA_DVS + 1] = { false };
     for (int i = 0; i < count; i++)
         wants[group[i]->sensor] = true;
-    if (!make_room(e, (size_t)lens->width_px * (size_t)lens->height_px, err))
+    size_t px = (size_t)lens->width_px * (size_t)lens->height_px;
+    if (!make_room(e, px, err) || ((flow || wants[TOWN_CAMERA_NORMALS]) && !make_vectors(e, px, err)))
         return false;
     render_view view = { .pose = drawable(group[0]->pose),
                          .width = lens->width_px,
@@ -149,16 +201,32 @@ static bool take_pass(const town_world *w, struct town_eye *e, town_actor *const
                          .fov_deg = lens->fov_deg,
                          .antialias = w->options.quality >= 2 };
     render_output out = {
-        .bgra = wants[TOWN_CAMERA_RGB] ? e->color : NULL,
+        .bgra = wants[TOWN_CAMERA_RGB] || wants[TOWN_CAMERA_DVS] ? e->color : NULL,
         .tag = wants[TOWN_CAMERA_SEMANTIC] || wants[TOWN_CAMERA_INSTANCE] ? e->tag : NULL,
         .id = wants[TOWN_CAMERA_INSTANCE] ? e->id : NULL,
         .depth = wants[TOWN_CAMERA_DEPTH] ? e->depth : NULL,
+        .normal = wants[TOWN_CAMERA_NORMALS] ? e->vector : NULL,
+        .motion = flow ? e->vector + 3 * px : NULL,
     };
+    render_before before = { .instances = w->shown.before };
+    if (flow && flow->sense->frame_before && flow->sense->frame_before + 1 == w->frame) {
+        before.pose = flow->sense->pose_before;
+        view.before = &before;
+    }
     if (!render_frame(e->renderer, &view, light, w->shown.instances, w->shown.count, &out, err))
         return false;
-    for (int i = 0; i < count; i++)
-        send(w, e, group[i], sink);
-    return true;
+    if (flow)
+        encode_flow(e->vector + 3 * px, lens->width_px, lens->height_px);
+    bool ok = true;
+    for (int i = 0; ok && i < count; i++)
+        ok = send(w, e, group[i], sink, err);
+    return ok;
+}
+
+void town_flow_remember(const town_world *w, town_actor *camera)
+{
+    camera->sense->pose_before = drawable(camera->pose);
+    camera->sense->frame_before = w->frame;
 }
 
 bool town_cameras_measure(town_world *w, town_actor *const *due, int count, const town_sink *sink, base_error *err)
@@ -179,14 +247,18 @@ bool town_cameras_measure(town_world *w, town_actor *const *due, int count, cons
     bool ok = true;
     while (ok && count > 0) {
         int members = 0, rest = 0;
-        const town_actor *first = left[0];
-        for (int i = 0; i < count; i++)
-            if (same_view(first, left[i]))
-                group[members++] = left[i];
-            else
+        const town_actor *first = left[0], *flow = NULL;
+        for (int i = 0; i < count; i++) {
+            bool is_flow = left[i]->sensor == TOWN_CAMERA_FLOW;
+            if (!same_view(first, left[i]) || (is_flow && flow && !same_past(flow, left[i]))) {
                 left[rest++] = left[i];
+                continue;
+            }
+            flow = is_flow ? left[i] : flow;
+            group[members++] = left[i];
+        }
         count = rest;
-        ok = take_pass(w, w->eye, group, members, &light, sink, err);
+        ok = take_pass(w, w->eye, group, members, flow, &light, sink, err);
     }
     free(group);
     return ok;

@@ -50,19 +50,54 @@ static int show_actor(const town_world *w, const town_actor *a, scene_instance *
     return 0;
 }
 
+static bool make_room(struct town_shown *s, int most, base_error *err)
+{
+    if (most <= s->capacity)
+        return true;
+    scene_instance **lists[] = { &s->instances, &s->last, &s->before };
+    for (int i = 0; i < 3; i++) {
+        scene_instance *more = realloc(*lists[i], (size_t)most * sizeof *more);
+        if (!more)
+            return base_fail(err, BASE_MEMORY, "out of memory for %d instances", most);
+        *lists[i] = more;
+    }
+    s->capacity = most;
+    return true;
+}
+
+/* Both lists are in order of actors; an actor's parts are in the same order in every frame. */
+static void find_before(struct town_shown *s)
+{
+    int j = 0;
+    for (int i = 0; i < s->count; i++) {
+        uint32_t id = s->instances[i].id;
+        while (j < s->last_count && s->last[j].id < id)
+            j++;
+        bool same = j < s->last_count && s->last[j].id == id;
+        s->before[i] = same ? s->last[j++] : s->instances[i];
+    }
+}
+
 bool town_shown_update(town_world *w, base_error *err)
 {
     struct town_shown *s = &w->shown;
-    int most = w->actor_count * TOWN_SCENERY_PARTS;
-    if (most > s->capacity) {
-        scene_instance *more = realloc(s->instances, (size_t)most * sizeof *more);
-        if (!more)
-            return base_fail(err, BASE_MEMORY, "out of memory for %d instances", most);
-        s->instances = more;
-        s->capacity = most;
-    }
+    if (!make_room(s, w->actor_count * TOWN_SCENERY_PARTS, err))
+        return false;
+    scene_instance *list = s->last;
+    s->last = s->instances;
+    s->last_count = s->frame && s->frame + 1 == w->frame ? s->count : 0;
+    s->instances = list;
+    s->frame = w->frame;
     s->count = 0;
     for (int i = 0; i < w->actor_count; i++)
         s->count += show_actor(w, w->actors[i], s->instances + s->count);
+    find_before(s);
     return true;
+}
+
+void town_shown_free(town_world *w)
+{
+    free(w->shown.instances);
+    free(w->shown.last);
+    free(w->shown.before);
 }

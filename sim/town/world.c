@@ -87,7 +87,7 @@ void town_world_destroy(town_world *w)
     free(w->drawn.shapes);
     town_eye_destroy(w->eye);
     town_scenery_destroy(w->scenery);
-    free(w->shown.instances);
+    town_shown_free(w);
     free(w->actors);
     free(w->pairs);
     free(w);

@@ -362,6 +362,233 @@ static void test_obstacle_sees_what_is_ahead(void **state)
     town_world_destroy(w);
 }
 
+/* ---- cameras that see more than colour */
+
+typedef struct eye {
+    base_pose pose;
+    double focal, cx, cy;
+} eye;
+
+static eye eye_of(const town_measurement *m)
+{
+    double f = m->width_px / (2 * tan(BASE_RAD((double)m->fov_deg) / 2));
+    return (eye){ m->pose, f, m->width_px / 2.0, m->height_px / 2.0 };
+}
+
+/* The world's point that pixel (x, y) shows. */
+static base_vec3 point_at(const eye *e, const uint8_t *depth, int width, int x, int y)
+{
+    double d = depth_of(depth + ((size_t)y * (size_t)width + (size_t)x) * 4);
+    return base_pose_to_world(&e->pose, (base_vec3){ d, d * (x + 0.5 - e->cx) / e->focal, d * (e->cy - y - 0.5) / e->focal });
+}
+
+/* No outline within a pixel of (x, y): one thing, without a step in depth. */
+static bool is_inside(const uint8_t *label, const uint8_t *depth, int width, int x, int y)
+{
+    size_t here = ((size_t)y * (size_t)width + (size_t)x) * 4;
+    double d = depth_of(depth + here);
+    for (int dy = -1; dy <= 1; dy++)
+        for (int dx = -1; dx <= 1; dx++) {
+            size_t at = here + (size_t)((dy * width + dx) * 4);
+            if (memcmp(label + at, label + here, 4) || fabs(depth_of(depth + at) - d) > 0.02 * d)
+                return false;
+        }
+    return true;
+}
+
+static void test_normals_stand_on_the_surfaces(void **state)
+{
+    const fixture *f = *state;
+    town_world *w = world_on(f, NULL);
+    base_pose from = pose_ahead(f, 0, 0, 0, 3);
+    from.rotation = (base_rotation){ -10, from.rotation.yaw_deg + 35, 5 };
+    const char *const *size = WITH("image_size_x=512", "image_size_y=256", "fov=70");
+    spawn(w, "sensor.camera.depth", from, 0, size);
+    spawn(w, "sensor.camera.instance_segmentation", from, 0, size);
+    spawn(w, "sensor.camera.normals", from, 0, size);
+    heard h = { 0 };
+    ticks(w, 1, 0.05, sink_of(&h));
+    const uint8_t *depth = h.copy[TOWN_CAMERA_DEPTH], *label = h.copy[TOWN_CAMERA_INSTANCE], *n = h.copy[TOWN_CAMERA_NORMALS];
+    eye e = eye_of(&h.last[TOWN_CAMERA_DEPTH]);
+    int seen = 0, agree = 0, walls = 0;
+    for (int y = 1; y < 255; y++)
+        for (int x = 1; x < 511; x++) {
+            size_t at = ((size_t)y * 512 + (size_t)x) * 4;
+            uint8_t tag = label[at + 2];
+            double d = depth_of(depth + at);
+            if ((tag != SCENE_TAG_ROADS && tag != SCENE_TAG_BUILDINGS) || d > 40 || !is_inside(label, depth, 512, x, y))
+                continue; /* what is flat, and near enough for 24 bits of depth */
+            base_vec3 right = base_vec3_sub(point_at(&e, depth, 512, x + 1, y), point_at(&e, depth, 512, x - 1, y));
+            base_vec3 down = base_vec3_sub(point_at(&e, depth, 512, x, y + 1), point_at(&e, depth, 512, x, y - 1));
+            base_vec3 want = base_vec3_cross(right, down); /* towards the eye */
+            base_vec3 got = { n[at + 2] / 127.5 - 1, n[at + 1] / 127.5 - 1, n[at] / 127.5 - 1 };
+            assert_true(fabs(base_vec3_length(got) - 1) < 0.02);
+            double cosine = base_vec3_dot(got, want) / (base_vec3_length(got) * base_vec3_length(want));
+            seen++;
+            walls += tag == SCENE_TAG_BUILDINGS;
+            agree += cosine > cos(BASE_RAD(4));
+        }
+    print_message("normals: %d pixels, %d of them walls, %d within 4 degrees of what depth says\n", seen, walls, agree);
+    assert_true(seen > 10000);
+    assert_true(agree > seen * 0.98);
+    forget(&h);
+    town_world_destroy(w);
+}
+
+static void test_flow_is_the_motion_of_what_is_seen(void **state)
+{
+    const fixture *f = *state;
+    town_world *w = world_on(f, NULL);
+    uint32_t ego = spawn(w, "vehicle.lincoln.mkz_2020", pose_ahead(f, 0, 0, 0, 0), 0, NULL);
+    uint32_t other = spawn(w, "vehicle.audi.tt", pose_ahead(f, 0, 11, 1, 0), 0, NULL);
+    base_pose front = { { 1.5, 0, 1.8 }, { -8, 0, 0 } };
+    const char *const *size = WITH("image_size_x=512", "image_size_y=256");
+    uint32_t camera = spawn(w, "sensor.camera.optical_flow", front, ego, size);
+    spawn(w, "sensor.camera.depth", front, ego, size);
+    spawn(w, "sensor.camera.instance_segmentation", front, ego, size);
+    town_constant_velocity_set(w, ego, true, (base_vec3){ 12, 0, 0 });
+    town_constant_velocity_set(w, other, true, (base_vec3){ 9, 2, 0 });
+    town_vehicle_control_set(w, ego, (town_vehicle_control){ .steer = 0.4f });
+    heard h = { 0 };
+    ticks(w, 1, 0.05, sink_of(&h));
+    const float *flow = h.copy[TOWN_CAMERA_FLOW];
+    for (int i = 0; i < 512 * 256 * 2; i++)
+        assert_true(fabsf(flow[i]) < 1e-6f); /* nothing to compare with */
+    ticks(w, 4, 0.05, sink_of(&h));
+    town_actor_view eye_before, car_before, car_now;
+    town_actor_get(w, camera, &eye_before);
+    town_actor_get(w, other, &car_before);
+    ticks(w, 1, 0.05, sink_of(&h));
+    town_actor_get(w, other, &car_now);
+    const uint8_t *depth = h.copy[TOWN_CAMERA_DEPTH], *label = h.copy[TOWN_CAMERA_INSTANCE];
+    eye e = eye_of(&h.last[TOWN_CAMERA_DEPTH]);
+    flow = h.copy[TOWN_CAMERA_FLOW];
+    int seen = 0, agree = 0, on_car = 0, car_agree = 0, sky = 0, sky_agree = 0;
+    double farthest = 0;
+    for (int y = 1; y < 255; y++)
+        for (int x = 1; x < 511; x++) {
+            size_t at = (size_t)y * 512 + (size_t)x;
+            if (!is_inside(label, depth, 512, x, y))
+                continue;
+            bool is_sky = label[4 * at + 2] == SCENE_TAG_SKY;
+            uint32_t id = label[4 * at + 1] + 256u * label[4 * at];
+            base_vec3 p = point_at(&e, depth, 512, x, y);
+            if (is_sky) /* farther than 1000 m, so that the camera's own step does not count */
+                p = base_vec3_add(e.pose.location, base_vec3_scale(base_vec3_sub(p, e.pose.location), 1e6));
+            if (id == other)
+                p = base_pose_to_world(&car_before.pose, base_pose_to_local(&car_now.pose, p));
+            base_vec3 q = base_pose_to_local(&eye_before.pose, p);
+            double dx = x + 0.5 - (e.cx + e.focal * q.y / q.x), dy = y + 0.5 - (e.cy - e.focal * q.z / q.x);
+            if (fabs(dx) > 250 || fabs(dy) > 120)
+                continue;
+            farthest = fmax(farthest, hypot(dx, dy));
+            bool same = fabs(flow[2 * at] * 256 - dx) < 0.05 && fabs(flow[2 * at + 1] * -128 - dy) < 0.05;
+            if (is_sky) {
+                sky++;
+                sky_agree += same;
+            } else if (id == other) {
+                on_car++;
+                car_agree += same;
+            } else {
+                seen++;
+                agree += same;
+            }
+        }
+    print_message("flow up to %.1f pixels: scenery %d of %d, car %d of %d, sky %d of %d\n", farthest, agree, seen, car_agree,
+                  on_car, sky_agree, sky);
+    assert_true(farthest > 10 && seen > 20000 && on_car > 300 && sky > 1000);
+    assert_true(agree > seen * 0.99 && sky_agree == sky);
+    assert_true(car_agree > on_car * 0.7); /* wheels turn beside, and roll on their own */
+    forget(&h);
+    town_world_destroy(w);
+}
+
+/* A dynamic vision sensor's promise: at any time the events of a pixel, a threshold each, add up to its brightness to within
+ * one threshold. */
+static void test_dvs_follows_the_brightness(void **state)
+{
+    const fixture *f = *state;
+    town_world *w = world_on(f, NULL);
+    uint32_t ego = spawn(w, "vehicle.lincoln.mkz_2020", pose_ahead(f, 0, 0, 0, 0), 0, NULL);
+    base_pose front = { { 1.5, 0, 1.8 }, { -8, 0, 0 } };
+    spawn(w, "sensor.camera.rgb", front, ego, WITH("image_size_x=128", "image_size_y=64"));
+    spawn(w, "sensor.camera.dvs", front, ego,
+          WITH("image_size_x=128", "image_size_y=64", "positive_threshold=0.25", "negative_threshold=0.35", "log_eps=0.01"));
+    town_constant_velocity_set(w, ego, true, (base_vec3){ 10, 0, 0 });
+    heard h = { 0 };
+    ticks(w, 1, 0.05, sink_of(&h));
+    assert_int_equal(h.count[TOWN_CAMERA_DVS], 0); /* the first picture */
+    enum { PIXELS = 128 * 64 };
+    double *first = malloc(PIXELS * sizeof *first), *sum = calloc(PIXELS, sizeof *sum);
+    assert_true(first && sum);
+    size_t events = 0;
+    int64_t from = 0;
+    for (int tick = 0; tick < 20; tick++) {
+        const uint8_t *c = h.copy[TOWN_CAMERA_RGB];
+        int64_t last = (int64_t)(h.last[TOWN_CAMERA_RGB].time_s * 1e9);
+        for (int i = 0; i < PIXELS; i++) {
+            double level = log(0.01 + (0.2989 * c[4 * i + 2] + 0.587 * c[4 * i + 1] + 0.114 * c[4 * i]) / 255);
+            if (tick == 0)
+                first[i] = level;
+            double off = level - first[i] - sum[i];
+            if (!(off < 0.25 + 1e-4 && off > -0.35 - 1e-4))
+                fail_msg("tick %d pixel %d: brightness is %.4f from what the events say", tick, i, off);
+        }
+        from = last;
+        ticks(w, 1, 0.05, sink_of(&h));
+        const town_dvs_event *e = h.copy[TOWN_CAMERA_DVS];
+        const town_measurement *m = &h.last[TOWN_CAMERA_DVS];
+        assert_true(m->frame == h.last[TOWN_CAMERA_RGB].frame);
+        for (size_t i = 0; i < m->item_count; i++) {
+            assert_true(e[i].x < 128 && e[i].y < 64);
+            assert_true(e[i].time_ns >= from && e[i].time_ns <= (int64_t)(m->time_s * 1e9) + 1);
+            assert_true(i == 0 || e[i].time_ns >= e[i - 1].time_ns);
+            sum[e[i].y * 128 + e[i].x] += e[i].brighter ? 0.25 : -0.35;
+        }
+        events += m->item_count;
+    }
+    print_message("dvs: %zu events in 20 frames\n", events);
+    assert_true(events > 1000);
+    free(first);
+    free(sum);
+    forget(&h);
+    town_world_destroy(w);
+}
+
+/* Two rest periods instead of one: fewer events, and never two of a pixel within the period. */
+static void test_dvs_rests(void **state)
+{
+    const fixture *f = *state;
+    town_world *w = world_on(f, NULL);
+    uint32_t ego = spawn(w, "vehicle.lincoln.mkz_2020", pose_ahead(f, 0, 0, 0, 0), 0, NULL);
+    base_pose front = { { 1.5, 0, 1.8 }, { -8, 0, 0 } };
+    spawn(w, "sensor.camera.dvs", front, ego,
+          WITH("image_size_x=128", "image_size_y=64", "positive_threshold=0.1", "negative_threshold=0.1", "use_log=true",
+               "refractory_period_ns=30000000"));
+    town_constant_velocity_set(w, ego, true, (base_vec3){ 10, 0, 0 });
+    heard h = { 0 };
+    int64_t *last = malloc(128 * 64 * sizeof *last);
+    assert_non_null(last);
+    for (int i = 0; i < 128 * 64; i++)
+        last[i] = INT64_MIN / 2;
+    size_t events = 0;
+    for (int tick = 0; tick < 10; tick++) {
+        int before = h.count[TOWN_CAMERA_DVS];
+        ticks(w, 1, 0.05, sink_of(&h));
+        const town_dvs_event *e = h.copy[TOWN_CAMERA_DVS];
+        for (size_t i = 0; h.count[TOWN_CAMERA_DVS] > before && i < h.last[TOWN_CAMERA_DVS].item_count; i++) {
+            int64_t *mine = &last[e[i].y * 128 + e[i].x];
+            assert_true(e[i].time_ns - *mine >= 30000000);
+            *mine = e[i].time_ns;
+            events++;
+        }
+    }
+    assert_true(events > 300);
+    free(last);
+    forget(&h);
+    town_world_destroy(w);
+}
+
 /* ---- all of them */
 
 static uint32_t crc_of_run(const fixture *f, int threads)
@@ -376,6 +603,11 @@ static uint32_t crc_of_run(const fixture *f, int threads)
     spawn(w, "sensor.lidar.ray_cast_semantic", roof, ego, WITH("range=60", "points_per_second=200000"));
     spawn(w, "sensor.other.radar", roof, ego, WITH("points_per_second=20000"));
     spawn(w, "sensor.other.obstacle", roof, ego, WITH("distance=30"));
+    const char *const *size = WITH("image_size_x=256", "image_size_y=128");
+    spawn(w, "sensor.camera.normals", roof, ego, size);
+    spawn(w, "sensor.camera.optical_flow", roof, ego, size);
+    spawn(w, "sensor.camera.dvs", roof, ego,
+          WITH("image_size_x=256", "image_size_y=128", "sigma_positive_threshold=0.1", "sigma_negative_threshold=0.1"));
     town_vehicle_control_set(w, ego, (town_vehicle_control){ .throttle = 0.6f });
     heard h = { 0 };
     ticks(w, 30, 0.05, sink_of(&h));
@@ -428,9 +660,16 @@ static void test_nonsense_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lidar_agrees_with_the_cameras), cmocka_unit_test(test_lidar_turns_with_time),
-        cmocka_unit_test(test_lidar_loses_points_as_told),    cmocka_unit_test(test_radar_measures_speed),
-        cmocka_unit_test(test_obstacle_sees_what_is_ahead),   cmocka_unit_test(test_same_bytes_for_any_threads),
+        cmocka_unit_test(test_lidar_agrees_with_the_cameras),
+        cmocka_unit_test(test_lidar_turns_with_time),
+        cmocka_unit_test(test_lidar_loses_points_as_told),
+        cmocka_unit_test(test_radar_measures_speed),
+        cmocka_unit_test(test_obstacle_sees_what_is_ahead),
+        cmocka_unit_test(test_normals_stand_on_the_surfaces),
+        cmocka_unit_test(test_flow_is_the_motion_of_what_is_seen),
+        cmocka_unit_test(test_dvs_follows_the_brightness),
+        cmocka_unit_test(test_dvs_rests),
+        cmocka_unit_test(test_same_bytes_for_any_threads),
         cmocka_unit_test(test_nonsense_is_refused),
     };
     return cmocka_run_group_tests(tests, load, unload);
