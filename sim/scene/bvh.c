@@ -1,7 +1,7 @@
 /* sim/scene/bvh.c — binned surface-area hierarchy (Wald, On fast construction of SAH-based bounding volume hierarchies, 2007).
  *
- * Bounds are float and contain their triangles exactly (vertices are float too); rays are double, and a box test gives a
- * millionth of the coordinates away, so that what a ray hits does not depend on the shape of the tree. */
+ * Bounds are float and contain their triangles exactly (vertices are float too); what a ray hits is decided in
+ * double and does not depend on the shape of the tree. */
 #include "sim/scene/bvh.h"
 #include <stdlib.h>
 #include <string.h>
@@ -130,90 +130,190 @@ static void build_node(scene_part *p, reference *refs, uint32_t node, uint32_t f
     build_node(p, refs, child + 1, first + left, count - left, depth + 1);
 }
 
-bool scene_bvh_build(scene_part *p, base_error *err)
+/* ---- rays
+ *
+ * Four children are tested at once in float. A box is stored a millionth of its coordinates larger, the ray's origin moved by what
+ * float rounds off it, and the distances compared with a few units in the last place to spare: no box that the ray enters is missed.
+ * Triangles are then tested in double, so which one is hit, and where, does not depend on the tree. */
+
+typedef float f4 __attribute__((vector_size(16)));
+#if defined(__SSE2__)
+#include <emmintrin.h>
+static inline f4 least(f4 a, f4 b) { return (f4)_mm_min_ps((__m128)a, (__m128)b); }
+static inline f4 most(f4 a, f4 b) { return (f4)_mm_max_ps((__m128)a, (__m128)b); }
+static inline unsigned not_above(f4 a, f4 b) { return (unsigned)_mm_movemask_ps(_mm_cmple_ps((__m128)a, (__m128)b)); }
+#else
+static inline f4 least(f4 a, f4 b)
 {
-    uint32_t n = p->triangle_count;
-    p->bounds = (scene_bounds){ { 0 }, { 0 } };
-    if (n == 0)
-        return true;
-    reference *refs = malloc((size_t)n * sizeof *refs);
-    p->nodes = malloc((size_t)n * 2 * sizeof *p->nodes);
-    p->order = malloc((size_t)n * sizeof *p->order);
-    if (!refs || !p->nodes || !p->order) {
-        free(refs);
-        return base_fail(err, BASE_MEMORY, "scene: no memory for a hierarchy over %u triangles", n);
+    for (int i = 0; i < 4; i++)
+        a[i] = a[i] < b[i] ? a[i] : b[i];
+    return a;
+}
+static inline f4 most(f4 a, f4 b)
+{
+    for (int i = 0; i < 4; i++)
+        a[i] = a[i] > b[i] ? a[i] : b[i];
+    return a;
+}
+static inline unsigned not_above(f4 a, f4 b)
+{
+    unsigned mask = 0;
+    for (int i = 0; i < 4; i++)
+        mask |= (unsigned)(a[i] <= b[i]) << i;
+    return mask;
+}
+#endif
+
+struct scene_wide {
+    f4 lo[3], hi[3];   /* of the children; lo > hi: there is none */
+    uint32_t first[4]; /* of an inner child: its node; of a leaf: its place in `order` */
+    uint32_t count[4]; /* 0: inner */
+};
+
+static void set_child(struct scene_wide *w, int i, const scene_node *n)
+{
+    w->first[i] = n->first;
+    w->count[i] = n->count;
+    for (int k = 0; k < 3; k++) {
+        double margin = 1e-6 * (1 + fabs((double)n->bounds.lo[k]) + fabs((double)n->bounds.hi[k]));
+        w->lo[k][i] = nextafterf((float)(n->bounds.lo[k] - margin), -INFINITY);
+        w->hi[k][i] = nextafterf((float)(n->bounds.hi[k] + margin), INFINITY);
     }
-    for (uint32_t i = 0; i < n; i++) {
-        refs[i].bounds = empty_bounds();
-        refs[i].triangle = i;
-        for (int v = 0; v < 3; v++) {
-            const float *x = p->vertices[p->triangles[i].vertex[v]].position;
-            bounds_add(&refs[i].bounds, &(scene_bounds){ { x[0], x[1], x[2] }, { x[0], x[1], x[2] } });
-        }
-        for (int k = 0; k < 3; k++)
-            refs[i].centre[k] = 0.5f * (refs[i].bounds.lo[k] + refs[i].bounds.hi[k]);
-    }
-    p->node_count = 1;
-    build_node(p, refs, 0, 0, n, 0);
-    for (uint32_t i = 0; i < n; i++)
-        p->order[i] = refs[i].triangle;
-    p->bounds = p->nodes[0].bounds;
-    free(refs);
-    scene_node *fitted = realloc(p->nodes, (size_t)p->node_count * sizeof *p->nodes);
-    p->nodes = fitted ? fitted : p->nodes;
-    return true;
 }
 
-/* ---- rays */
+/* Up to four nodes that make up `node`: the largest inner one is opened until there are four. */
+static int open_children(const scene_part *p, uint32_t node, uint32_t out[4])
+{
+    int count = 1;
+    out[0] = node;
+    while (count < 4) {
+        int widest = -1;
+        for (int i = 0; i < count; i++)
+            if (p->nodes[out[i]].count == 0 &&
+                (widest < 0 || half_area(&p->nodes[out[i]].bounds) > half_area(&p->nodes[out[widest]].bounds)))
+                widest = i;
+        if (widest < 0)
+            break;
+        uint32_t first = p->nodes[out[widest]].first;
+        out[widest] = first;
+        out[count++] = first + 1;
+    }
+    return count;
+}
+
+static uint32_t widen(scene_part *p, uint32_t node, uint32_t *used)
+{
+    uint32_t at = (*used)++, child[4];
+    int count = open_children(p, node, child);
+    struct scene_wide *w = &p->wide[at];
+    for (int i = 0; i < 4; i++) {
+        w->first[i] = w->count[i] = 0;
+        for (int k = 0; k < 3; k++) {
+            w->lo[k][i] = INFINITY;
+            w->hi[k][i] = -INFINITY;
+        }
+    }
+    for (int i = 0; i < count; i++) {
+        const scene_node *n = &p->nodes[child[i]];
+        set_child(&p->wide[at], i, n);
+        if (n->count == 0) {
+            uint32_t below = widen(p, child[i], used);
+            p->wide[at].first[i] = below;
+        }
+    }
+    return at;
+}
+
+static bool build_wide(scene_part *p, base_error *err)
+{
+    uint32_t used = 0;
+    size_t bytes = (size_t)p->node_count * sizeof *p->wide; /* a wide node replaces at least one inner node */
+    p->wide = aligned_alloc(_Alignof(struct scene_wide), bytes);
+    if (!p->wide)
+        return base_fail(err, BASE_MEMORY, "scene: no memory for %u nodes", p->node_count);
+    widen(p, 0, &used);
+    struct scene_wide *fitted = aligned_alloc(_Alignof(struct scene_wide), used * sizeof *fitted);
+    if (fitted) {
+        memcpy(fitted, p->wide, used * sizeof *fitted);
+        free(p->wide);
+        p->wide = fitted;
+    }
+    return true;
+}
 
 typedef struct ray {
-    double origin[3], direction[3], inverse[3];
+    f4 origin_lo[3], origin_hi[3], inverse[3]; /* origin_lo <= origin <= origin_hi */
+    bool backwards[3];
 } ray;
 
-/* Entry distance of the ray into a box grown by a millionth, or a negative number when it misses [0, limit]. */
-static double enter(const ray *r, const scene_bounds *b, double limit)
+static ray ray_from(base_vec3 origin, base_vec3 direction)
 {
-    double t0 = 0, t1 = limit;
+    const double o[3] = { origin.x, origin.y, origin.z }, d[3] = { direction.x, direction.y, direction.z };
+    const double steep = 1e30; /* stands for 1 / 0: farther than any limit, and finite */
+    ray r;
     for (int k = 0; k < 3; k++) {
-        double margin = 1e-6 * (1 + fabs(b->lo[k]) + fabs(b->hi[k]));
-        double lo = b->lo[k] - margin - r->origin[k], hi = b->hi[k] + margin - r->origin[k];
-        if (r->direction[k] == 0) {
-            if (lo > 0 || hi < 0)
-                return -1;
-            continue;
-        }
-        double a = lo * r->inverse[k], c = hi * r->inverse[k];
-        double first = a < c ? a : c, last = a < c ? c : a;
-        t0 = first > t0 ? first : t0;
-        t1 = last < t1 ? last : t1;
+        double slack = 2.4e-7 * fabs(o[k]) + 1e-30, inverse = fabs(d[k]) > 1 / steep ? 1 / d[k] : steep;
+        r.origin_lo[k] = (f4){ 0 } + (float)(o[k] - slack);
+        r.origin_hi[k] = (f4){ 0 } + (float)(o[k] + slack);
+        r.inverse[k] = (f4){ 0 } + (float)inverse;
+        r.backwards[k] = inverse < 0;
     }
-    return t0 <= t1 ? t0 : -1;
+    return r;
 }
 
-static base_vec3 vertex_at(const scene_part *p, uint32_t v)
+/* Children that the ray enters before `limit`, as bits; *t: where. */
+static inline unsigned enter(const ray *r, const struct scene_wide *w, float limit, f4 *t)
 {
-    const float *x = p->vertices[v].position;
-    return (base_vec3){ x[0], x[1], x[2] };
+    f4 t0 = { 0 }, t1 = (f4){ 0 } + limit;
+    for (int k = 0; k < 3; k++) {
+        f4 lo = (w->lo[k] - r->origin_hi[k]) * r->inverse[k], hi = (w->hi[k] - r->origin_lo[k]) * r->inverse[k];
+        t0 = most(t0, r->backwards[k] ? hi : lo);
+        t1 = least(t1, r->backwards[k] ? lo : hi);
+    }
+    *t = t0 * (1 - 5e-7f);
+    return not_above(*t, t1 * (1 + 5e-7f));
 }
 
-/* Moeller and Trumbore, edges included with a margin so that no ray slips between two triangles. */
-static bool hit_triangle(const scene_part *p, const scene_triangle *tri, base_vec3 origin, base_vec3 direction, bool seen_only,
-                         double *t)
+static float round_up(double x) { return x < FLT_MAX ? nextafterf((float)x, INFINITY) : FLT_MAX; }
+
+typedef struct pending {
+    uint32_t first, count;
+    float t;
+} pending;
+enum { PENDING_MAX = 3 * (DEPTH_MAX + 4) };
+
+/* Put the entered children on the stack, the nearest on top. */
+static inline int push(pending *stack, int top, const struct scene_wide *w, unsigned mask, f4 t)
 {
-    base_vec3 a = vertex_at(p, tri->vertex[0]);
-    base_vec3 ab = base_vec3_sub(vertex_at(p, tri->vertex[1]), a), ac = base_vec3_sub(vertex_at(p, tri->vertex[2]), a);
+    int base = top;
+    for (; mask; mask &= mask - 1) {
+        int i = __builtin_ctz(mask), at = top++;
+        for (; at > base && stack[at - 1].t < t[i]; at--)
+            stack[at] = stack[at - 1];
+        stack[at] = (pending){ w->first[i], w->count[i], t[i] };
+    }
+    return top;
+}
+
+/* Moeller and Trumbore, edges included with a margin so that no ray slips between two triangles. det > 0: seen from the front. */
+static bool hit_triangle(const float c[9], base_vec3 origin, base_vec3 direction, double limit, double *t, double *det)
+{
+    base_vec3 a = { c[0], c[1], c[2] };
+    base_vec3 ab = { c[3] - a.x, c[4] - a.y, c[5] - a.z }, ac = { c[6] - a.x, c[7] - a.y, c[8] - a.z };
     base_vec3 q = base_vec3_cross(direction, ac);
-    double det = base_vec3_dot(ab, q);
-    if (det == 0 || (seen_only && det < 0 && !(tri->flags & SCENE_TWO_SIDED)))
+    *det = base_vec3_dot(ab, q);
+    if (*det == 0)
         return false;
     base_vec3 s = base_vec3_sub(origin, a);
-    double u = base_vec3_dot(s, q) / det;
-    base_vec3 w = base_vec3_cross(s, ab);
-    double v = base_vec3_dot(direction, w) / det;
-    if (!(u >= -1e-9) || !(v >= -1e-9) || !(u + v <= 1 + 2e-9))
+    double u = base_vec3_dot(s, q) / *det;
+    if (!(u >= -1e-9) || !(u <= 1 + 4e-9))
         return false;
-    *t = base_vec3_dot(ac, w) / det;
-    return true;
+    base_vec3 w = base_vec3_cross(s, ab);
+    double v = base_vec3_dot(direction, w) / *det;
+    if (!(v >= -1e-9) || !(u + v <= 1 + 2e-9))
+        return false;
+    *t = base_vec3_dot(ac, w) / *det;
+    return *t >= 0 && *t <= limit;
 }
 
 bool scene_bvh_ray(const scene_part *p, base_vec3 origin, base_vec3 direction, uint32_t tag_mask, bool seen_only,
@@ -221,50 +321,126 @@ bool scene_bvh_ray(const scene_part *p, base_vec3 origin, base_vec3 direction, u
 {
     if (p->node_count == 0)
         return false;
-    ray r = { { origin.x, origin.y, origin.z }, { direction.x, direction.y, direction.z }, { 0 } };
-    for (int k = 0; k < 3; k++)
-        r.inverse[k] = r.direction[k] != 0 ? 1 / r.direction[k] : 0;
-    bool found = false;
-    struct {
-        uint32_t node;
-        double t;
-    } stack[DEPTH_MAX + 4];
+    ray r = ray_from(origin, direction);
+    pending stack[PENDING_MAX];
     int top = 0;
-    double t = enter(&r, &p->nodes[0].bounds, hit->t);
-    if (t < 0)
-        return false;
-    stack[top].node = 0;
-    stack[top++].t = t;
+    bool found = false;
+    float limit = round_up(hit->t);
+    stack[top++] = (pending){ 0, 0, 0 };
     while (top > 0) {
-        top--;
-        if (stack[top].t > hit->t)
+        pending next = stack[--top];
+        if (next.t > limit)
             continue;
-        const scene_node *n = &p->nodes[stack[top].node];
-        if (n->count) {
-            for (uint32_t i = n->first; i < n->first + n->count; i++) {
-                const scene_triangle *tri = &p->triangles[p->order[i]];
-                if (!(tag_mask >> (tri->tag & 31) & 1) || (tri->flags & SCENE_HIDDEN) ||
-                    !hit_triangle(p, tri, origin, direction, seen_only, &t))
-                    continue;
-                if (t >= 0 && (t < hit->t || (t == hit->t && (!found || p->order[i] < hit->triangle)))) {
-                    *hit = (scene_bvh_hit){ t, p->order[i] };
-                    found = true;
-                }
-            }
+        if (next.count == 0) {
+            f4 t;
+            unsigned mask = enter(&r, &p->wide[next.first], limit, &t);
+            top = push(stack, top, &p->wide[next.first], mask, t);
             continue;
         }
-        double t0 = enter(&r, &p->nodes[n->first].bounds, hit->t), t1 = enter(&r, &p->nodes[n->first + 1].bounds, hit->t);
-        int near_child = t1 >= 0 && (t0 < 0 || t1 < t0); /* nearer child on top of the stack */
-        for (int k = 0; k < 2; k++) {
-            int child = k == 0 ? !near_child : near_child;
-            double entry = child ? t1 : t0;
-            if (entry >= 0) {
-                stack[top].node = n->first + (uint32_t)child;
-                stack[top++].t = entry;
-            }
+        for (uint32_t i = next.first; i < next.first + next.count; i++) {
+            double t, det;
+            uint32_t number = p->order[i];
+            if (!hit_triangle(p->corners[i], origin, direction, hit->t, &t, &det) ||
+                (t == hit->t && found && number > hit->triangle))
+                continue;
+            const scene_triangle *tri = &p->triangles[number]; /* far away in memory: looked at last */
+            if (!(tag_mask >> (tri->tag & 31) & 1) || (tri->flags & SCENE_HIDDEN) ||
+                (seen_only && det < 0 && !(tri->flags & SCENE_TWO_SIDED)))
+                continue;
+            *hit = (scene_bvh_hit){ t, number };
+            limit = round_up(t);
+            found = true;
         }
     }
     return found;
+}
+
+void scene_bvh_ray_boxes(const scene_part *p, base_vec3 origin, base_vec3 direction, double *limit_t,
+                         void (*visit)(void *user, uint32_t box, double *limit_t), void *user)
+{
+    if (p->node_count == 0)
+        return;
+    ray r = ray_from(origin, direction);
+    pending stack[PENDING_MAX];
+    int top = 0;
+    stack[top++] = (pending){ 0, 0, 0 };
+    while (top > 0) {
+        pending next = stack[--top];
+        float limit = round_up(*limit_t);
+        if (next.t > limit)
+            continue;
+        if (next.count == 0) {
+            f4 t;
+            unsigned mask = enter(&r, &p->wide[next.first], limit, &t);
+            top = push(stack, top, &p->wide[next.first], mask, t);
+            continue;
+        }
+        for (uint32_t i = next.first; i < next.first + next.count; i++)
+            visit(user, p->order[i], limit_t);
+    }
+}
+
+/* ---- building */
+
+void scene_bvh_free(scene_part *p)
+{
+    free(p->nodes);
+    free(p->order);
+    free(p->wide);
+    free(p->corners);
+}
+
+bool scene_bvh_build_boxes(scene_part *p, const scene_bounds *boxes, uint32_t count, base_error *err)
+{
+    p->bounds = (scene_bounds){ { 0 }, { 0 } };
+    p->node_count = 0;
+    if (count == 0)
+        return true;
+    reference *refs = malloc((size_t)count * sizeof *refs);
+    p->nodes = malloc((size_t)count * 2 * sizeof *p->nodes);
+    p->order = malloc((size_t)count * sizeof *p->order);
+    if (!refs || !p->nodes || !p->order) {
+        free(refs);
+        return base_fail(err, BASE_MEMORY, "scene: no memory for a hierarchy over %u boxes", count);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        refs[i].bounds = boxes[i];
+        refs[i].triangle = i;
+        for (int k = 0; k < 3; k++)
+            refs[i].centre[k] = 0.5f * (boxes[i].lo[k] + boxes[i].hi[k]);
+    }
+    p->node_count = 1;
+    build_node(p, refs, 0, 0, count, 0);
+    for (uint32_t i = 0; i < count; i++)
+        p->order[i] = refs[i].triangle;
+    p->bounds = p->nodes[0].bounds;
+    free(refs);
+    scene_node *fitted = realloc(p->nodes, (size_t)p->node_count * sizeof *p->nodes);
+    p->nodes = fitted ? fitted : p->nodes;
+    return build_wide(p, err);
+}
+
+bool scene_bvh_build(scene_part *p, base_error *err)
+{
+    uint32_t n = p->triangle_count;
+    scene_bounds *boxes = malloc(((size_t)n + 1) * sizeof *boxes);
+    p->corners = malloc(((size_t)n + 1) * sizeof *p->corners);
+    bool good = boxes && p->corners;
+    if (!good)
+        base_fail(err, BASE_MEMORY, "scene: no memory for a hierarchy over %u triangles", n);
+    for (uint32_t i = 0; good && i < n; i++) {
+        boxes[i] = empty_bounds();
+        for (int v = 0; v < 3; v++) {
+            const float *x = p->vertices[p->triangles[i].vertex[v]].position;
+            bounds_add(&boxes[i], &(scene_bounds){ { x[0], x[1], x[2] }, { x[0], x[1], x[2] } });
+        }
+    }
+    good = good && scene_bvh_build_boxes(p, boxes, n, err);
+    for (uint32_t i = 0; good && i < n; i++)
+        for (int v = 0; v < 3; v++)
+            memcpy(p->corners[i] + 3 * v, p->vertices[p->triangles[p->order[i]].vertex[v]].position, 3 * sizeof(float));
+    free(boxes);
+    return good;
 }
 
 void scene_bvh_walk(const scene_part *p, const scene_bounds *box, bool (*visit)(void *user, uint32_t triangle), void *user)

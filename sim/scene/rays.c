@@ -48,6 +48,7 @@ typedef struct placed { /* an instance, ready for rays */
     base_vec3 scale;
     base_vec3 centre; /* of a ball around it, in the world */
     double radius;
+    base_vec3 reach; /* half sizes of an upright box around it */
 } placed;
 
 static placed place(const scene *s, const scene_instance *in)
@@ -61,6 +62,9 @@ static placed place(const scene *s, const scene_instance *in)
                        0.5 * ((double)b->hi[2] - b->lo[2]) * p.scale.z };
     p.centre = base_vec3_add(in->pose.location, base_mat3_apply(&p.turn, middle));
     p.radius = base_vec3_length(half) * (1 + 1e-6) + 1e-6;
+    double *reach[3] = { &p.reach.x, &p.reach.y, &p.reach.z };
+    for (int k = 0; k < 3; k++)
+        *reach[k] = fabs(p.turn.m[k][0]) * half.x + fabs(p.turn.m[k][1]) * half.y + fabs(p.turn.m[k][2]) * half.z;
     return p;
 }
 
@@ -113,7 +117,23 @@ struct scene_rays {
     const scene *scene;
     placed *placed;
     int count;
+    scene_part boxes; /* hierarchy over the boxes around the instances */
 };
+
+static float down(double x) { return nextafterf((float)x, -INFINITY); }
+static float up(double x) { return nextafterf((float)x, INFINITY); }
+
+static scene_bounds box_around(const placed *p)
+{
+    const double c[3] = { p->centre.x, p->centre.y, p->centre.z }, r[3] = { p->reach.x, p->reach.y, p->reach.z };
+    scene_bounds b;
+    for (int k = 0; k < 3; k++) {
+        double margin = 1e-6 * (1 + fabs(c[k]) + r[k]);
+        b.lo[k] = down(c[k] - r[k] - margin);
+        b.hi[k] = up(c[k] + r[k] + margin);
+    }
+    return b;
+}
 
 scene_rays *scene_rays_create(const scene *s, const scene_instance *instances, int instance_count, base_error *err)
 {
@@ -126,9 +146,19 @@ scene_rays *scene_rays_create(const scene *s, const scene_instance *instances, i
         base_fail(err, BASE_MEMORY, "scene: no memory for %d instances", instance_count);
         return NULL;
     }
-    for (int i = 0; i < instance_count; i++)
+    *r = (scene_rays){ .scene = s, .placed = p, .count = instance_count };
+    scene_bounds *boxes = malloc(((size_t)instance_count + 1) * sizeof *boxes);
+    for (int i = 0; boxes && i < instance_count; i++) {
         p[i] = place(s, &instances[i]);
-    *r = (scene_rays){ s, p, instance_count };
+        boxes[i] = box_around(&p[i]);
+    }
+    if (!boxes || !scene_bvh_build_boxes(&r->boxes, boxes, (uint32_t)instance_count, err)) {
+        if (!boxes)
+            base_fail(err, BASE_MEMORY, "scene: no memory for %d instances", instance_count);
+        scene_rays_destroy(r);
+        r = NULL;
+    }
+    free(boxes);
     return r;
 }
 
@@ -137,6 +167,7 @@ void scene_rays_destroy(scene_rays *r)
     if (!r)
         return;
     free(r->placed);
+    scene_bvh_free(&r->boxes);
     free(r);
 }
 
@@ -151,27 +182,46 @@ static bool hit_nearer(const placed *p, base_vec3 origin, base_vec3 direction, b
     return true;
 }
 
+typedef struct ray_search {
+    const scene_rays *rays;
+    base_vec3 origin, direction;
+    scene_bvh_hit best;
+    int dynamic;
+    bool found;
+} ray_search;
+
+static void try_instance(void *user, uint32_t index, double *limit)
+{
+    ray_search *s = user;
+    int i = (int)index;
+    scene_bvh_hit h = { s->best.t, UINT32_MAX };
+    if (!hit_instance(&s->rays->placed[i], s->origin, s->direction, true, &h))
+        return;
+    if (s->found && (h.t > s->best.t || (h.t == s->best.t && (s->dynamic < 0 || i > s->dynamic))))
+        return; /* ties: the static part, then the lower instance, in whatever order they are tried */
+    s->best = h;
+    s->dynamic = i;
+    s->found = true;
+    *limit = h.t;
+}
+
 bool scene_rays_hit(const scene_rays *r, base_vec3 origin, base_vec3 direction, double max_m, scene_hit *hit)
 {
     double length = base_vec3_length(direction);
     if (!(length > 0) || !(max_m >= 0))
         return false;
     direction = base_vec3_scale(direction, 1 / length);
-    scene_bvh_hit best = { max_m, UINT32_MAX };
-    int dynamic = -1;
-    bool found = scene_bvh_ray(&r->scene->world, origin, direction, UINT32_MAX, true, &best);
-    for (int i = 0; i < r->count; i++)
-        if (hit_nearer(&r->placed[i], origin, direction, true, found, &best)) {
-            dynamic = i;
-            found = true;
-        }
-    if (found && hit) {
-        if (dynamic < 0)
-            fill_static_hit(r->scene, &best, origin, direction, hit);
+    ray_search s = { r, origin, direction, { max_m, UINT32_MAX }, -1, false };
+    s.found = scene_bvh_ray(&r->scene->world, origin, direction, UINT32_MAX, true, &s.best);
+    double limit = s.best.t;
+    scene_bvh_ray_boxes(&r->boxes, origin, direction, &limit, try_instance, &s);
+    if (s.found && hit) {
+        if (s.dynamic < 0)
+            fill_static_hit(r->scene, &s.best, origin, direction, hit);
         else
-            fill_instance_hit(&r->placed[dynamic], dynamic, &best, origin, direction, hit);
+            fill_instance_hit(&r->placed[s.dynamic], s.dynamic, &s.best, origin, direction, hit);
     }
-    return found;
+    return s.found;
 }
 
 bool scene_ray(const scene *s, const scene_instance *instances, int instance_count, base_vec3 origin, base_vec3 direction,
@@ -303,9 +353,6 @@ static bool sweep_triangle(void *user, uint32_t triangle)
         touch_edge(s, p[e], p[(e + 1) % 3], triangle);
     return true;
 }
-
-static float down(double x) { return nextafterf((float)x, -INFINITY); }
-static float up(double x) { return nextafterf((float)x, INFINITY); }
 
 /* Everything of one part that the ball may touch between a and b (on its way). */
 static void sweep_part(sweep *s, base_vec3 a, base_vec3 b)

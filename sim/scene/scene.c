@@ -30,8 +30,7 @@ static void part_free(scene_part *p)
 {
     free(p->vertices);
     free(p->triangles);
-    free(p->nodes);
-    free(p->order);
+    scene_bvh_free(p);
 }
 
 void scene_destroy(scene *s)

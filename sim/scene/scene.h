@@ -159,8 +159,10 @@ typedef struct scene_node { /* of a bounding volume hierarchy: count 0 = inner n
 typedef struct scene_part {
     scene_vertex *vertices;
     scene_triangle *triangles;
-    scene_node *nodes; /* nodes[0] is the root; leaves hold order[first .. first+count) */
-    uint32_t *order;   /* triangle numbers */
+    scene_node *nodes;       /* nodes[0] is the root; leaves hold order[first .. first+count) */
+    uint32_t *order;         /* triangle numbers */
+    struct scene_wide *wide; /* the same hierarchy for rays, four children a node (bvh.c) */
+    float (*corners)[9];     /* of order[i]: three corners beside each other */
     uint32_t vertex_count, triangle_count, node_count;
     scene_bounds bounds;
 } scene_part;
