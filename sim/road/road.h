@@ -253,9 +253,10 @@ typedef struct road_edge {
 } road_edge;
 const road_edge *road_map_topology(const road_map *map, size_t *count); /* borrowed until destroy */
 
-/* Places to start from: every driving lane outside junctions, each 12 m from 6 m after its start to 6 m before its end, heading
- * along travel, 0.5 m above the road; in order of (road, section, lane, s), the same for every load. At least one
- * per map with a driving lane. Borrowed until destroy. */
+/* Places to start from (CARLA's own are placed by hand in its levels and in no map file): every driving lane outside junctions, each
+ * 12 m from 6 m after its road's start to 6 m before its end, through all sections of the road, where it is 2.5 m wide; heading
+ * along travel, 0.5 m above the road; none within 5.5 m along and 2.3 m aside of another. In order of (road, section, lane, s),
+ * the same for every load. At least one per map with a driving lane. Borrowed until destroy. */
 const base_pose *road_map_spawn_points(const road_map *map, size_t *count);
 
 /* ---- Routes --------------------------------------------------------------------------------------------------------- */

@@ -5,6 +5,34 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
+/* What only CARLA's clients ask. */
+static void as_carla(const road_map *m, base_vec3 at)
+{
+    road_waypoint w, found[8];
+    road_landmark_ahead ahead[8];
+    base_vec3 corners[16];
+    int group[8];
+    for (int k = 0; k < road_landmark_count(m) && k < 8; k++) {
+        road_landmark l = road_map_landmark(m, k);
+        (void)road_signal_place(m, l.signal, 13 + k % 4);
+        road_landmark_group(m, k, group, 8);
+    }
+    for (int release = 15; release <= 16; release++) {
+        road_map_crosswalks(m, release, corners, 16);
+        (void)road_map_location(m, release, road_map_geolocation(m, release, at));
+    }
+    road_map_waypoints(m, 50, found, 8);
+    road_carla_index *x = road_carla_index_create(m, NULL);
+    if (x && road_carla_waypoint_at(x, at, ROAD_LANE_ANY, true, &w)) {
+        if (!isfinite(w.s) || !isfinite(road_waypoint_pose(m, &w).location.x))
+            abort();
+        road_waypoint_landmarks(m, &w, 100, false, ahead, 8);
+        road_waypoint_until_end(m, &w, 5, found, 8);
+        road_waypoint_until_start(m, &w, 5, found, 8);
+    }
+    road_carla_index_destroy(x);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     road_map *m = road_map_parse((const char *)data, bytes, "fuzz", NULL, NULL);
@@ -35,8 +63,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         (void)road_map_signal(m, k);
     for (int k = 0; k < i.objects && k < 16; k++)
         (void)road_map_object(m, k);
-    for (int k = 0; k < i.junctions && k < 16; k++)
+    for (int k = 0; k < i.junctions && k < 16; k++) {
+        road_edge pairs[8];
         (void)road_map_junction(m, k);
+        road_junction_waypoints(m, k, ROAD_LANE_ANY, pairs, 8);
+    }
+    as_carla(m, at);
     road_map_destroy(m);
     return 0;
 }

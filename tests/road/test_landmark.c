@@ -5,6 +5,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -32,12 +33,16 @@ static void near(double got, double wanted, double tolerance, const char *what)
         fail_msg("%s: got %.15g, wanted %.15g within %g", what, got, wanted, tolerance);
 }
 
-#define ROAD(inside)                                                                                                            \
-    "<OpenDRIVE><header/><road id=\"1\" length=\"100\" junction=\"-1\"><planView><geometry s=\"0\" x=\"0\" y=\"0\" hdg=\"0\" "  \
-    "length=\"100\"><line/></geometry></planView><lanes><laneSection s=\"0\"><left><lane id=\"1\" type=\"driving\"><width "     \
-    "sOffset=\"0\" a=\"4\" b=\"0\" c=\"0\" d=\"0\"/></lane></left><center><lane id=\"0\" type=\"none\"/></center><right><lane " \
-    "id=\"-1\" type=\"driving\"><width sOffset=\"0\" a=\"4\" b=\"0\" c=\"0\" "                                                  \
-    "d=\"0\"/></lane></right></laneSection></lanes>" inside "</road></OpenDRIVE>"
+#define LANE(id)                                                                                                               \
+    "<lane id=\"" #id "\" type=\"driving\"><link><predecessor id=\"" #id "\"/><successor id=\"" #id                            \
+    "\"/></link><width sOffset=\"0\" a=\"4\" b=\"0\" c=\"0\" d=\"0\"/></lane>"
+#define CENTRE "<center><lane id=\"0\" type=\"none\"/></center>"
+#define BEGIN(id, y)                                                                                                           \
+    "<road id=\"" id "\" length=\"100\" junction=\"-1\"><planView><geometry s=\"0\" x=\"0\" y=\"" y                            \
+    "\" hdg=\"0\" length=\"100\"><line/></geometry></planView><lanes><laneSection s=\"0\"><left>" LANE(                        \
+        1) "</left>" CENTRE "<right>" LANE(-1) "</right></laneSection>"
+#define PLAIN(id, y, sections) BEGIN(id, y) sections "</lanes></road>"
+#define ROAD(inside)           "<OpenDRIVE><header/>" BEGIN("1", "0") "</lanes>" inside "</road></OpenDRIVE>"
 
 static void geolocation(void **state)
 {
@@ -216,12 +221,43 @@ static void nearest_as_carla(void **state)
     road_map_destroy(m);
 }
 
+/* A second road upon the first adds no places to start from; one beside it does; a lane in short sections is spaced as a whole. */
+static void places_keep_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *y, *sections;
+        size_t count;
+    } cases[] = {
+        { "0", "", 16 },  /* 8 places on each lane of 100 m: 6, 18, ... 90 */
+        { "1", "", 16 },  /* a metre aside: still in their way */
+        { "50", "", 32 }, /* elsewhere */
+        { "50", "<laneSection s=\"33\"><left>" LANE(1) "</left>" CENTRE "<right>" LANE(-1) "</right></laneSection>", 32 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char xml[8192];
+        snprintf(xml, sizeof xml, "<OpenDRIVE><header/>" PLAIN("1", "%s", "%s") PLAIN("2", "%s", "%s") "</OpenDRIVE>", "0", "",
+                 cases[i].y, cases[i].sections);
+        road_map *m = parse(xml);
+        size_t count;
+        const base_pose *p = road_map_spawn_points(m, &count);
+        if (count != cases[i].count)
+            fail_msg("case %zu: %zu places, wanted %zu", i, count, cases[i].count);
+        for (size_t k = 0; k < count; k++) {
+            double from = fmod(fabs(p[k].rotation.yaw_deg) < 90 ? p[k].location.x : 100 - p[k].location.x, 12);
+            near(from, 6, 1e-9, "6 m from the road's start, then every 12 m");
+            near(p[k].location.z, 0.5, 1e-12, "half a metre up");
+        }
+        road_map_destroy(m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(geolocation),    cmocka_unit_test(one_light),        cmocka_unit_test(landmarks_of_every_kind),
-        cmocka_unit_test(junctions),      cmocka_unit_test(crosswalks),       cmocka_unit_test(until_the_end),
-        cmocka_unit_test(every_waypoint), cmocka_unit_test(nearest_as_carla),
+        cmocka_unit_test(geolocation),       cmocka_unit_test(one_light),      cmocka_unit_test(landmarks_of_every_kind),
+        cmocka_unit_test(junctions),         cmocka_unit_test(crosswalks),     cmocka_unit_test(until_the_end),
+        cmocka_unit_test(places_keep_apart), cmocka_unit_test(every_waypoint), cmocka_unit_test(nearest_as_carla),
     };
     return cmocka_run_group_tests_name("landmark", tests, NULL, NULL);
 }

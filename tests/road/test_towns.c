@@ -158,6 +158,34 @@ static void nearest_is_nearest(void **state)
     road_map_destroy(m);
 }
 
+/* Every place to start from lies on a driving lane outside junctions, faces along it, and leaves room around it. */
+static void spawns_have_room(void **state)
+{
+    const struct town *t = *state;
+    double seconds;
+    road_map *m = load(t, &seconds);
+    size_t count;
+    const base_pose *spawn = road_map_spawn_points(m, &count);
+    for (size_t i = 0; i < count; i++) {
+        road_waypoint w;
+        base_vec3 foot = spawn[i].location;
+        foot.z -= 0.5;
+        assert_true(road_waypoint_at(m, foot, ROAD_LANE_DRIVING, false, &w));
+        base_pose lane = road_waypoint_pose(m, &w);
+        double turned = fabs(base_wrap_deg(lane.rotation.yaw_deg - spawn[i].rotation.yaw_deg));
+        if (distance(lane.location, foot) > 0.01 || road_waypoint_width(m, &w) < 2.5 ||
+            (turned > 1 && turned < 179)) /* two lanes may share a centre, each its own way */
+            fail_msg("%s: place %zu is %.3f m from its lane's centre, turned by %.1f degrees", t->file, i,
+                     distance(lane.location, foot), turned);
+        for (size_t k = 0; k < i; k++) {
+            base_vec3 d = base_pose_to_local(&spawn[i], spawn[k].location);
+            if (fabs(d.x) < 5.4 && fabs(d.y) < 2.2 && fabs(d.z) < 2.5)
+                fail_msg("%s: places %zu and %zu are %.2f m ahead, %.2f m aside of each other", t->file, k, i, d.x, d.y);
+        }
+    }
+    road_map_destroy(m);
+}
+
 /* Following any lane for 300 m never jumps, and the length along the points is what was asked. */
 static void following_is_continuous(void **state)
 {
@@ -231,7 +259,7 @@ static void routes_connect(void **state)
 
 int main(void)
 {
-    enum { TESTS = 6, TOWNS = sizeof towns / sizeof *towns };
+    enum { TESTS = 7, TOWNS = sizeof towns / sizeof *towns };
     static const struct {
         const char *name;
         CMUnitTestFunction run;
@@ -242,6 +270,7 @@ int main(void)
         { "nearest", nearest_is_nearest },
         { "following", following_is_continuous },
         { "routes", routes_connect },
+        { "spawns", spawns_have_room },
     };
     static struct CMUnitTest tests[TESTS * TOWNS];
     static char names[TESTS * TOWNS][64];
