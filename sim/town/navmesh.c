@@ -18,6 +18,7 @@
 #define REACH_M       6.0 /* how far beyond its end a crosswalk looks for a sidewalk */
 #define JOIN_M        0.5 /* ends of lanes nearer than this are one place */
 #define STATIONS_MAX  4096
+#define CROSSINGS_MAX 1024
 
 enum { EDGE_START, EDGE_OUTER, EDGE_END, EDGE_INNER }; /* of a cell: corners inner, outer at s0, outer, inner at s1 */
 
@@ -86,12 +87,26 @@ static nav_area area_of(uint32_t type)
     return NAV_ROAD;
 }
 
-/* The two borders of a lane as a walker uses them. */
+static bool is_sidewalk(const road_map *map, int road, int section, int lane)
+{
+    return lane != 0 && road_find_lane(map, road, section, lane) &&
+           (road_lane_type(map, road, section, lane) & ROAD_LANE_SIDEWALK);
+}
+
+/* The two borders of a lane as a walker uses them. What lies beside a sidewalk reaches up to the sidewalk's own border: where polygons
+ * that know each other have a gap between them, Detour's walkers stop. */
 static void walk_borders(const road_map *map, int road, int section, int lane, double s, base_vec3 *inner, base_vec3 *outer)
 {
     road_lane_borders(map, road, section, lane, s, inner, outer);
-    if (!(road_lane_type(map, road, section, lane) & ROAD_LANE_SIDEWALK))
+    if (!is_sidewalk(map, road, section, lane)) {
+        int step = lane > 0 ? 1 : -1;
+        base_vec3 far;
+        if (is_sidewalk(map, road, section, lane + step))
+            walk_borders(map, road, section, lane + step, s, outer, &far);
+        if (is_sidewalk(map, road, section, lane - step))
+            walk_borders(map, road, section, lane - step, s, &far, inner);
         return;
+    }
     base_vec3 span = base_vec3_sub(*outer, *inner);
     double width = hypot(span.x, span.y), inside = INSET_INNER_M, outside = INSET_OUTER_M;
     if (width < 1.2) /* too narrow for that: the middle half is left */
@@ -234,7 +249,7 @@ static void find_crossings(builder *b)
         b->failed = true;
         return;
     }
-    for (int i = 0; i < objects; i++) {
+    for (int i = 0; i < objects && b->crossing_count < CROSSINGS_MAX; i++) {
         road_object o = road_map_object(b->map, i);
         crossing *c = &b->crossings[b->crossing_count];
         if (!crossing_of(&o, c))
@@ -399,7 +414,8 @@ static void join_ends(builder *b)
     for (int i = 0; i < b->end_count; i++) {
         const lane_end *e = &b->ends[i];
         double best = JOIN_M;
-        int found = -1;
+        int found = -1, other = -1;
+        bool turned_round = false;
         for (int direction = -1; direction <= 1; direction += 2)
             for (int k = i + direction; k >= 0 && k < b->end_count; k += direction) {
                 const lane_end *o = &b->ends[k];
@@ -412,9 +428,19 @@ static void join_ends(builder *b)
                 if (fmin(straight, turned) < best) {
                     best = fmin(straight, turned);
                     found = o->polygon;
+                    other = k;
+                    turned_round = turned < straight;
                 }
             }
-        b->mesh->polygons[e->polygon].beyond[e->edge] = found;
+        nav_polygon *p = &b->mesh->polygons[e->polygon];
+        p->beyond[e->edge] = found;
+        if (found >= 0 && found < e->polygon) { /* no gap: one of the two moves */
+            const lane_end *o = &b->ends[other];
+            const nav_polygon *q = &b->mesh->polygons[found];
+            int first = turned_round ? (o->edge + 1) % 4 : o->edge, last = turned_round ? o->edge : (o->edge + 1) % 4;
+            p->corner[e->edge] = q->corner[first];
+            p->corner[(e->edge + 1) % 4] = q->corner[last];
+        }
     }
 }
 
@@ -522,7 +548,7 @@ static bool build_once(nav_mesh *mesh, const road_map *map, double error_m, bool
     if (!b.failed && b.border_count > 0) {
         find_crossings(&b);
         for (int r = 0; r < roads && !b.failed && mesh->count <= NAV_POLYGONS_MAX; r++)
-            for (int k = 0; k < road_map_road(map, r).sections && !b.failed; k++)
+            for (int k = 0; k < road_map_road(map, r).sections && !b.failed && mesh->count <= NAV_POLYGONS_MAX; k++)
                 build_section(&b, r, k, s);
         if (!b.failed)
             join_ends(&b);
