@@ -168,7 +168,9 @@ typedef struct town_actor {
     double wheel_turn_deg; /* how far the wheels have rolled */
     /* walkers */
     town_walker_control walker;
-    double stride;                    /* phase of the steps, 0..1 */
+    double stride; /* phase of the steps, 0..1 */
+    bool carried;  /* had no physics in the last tick either, when it was at ... */
+    base_vec3 carried_to;
     struct town_bone_pose *bone_pose; /* what the client made of the skeleton (bones.c); NULL: nothing */
     /* sensors */
     uint32_t stream_id;
@@ -199,6 +201,9 @@ void town_attachments_update(town_world *w, double dt_s);
 #define TOWN_WALKER_JUMP_MPS 4.2 /* upwards, of CARLA's character movement */
 /* The velocity that a control asks for: direction times speed, level, at most TOWN_WALKER_MPS_MAX. */
 base_vec3 town_walker_wish(const town_walker_control *c);
+/* At the start of a tick: a walker without physics goes where its client puts it, and its velocity is what that amounts to. */
+void town_walker_carried(town_actor *a, bool carried, double dt_s);
+void town_walker_stride(town_actor *a, double dt_s); /* the steps go on with the speed */
 
 /* ---- surroundings (ground.c) ---- */
 

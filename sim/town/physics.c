@@ -142,7 +142,7 @@ static void finish(const town_world *w, town_actor *a, base_vec3 before, base_ve
         a->angular_radps = (base_vec3){ 0, 0, a->state.yaw_rate_radps };
         a->wheel_turn_deg = fmod(a->wheel_turn_deg + BASE_DEG(a->state.forward_mps * dt_s / a->model.radius_m), 360);
     } else if (a->kind == TOWN_WALKER) {
-        a->stride = fmod(a->stride + hypot(a->velocity.x, a->velocity.y) * dt_s / 1.4, 1);
+        town_walker_stride(a, dt_s);
     }
     a->velocity.z = (a->pose.location.z - before.z) / dt_s;
     a->acceleration = base_vec3_scale(base_vec3_sub(a->velocity, velocity_before), 1 / dt_s);
@@ -175,6 +175,8 @@ void town_physics_tick(town_world *w, double dt_s)
         town_actor *a = w->actors[i];
         a->place_before = a->pose.location;
         a->velocity_before = a->velocity;
+        if (a->kind == TOWN_WALKER)
+            town_walker_carried(a, !simulated(a), dt_s);
         if (!simulated(a))
             continue;
         if (a->ackermann.active)

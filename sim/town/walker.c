@@ -12,6 +12,29 @@ base_vec3 town_walker_wish(const town_walker_control *c)
     return speed > TOWN_WALKER_MPS_MAX ? base_vec3_scale(v, TOWN_WALKER_MPS_MAX / speed) : v;
 }
 
+#define STRIDE_M 1.4 /* two steps */
+
+void town_walker_stride(town_actor *a, double dt_s)
+{
+    a->stride = fmod(a->stride + hypot(a->velocity.x, a->velocity.y) * dt_s / STRIDE_M, 1);
+}
+
+void town_walker_carried(town_actor *a, bool carried, double dt_s)
+{
+    base_vec3 moved = base_vec3_sub(a->pose.location, a->carried_to);
+    bool known = carried && a->carried;
+    a->carried = carried;
+    a->carried_to = a->pose.location;
+    if (!carried || a->parent)
+        return;
+    base_vec3 velocity = base_vec3_scale(moved, 1 / dt_s);
+    if (!known || base_vec3_length(velocity) > TOWN_WALKER_MPS_MAX) /* the first tick, or a leap: no way of walking */
+        velocity = (base_vec3){ 0, 0, 0 };
+    a->acceleration = base_vec3_scale(base_vec3_sub(velocity, a->velocity), 1 / dt_s);
+    a->velocity = velocity;
+    town_walker_stride(a, dt_s);
+}
+
 static town_actor *walker(town_world *w, uint32_t id)
 {
     town_actor *a = town_actor_find(w, id);

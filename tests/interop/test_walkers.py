@@ -138,7 +138,7 @@ def pedestrians(client, world, version, count=20):
         c.set_max_speed(1.4)
     before = [w.get_location() for w in walkers]
     last, path = before, [0.0] * count
-    kinds_seen, seen, feet = {}, 0, 0.0
+    kinds_seen, seen, feet, speeds = {}, 0, 0.0, []
     for t in range(TICKS):
         world.tick()
         here = [w.get_location() for w in walkers]
@@ -147,6 +147,7 @@ def pedestrians(client, world, version, count=20):
         if t % 10 == 0 and t > 20:
             for w, h in zip(walkers, here):
                 kind = lane_under(town, h, margin)
+                speeds.append(w.get_velocity().length())
                 kinds_seen[kind] = kinds_seen.get(kind, 0) + 1
                 seen += 1
                 if kind == 'sidewalk':
@@ -154,6 +155,7 @@ def pedestrians(client, world, version, count=20):
     print('# %d walkers, %d ticks: %s; way %.1f to %.1f m' % (count, TICKS, kinds_seen, min(path), max(path)))
     moving = sum(p > 10 for p in path)
     check('they walk', moving >= 0.8 * count, (moving, [round(p, 1) for p in path]))
+    check('and have the velocity of their way', near(sum(speeds) / len(speeds), sum(path) / count / (TICKS * 0.05), 0.1), sum(speeds) / len(speeds))
     check('on sidewalks and crosswalks', kinds_seen.get('else', 0) <= 0.01 * seen, kinds_seen)
     check('with their feet on the ground', feet < 0.2, feet)
 

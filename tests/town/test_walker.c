@@ -203,6 +203,31 @@ static void test_state_names_the_feet(void **state)
     }
 }
 
+/* CARLA's client takes physics from the walkers it moves: their velocity is how they are moved, and their legs follow. */
+static void test_carried_walkers_have_a_velocity(void **state)
+{
+    town_world *w = world_of(state);
+    uint32_t id = spawn(w, "walker.pedestrian.0001", at(20, 5, 3.6, 0));
+    ticks(w, 20);
+    assert_true(town_simulate_physics_set(w, id, false));
+    double z = ground(w, 40, 5), apart = 0;
+    for (int k = 0; k < 40; k++) {
+        assert_true(town_walker_state_set(w, id, at(40 + 0.07 * k, 5, z, 0), 1.4));
+        ticks(w, 1);
+        town_bone b[TOWN_BONES];
+        assert_true(town_bones_get(w, id, b));
+        for (int i = 0; i < TOWN_BONES; i++)
+            if (!strcmp(b[i].name, "crl_foot__L"))
+                apart = fmax(apart, b[i].component.location.x);
+        town_actor_view v = view(w, id);
+        expect_near("velocity", v.velocity_mps.x, k < 1 ? 0 : 1.4, 1e-6); /* the first is a leap from where it stood */
+        expect_near("place", v.pose.location.x, 40 + 0.07 * k, 1e-9);
+    }
+    assert_true(apart > 0.2);
+    ticks(w, 1);
+    expect_near("left alone it stands", view(w, id).velocity_mps.x, 0, 1e-9);
+}
+
 static void test_cars_and_walkers_meet(void **state)
 {
     town_world *w = world_of(state);
@@ -342,6 +367,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_feet_follow_slope_and_kerb, open_hill, close_hill),
         cmocka_unit_test_setup_teardown(test_jump, open_hill, close_hill),
         cmocka_unit_test_setup_teardown(test_state_names_the_feet, open_hill, close_hill),
+        cmocka_unit_test_setup_teardown(test_carried_walkers_have_a_velocity, open_hill, close_hill),
         cmocka_unit_test_setup_teardown(test_cars_and_walkers_meet, open_hill, close_hill),
         cmocka_unit_test_setup_teardown(test_skeleton_stands_in_the_body, open_hill, close_hill),
         cmocka_unit_test_setup_teardown(test_pose_is_laid_over_the_gait, open_hill, close_hill),
