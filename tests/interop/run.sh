@@ -46,6 +46,11 @@ count() {
     skipped=$((skipped + $(grep -c '^skip' "$out")))
 }
 
+# --environment VERSION: only make it, for other programs that want CARLA's client
+if [ "${1:-}" = --environment ]; then
+    environment "${2:?version}"
+    exit
+fi
 [ $# -gt 0 ] || set -- 0.9.16 0.9.15
 for version in "$@"; do
     why=$(mktemp)
