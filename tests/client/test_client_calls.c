@@ -313,6 +313,132 @@ static void walkers(void **state)
     end(&f);
 }
 
+static wire_actor_id spawn_sensor(client *c, wire_actor_id parent, const char *blueprint, const client_attribute *a,
+                                  size_t count)
+{
+    base_error err = { 0 };
+    wire_actor_id id;
+    client_spawn_options o = { .blueprint = blueprint,
+                               .pose = { { 2.5, 0, 1 }, { 0, 0, 0 } },
+                               .parent = parent,
+                               .attributes = a,
+                               .attribute_count = count };
+    CHECK(client_spawn(c, &o, &id, &err));
+    CHECK(client_listen(c, id, &err));
+    return id;
+}
+
+/* A car stands 15 m ahead of ours: everything that measures must find it there, in the frame of the tick. */
+static void measurements(void **state)
+{
+    (void)state;
+    fixture f = begin("0.9.16");
+    base_error err = { 0 };
+    client_state s = state_after(&f, f.car, 20), target;
+    base_pose there = s.pose;
+    there.location = base_pose_to_world(&s.pose, (base_vec3){ 15, 0, 0.3 });
+    wire_actor_id other;
+    CHECK(client_spawn(f.c, &(client_spawn_options){ .blueprint = "vehicle.lincoln.mkz_2020", .pose = there }, &other, &err));
+    static const client_attribute size[] = { { "image_size_x", "64" }, { "image_size_y", "32" } }, reach = { "distance", "20" },
+                                  range = { "range", "40" };
+    wire_actor_id lidar = spawn_sensor(f.c, f.car, "sensor.lidar.ray_cast", &range, 1),
+                  semantic = spawn_sensor(f.c, f.car, "sensor.lidar.ray_cast_semantic", &range, 1),
+                  radar = spawn_sensor(f.c, f.car, "sensor.other.radar", NULL, 0),
+                  obstacle = spawn_sensor(f.c, f.car, "sensor.other.obstacle", &reach, 1),
+                  dvs = spawn_sensor(f.c, f.car, "sensor.camera.dvs", size, 2),
+                  flow = spawn_sensor(f.c, f.car, "sensor.camera.optical_flow", size, 2);
+    state_after(&f, f.car, 10);
+    assert_true(client_state_get(f.c, f.car, &s) && client_state_get(f.c, other, &target));
+    double gap = base_pose_to_local(&s.pose, target.pose.location).x - 2.5; /* from the sensors to its centre */
+    uint64_t frame = client_snapshot_get(f.c).frame;
+
+    client_lidar cloud;
+    CHECK(client_lidar_get(f.c, lidar, &cloud, &err));
+    uint64_t sum = 0;
+    for (size_t i = 0; i < cloud.channel_count; i++)
+        sum += cloud.channels[i];
+    assert_true(cloud.frame == frame && cloud.points && !cloud.semantic_points && cloud.point_count > 100);
+    assert_int_equal(sum, cloud.point_count);
+    CHECK(client_lidar_get(f.c, semantic, &cloud, &err));
+    assert_true(cloud.frame == frame && !cloud.points && cloud.semantic_points);
+    size_t on_car = 0;
+    double nearest = 1000;
+    /* one message is half a turn; the car is in one of two */
+    for (int turn = 0; turn < 4; turn++) {
+        CHECK(client_lidar_get(f.c, semantic, &cloud, &err));
+        for (size_t i = 0; i < cloud.point_count; i++)
+            if (cloud.semantic_points[i].object == other) {
+                on_car++;
+                nearest = fmin(nearest, (double)cloud.semantic_points[i].x);
+                assert_int_equal(cloud.semantic_points[i].object_tag, WIRE_TAG_CAR);
+            }
+        CHECK(client_tick(f.c, &err));
+    }
+    assert_true(on_car > 5);
+    assert_float_equal(nearest, gap - 2.4, 0.6); /* its rear bumper */
+    client_radar echoes;
+    CHECK(client_radar_get(f.c, radar, &echoes, &err));
+    nearest = 1000;
+    for (size_t i = 0; i < echoes.count; i++)
+        if (fabs((double)echoes.detections[i].azimuth) < 0.05 && fabs((double)echoes.detections[i].altitude) < 0.05)
+            nearest = fmin(nearest, (double)echoes.detections[i].depth);
+    assert_float_equal(nearest, gap - 2.4, 0.6);
+    client_obstacle ahead;
+    assert_true(client_obstacle_next(f.c, obstacle, &ahead));
+    assert_int_equal(ahead.other, other);
+    assert_string_equal(ahead.other_type, "vehicle.lincoln.mkz_2020");
+    assert_float_equal(ahead.distance_m, gap - 2.4, 1);
+    assert_false(client_radar_get(f.c, lidar, &echoes, &err));
+    assert_int_equal(err.code, BASE_ARGUMENT);
+
+    /* Turning to the right, the picture moves to the left, and events fire. */
+    client_dvs events;
+    client_image motion_image;
+    CHECK(client_physics_set(f.c, f.car, false, &err));
+    for (int i = 0; i < 3; i++) {
+        s.pose.rotation.yaw_deg += 2;
+        CHECK(client_pose_set(f.c, f.car, s.pose, &err) && client_tick(f.c, &err));
+    }
+    CHECK(client_dvs_get(f.c, dvs, &events, &err) && client_image_get(f.c, flow, &motion_image, &err));
+    assert_true(events.count > 0 && events.width_px == 64 && events.height_px == 32);
+    for (size_t i = 0; i < events.count; i++)
+        assert_true(events.events[i].x < 64 && events.events[i].y < 32 && events.events[i].t > 0);
+    wire_flow center = client_flow_pixel(&motion_image, 16 * 64 + 32);
+    assert_float_equal(fabs((double)center.x), 32 * tan(BASE_RAD(2)), 0.15);
+    end(&f);
+}
+
+static void bones(void **state)
+{
+    (void)state;
+    fixture f = begin("0.9.16");
+    base_error err = { 0 };
+    size_t count;
+    const base_pose *points = client_spawn_points(f.c, &count, &err);
+    base_pose at = points[count / 3];
+    at.location.z += 1;
+    wire_actor_id walker;
+    wire_bones_out out;
+    CHECK(client_spawn(f.c, &(client_spawn_options){ .blueprint = "walker.pedestrian.0001", .pose = at }, &walker, &err));
+    CHECK(client_tick(f.c, &err) && client_bones(f.c, walker, &out, &err));
+    assert_true(out.bone_transforms.count > 20);
+    wire_bone_in arm = { "crl_arm__R", { { 0, 0, 0 }, { 33, 0, 0 } } };
+    for (size_t i = 0; i < out.bone_transforms.count; i++)
+        if (strcmp(out.bone_transforms.items[i].bone_name, arm.name) == 0)
+            arm.transform.location = out.bone_transforms.items[i].relative.location;
+    CHECK(client_bones_set(f.c, walker, &arm, 1, &err) && client_bones_blend(f.c, walker, 1, &err));
+    CHECK(client_tick(f.c, &err) && client_bones(f.c, walker, &out, &err));
+    bool found = false;
+    for (size_t i = 0; i < out.bone_transforms.count; i++)
+        if (strcmp(out.bone_transforms.items[i].bone_name, arm.name) == 0) {
+            found = true;
+            assert_float_equal(out.bone_transforms.items[i].relative.rotation.pitch, 33, 0.01);
+        }
+    assert_true(found);
+    CHECK(client_bones_from_animation(f.c, walker, &err) && client_tick(f.c, &err));
+    end(&f);
+}
+
 /* All 22 commands in one batch, each answered for itself. */
 static void every_command(void **state)
 {
@@ -397,6 +523,8 @@ int main(void)
         cmocka_unit_test(generated_world_with_a_light),
         cmocka_unit_test(lane_invasion),
         cmocka_unit_test(walkers),
+        cmocka_unit_test(measurements),
+        cmocka_unit_test(bones),
         cmocka_unit_test(every_command),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
