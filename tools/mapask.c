@@ -14,11 +14,14 @@
  *     group LANDMARK          landmarks that switch together
  *     through JUNCTION TYPES  pairs of waypoints
  *     at X Y Z TYPES PROJECT | at_carla X Y Z TYPES PROJECT | xodr ROAD LANE S     one waypoint
+ *     load                    seconds and bytes of reading the map, and of its index for at_carla
  *     geo RELEASE X Y Z | location RELEASE LATITUDE LONGITUDE ALTITUDE            three numbers */
 #include "sim/road/road.h"
+#include "base/clock.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MANY 4096
 
@@ -271,6 +274,22 @@ static void put_through(const road_map *m, int junction, uint32_t types)
     free(pairs);
 }
 
+/* What loading took: seconds and growth of resident memory. */
+typedef struct cost {
+    double seconds, bytes;
+} cost;
+
+static cost cost_now(void)
+{
+    unsigned long pages = 0, resident = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (f && fscanf(f, "%lu %lu", &pages, &resident) != 2)
+        resident = 0;
+    if (f)
+        fclose(f);
+    return (cost){ base_clock_s(), (double)resident * (double)sysconf(_SC_PAGESIZE) };
+}
+
 static bool ask(const road_map *m, const road_carla_index *index, const char *verb, const char *rest)
 {
     double x, y, z;
@@ -317,10 +336,14 @@ static bool ask(const road_map *m, const road_carla_index *index, const char *ve
 int main(int argc, char **argv)
 {
     base_error err = { 0 };
+    cost before = cost_now();
     road_map *m = argc == 2 ? road_map_read(argv[1], NULL, &err) : NULL;
+    cost read = cost_now();
     road_carla_index *index = m ? road_carla_index_create(m, &err) : NULL;
+    cost indexed = cost_now();
     if (!index) {
         fprintf(stderr, "mapask: %s\n", argc == 2 ? err.text : "usage: mapask MAP.xodr < questions");
+        road_map_destroy(m);
         return argc == 2 ? 1 : 2;
     }
     char line[512], verb[32];
@@ -328,7 +351,10 @@ int main(int argc, char **argv)
         int used = 0;
         if (sscanf(line, "%31s%n", verb, &used) != 1)
             continue;
-        if (!ask(m, index, verb, line + used))
+        if (strcmp(verb, "load") == 0)
+            printf("[%.9g,%.0f,%.9g,%.0f]", read.seconds - before.seconds, read.bytes - before.bytes,
+                   indexed.seconds - read.seconds, indexed.bytes - read.bytes);
+        else if (!ask(m, index, verb, line + used))
             printf("null");
         putchar('\n');
     }

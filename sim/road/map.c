@@ -25,7 +25,7 @@ bool road_map_reserve(road_map *m)
     return RESERVE(geometries) && RESERVE(elevations) && RESERVE(supers) && RESERVE(offsets) && RESERVE(speeds) &&
            RESERVE(widths) && RESERVE(marks) && RESERVE(heights) && RESERVE(lane_speeds) && RESERVE(links) &&
            RESERVE(junction_roads) && RESERVE(junction_controllers) && RESERVE(controller_signals) && RESERVE(outlines) &&
-           RESERVE(sections) && RESERVE(lanes);
+           RESERVE(sections) && RESERVE(lanes) && RESERVE(public_uses) && RESERVE(corners);
 #undef RESERVE
 }
 
