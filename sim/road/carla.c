@@ -42,11 +42,8 @@ static bool add_chord(road_carla_index *x, int lane, place a, place b)
 static bool is_straight(const road_map *m, const road_section *sec)
 {
     const road_road *r = &m->roads.items[sec->road];
-    const road_geometry *g = m->geometries.items + r->first_geometry;
-    int at = 0;
-    while (at + 1 < r->geometry_count && g[at + 1].s <= sec->s0)
-        at++;
-    if (g[at].kind != ROAD_LINE || sec->s0 < g[at].s || sec->s1 > g[at].s + g[at].length)
+    const road_geometry *g = road_geometry_of(m, r, sec->s0);
+    if (g->kind != ROAD_LINE || sec->s0 < g->s || sec->s1 > g->s + g->length)
         return false;
     for (int i = 0; i < r->elevation_count; i++)
         if (m->elevations.items[r->first_elevation + i].c != 0 || m->elevations.items[r->first_elevation + i].d != 0)

@@ -129,7 +129,7 @@ road_frame road_geometry_at(const road_map *m, const road_geometry *g, double ds
     return f;
 }
 
-road_frame road_reference_at(const road_map *m, const road_road *r, double s)
+const road_geometry *road_geometry_of(const road_map *m, const road_road *r, double s)
 {
     const road_geometry *g = m->geometries.items + r->first_geometry;
     int lo = 0, hi = r->geometry_count;
@@ -141,5 +141,11 @@ road_frame road_reference_at(const road_map *m, const road_road *r, double s)
         else
             hi = middle;
     }
-    return road_geometry_at(m, &g[lo], fmin(fmax(s - g[lo].s, 0), g[lo].length));
+    return &g[lo];
+}
+
+road_frame road_reference_at(const road_map *m, const road_road *r, double s)
+{
+    const road_geometry *g = road_geometry_of(m, r, s);
+    return road_geometry_at(m, g, fmin(fmax(s - g->s, 0), g->length));
 }

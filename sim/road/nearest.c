@@ -27,31 +27,29 @@ static bool cut_section(road_map *m, int index, base_error *err)
                          "%s:%d: road %u needs %d straight pieces per lane: it bends without end, or the map is too large",
                          m->name, r->line, r->id, count);
     double *s = malloc(sizeof *s * (size_t)count);
-    if (!s)
-        return base_fail(err, BASE_MEMORY, "%s: no memory", m->name);
-    road_section_samples(m, sec->road, section, SAG_MAX, PIECE_MAX, s, count);
-    bool ok = true;
-    for (int i = 0; i < sec->lane_count && ok; i++) {
-        const road_lane *l = &m->lanes.items[sec->first_lane + i];
-        base_vec3 inner, outer, before = road_lane_center(m, l, s[0]).at;
-        for (int k = 0; k < count && ok; k++) {
-            road_lane_borders(m, sec->road, section, l->id, s[k], &inner, &outer);
-            widen(&m->low, &m->high, inner);
-            widen(&m->low, &m->high, outer);
-            if (k == 0 || l->id == 0)
+    road_row *rows = malloc(sizeof *rows * 2 * (size_t)sec->lane_count), *before = rows, *here = rows + sec->lane_count;
+    bool ok = s && rows;
+    if (ok)
+        road_section_samples(m, sec->road, section, SAG_MAX, PIECE_MAX, s, count);
+    for (int k = 0; k < count && ok; k++) {
+        road_section_row(m, sec, s[k], here);
+        for (int i = 0; i < sec->lane_count && ok; i++) {
+            const road_lane *l = &m->lanes.items[sec->first_lane + i];
+            widen(&m->low, &m->high, here[i].outer);
+            if (l->id == 0 || (k == 0 && count > 1))
                 continue;
-            base_vec3 here = road_lane_center(m, l, s[k]).at;
             road_piece *p = ROAD_PUSH(m->tree.pieces);
+            int from = k ? k - 1 : 0; /* a section without length is a point */
             if ((ok = p != NULL))
-                *p = (road_piece){ before, here, s[k - 1], s[k], sec->first_lane + i, l->type };
-            before = here;
+                *p = (road_piece){
+                    k ? before[i].center : here[i].center, here[i].center, s[from], s[k], sec->first_lane + i, l->type
+                };
         }
-        if (count == 1 && l->id != 0 && ok) { /* a section without length is a point */
-            road_piece *p = ROAD_PUSH(m->tree.pieces);
-            if ((ok = p != NULL))
-                *p = (road_piece){ before, before, s[0], s[0], sec->first_lane + i, l->type };
-        }
+        road_row *swap = before;
+        before = here;
+        here = swap;
     }
+    free(rows);
     free(s);
     return ok || base_fail(err, BASE_MEMORY, "%s: no memory", m->name);
 }

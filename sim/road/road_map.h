@@ -241,6 +241,7 @@ typedef struct road_frame {
 /* Prepare a parametric curve: fills p_end (poly3: found from the length) and the arc table. False: degenerate. */
 bool road_parametric_prepare(road_parametric *c, double p_end, double length);
 road_frame road_geometry_at(const road_map *m, const road_geometry *g, double ds);
+const road_geometry *road_geometry_of(const road_map *m, const road_road *r, double s);
 road_frame road_reference_at(const road_map *m, const road_road *r, double s);
 
 /* ---- surface.c: profiles, lanes ---- */
@@ -264,6 +265,11 @@ typedef struct road_center { /* of a lane at s, CARLA frame, along growing s */
 } road_center;
 road_center road_lane_center(const road_map *m, const road_lane *lane, double s);
 double road_width_at(const road_map *m, const road_lane *lane, double s);
+typedef struct road_row { /* of a lane at one s, CARLA frame */
+    base_vec3 center, inner, outer;
+} road_row;
+/* All lanes of a section at s at once: rows[lane id - low], as many as the section has lanes. */
+void road_section_row(const road_map *m, const road_section *sec, double s, road_row *rows);
 
 /* ---- tree.c ---- */
 bool road_tree_build(road_tree *tree); /* over its pieces, which are put in its order; false: no memory */

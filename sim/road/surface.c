@@ -41,6 +41,17 @@ static road_value width_value(const road_map *m, const road_lane *l, double s, d
     return w.v < 0 ? (road_value){ 0, 0, 0 } : w;
 }
 
+/* t of a lane's outer border, from its inner one. */
+static road_value outer_t(const road_map *m, const road_lane *l, road_value zero, road_value inner, int sign, double at,
+                          double pick)
+{
+    if (!l->border)
+        return add_scaled(inner, width_value(m, l, at, pick), sign);
+    /* the record is the outer border itself, measured from the centre line */
+    road_value outer = add_scaled(zero, road_cubic_at(m->widths.items + l->first_width, l->width_count, at, pick), 1);
+    return sign * (outer.v - inner.v) < 0 ? inner : outer;
+}
+
 road_value road_lane_t(const road_map *m, const road_section *sec, int lane, int side, double s)
 {
     const road_road *r = &m->roads.items[sec->road];
@@ -49,14 +60,7 @@ road_value road_lane_t(const road_map *m, const road_section *sec, int lane, int
     int sign = lane < 0 ? -1 : 1;
     for (int id = sign; lane != 0; id += sign) {
         const road_lane *l = &m->lanes.items[sec->first_lane + id - sec->low];
-        road_value w = width_value(m, l, at, pick), outer;
-        if (l->border) { /* the record is the outer border itself, measured from the centre line */
-            outer = add_scaled(zero, road_cubic_at(m->widths.items + l->first_width, l->width_count, at, pick), 1);
-            if (sign * (outer.v - inner.v) < 0)
-                outer = inner;
-        } else {
-            outer = add_scaled(inner, w, sign);
-        }
+        road_value outer = outer_t(m, l, zero, inner, sign, at, pick);
         if (id == lane) {
             road_value middle = { (inner.v + outer.v) / 2, (inner.d1 + outer.d1) / 2, (inner.d2 + outer.d2) / 2 };
             return side == 0 ? inner : side == 1 ? middle : outer;
@@ -100,13 +104,25 @@ static profile profile_at(const road_map *m, const road_road *r, double s, doubl
     return (profile){ e.v, e.d1, f.v };
 }
 
+/* A cross-section of a road: the line on which all its points at one s lie. */
+typedef struct cross {
+    double x, y, z, left_x, left_y, left_z; /* left: OpenDRIVE's, per metre of t */
+} cross;
+
+static cross cross_of(road_frame f, profile p)
+{
+    double flat = p.super == 0 ? 1 : cos(p.super);
+    return (cross){ f.x, f.y, p.z, -flat * sin(f.heading), flat * cos(f.heading), p.super == 0 ? 0 : sin(p.super) };
+}
+
 /* Point at offset t (left) and h above the surface, CARLA frame. Superelevation turns the cross-section about the
  * reference line; h stays vertical (roads are nearly level). */
-static base_vec3 surface_point(road_frame f, profile p, double t, double h)
+static base_vec3 cross_point(cross c, double t, double h)
 {
-    double flat = t * cos(p.super);
-    return (base_vec3){ f.x - flat * sin(f.heading), -(f.y + flat * cos(f.heading)), p.z + t * sin(p.super) + h };
+    return (base_vec3){ c.x + t * c.left_x, -(c.y + t * c.left_y), c.z + t * c.left_z + h };
 }
+
+static base_vec3 surface_point(road_frame f, profile p, double t, double h) { return cross_point(cross_of(f, p), t, h); }
 
 road_center road_lane_center(const road_map *m, const road_lane *l, double s)
 {
@@ -128,6 +144,33 @@ road_center road_lane_center(const road_map *m, const road_lane *l, double s)
                           .aside = side,
                           .curvature = bend / (rate * rate * rate),
                           .roll = p.super };
+}
+
+/* One side of a row: lanes from the centre line outwards. */
+static void fill_row(const road_map *m, const road_section *sec, cross c, road_value zero, int sign, double at, double pick,
+                     road_row *rows)
+{
+    double inner = zero.v;
+    for (int id = sign; id >= sec->low && id <= sec->high; id += sign) {
+        const road_lane *l = &m->lanes.items[sec->first_lane + id - sec->low];
+        double outer = outer_t(m, l, zero, (road_value){ inner, 0, 0 }, sign, at, pick).v, h_in, h_out;
+        lane_heights(m, l, pick, &h_in, &h_out);
+        rows[id - sec->low] = (road_row){ cross_point(c, (inner + outer) / 2, (h_in + h_out) / 2), cross_point(c, inner, h_in),
+                                          cross_point(c, outer, h_out) };
+        inner = outer;
+    }
+}
+
+void road_section_row(const road_map *m, const road_section *sec, double s, road_row *rows)
+{
+    const road_road *r = &m->roads.items[sec->road];
+    double at = clamp_into(sec, s), pick = road_section_pick(sec, s);
+    cross c = cross_of(road_reference_at(m, r, at), profile_at(m, r, at, pick));
+    road_value zero = road_cubic_at(m->offsets.items + r->first_offset, r->offset_count, at, pick);
+    base_vec3 middle = cross_point(c, zero.v, 0);
+    rows[-sec->low] = (road_row){ middle, middle, middle };
+    fill_row(m, sec, c, zero, -1, at, pick, rows);
+    fill_row(m, sec, c, zero, 1, at, pick, rows);
 }
 
 void road_lane_borders(const road_map *m, int road, int section, int lane, double s, base_vec3 *inner, base_vec3 *outer)
@@ -182,13 +225,49 @@ static double border_sag(const road_map *m, const road_section *sec, int lane, i
     return base_vec3_length(base_vec3_sub(p[1], base_vec3_scale(base_vec3_add(p[0], p[2]), 0.5)));
 }
 
+/* Records bend within their span when their square or cube does. */
+static bool is_bent(const road_cubic *records, int count, double s)
+{
+    if (count == 0)
+        return false;
+    int lo = 0, hi = count;
+    while (hi - lo > 1) {
+        int middle = (lo + hi) / 2;
+        if (records[middle].start <= s)
+            lo = middle;
+        else
+            hi = middle;
+    }
+    return records[lo].c != 0 || records[lo].d != 0;
+}
+
+/* At how many places must the sag of a span be looked at: 0 where all is straight, 1 where it is the same all along. No record
+ * begins inside a span. */
+static int places_to_look(const road_map *m, const road_section *sec, double a, double b)
+{
+    const road_road *r = &m->roads.items[sec->road];
+    double middle = (a + b) / 2;
+    bool bent = is_bent(m->elevations.items + r->first_elevation, r->elevation_count, middle) ||
+                is_bent(m->offsets.items + r->first_offset, r->offset_count, middle);
+    for (int i = 0; i < r->super_count && !bent; i++) { /* a cross-section that turns bends every border */
+        const road_cubic *k = &m->supers.items[r->first_super + i];
+        bent = k->b != 0 || k->c != 0 || k->d != 0;
+    }
+    for (int i = 0; i < sec->lane_count && !bent; i++) {
+        const road_lane *l = &m->lanes.items[sec->first_lane + i];
+        bent = is_bent(m->widths.items + l->first_width, l->width_count, middle);
+    }
+    road_geometry_kind kind = road_geometry_of(m, r, middle)->kind;
+    return bent || kind == ROAD_SPIRAL || kind == ROAD_PARAMETRIC ? 4 : kind == ROAD_ARC ? 1 : 0;
+}
+
 /* Split (a, b) evenly so that the outermost borders and the centre stay within the error; sag falls with the square of the step. */
 static void sample_span(const road_map *m, const road_section *sec, double a, double b, double error, double step,
                         sample_list *list)
 {
     double parts = ceil((b - a) / step - 1e-9), first = fmax(parts, 1), sag = 0;
     double h = (b - a) / first;
-    for (int i = 0; i < 4; i++) { /* a curve's sag differs along a spiral: look at four places */
+    for (int i = 0, places = places_to_look(m, sec, a, b); i < places; i++) { /* a curve's sag differs along a spiral */
         double x = a + (b - a - h) * i / 3;
         sag = fmax(sag, border_sag(m, sec, 0, 1, x, x + h));
         sag = fmax(sag, border_sag(m, sec, sec->low, 2, x, x + h));
