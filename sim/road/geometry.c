@@ -97,8 +97,8 @@ static double parametric_solve(const road_parametric *c, double ds)
 
 road_frame road_geometry_at(const road_map *m, const road_geometry *g, double ds)
 {
-    double c = cos(g->heading), s = sin(g->heading), u = ds, v = 0;
-    road_frame f = { .heading = g->heading, .curvature = g->k0 + g->kd * ds, .curvature_rate = g->kd };
+    double c = g->cosine, s = g->sine, u = ds, v = 0;
+    road_frame f = { .heading = g->heading, .cosine = c, .sine = s, .curvature = g->k0 + g->kd * ds, .curvature_rate = g->kd };
     switch (g->kind) {
     case ROAD_LINE: break;
     case ROAD_ARC: {
@@ -124,6 +124,8 @@ road_frame road_geometry_at(const road_map *m, const road_geometry *g, double ds
         break;
     }
     }
+    if (g->kind != ROAD_LINE)
+        f.cosine = cos(f.heading), f.sine = sin(f.heading);
     f.x = g->x + u * c - v * s;
     f.y = g->y + u * s + v * c;
     return f;

@@ -8,12 +8,6 @@
 #define SAG_MAX   0.02 /* metres between piece and curve */
 #define PIECE_MAX 20.0 /* metres */
 
-static void widen(base_vec3 *low, base_vec3 *high, base_vec3 p)
-{
-    *low = (base_vec3){ fmin(low->x, p.x), fmin(low->y, p.y), fmin(low->z, p.z) };
-    *high = (base_vec3){ fmax(high->x, p.x), fmax(high->y, p.y), fmax(high->z, p.z) };
-}
-
 /* Pieces of all lanes of one section share their s, chosen for its outermost borders. */
 static bool cut_section(road_map *m, int index, base_error *err)
 {
@@ -35,7 +29,7 @@ static bool cut_section(road_map *m, int index, base_error *err)
         road_section_row(m, sec, s[k], here);
         for (int i = 0; i < sec->lane_count && ok; i++) {
             const road_lane *l = &m->lanes.items[sec->first_lane + i];
-            widen(&m->low, &m->high, here[i].outer);
+            road_widen(&m->low, &m->high, here[i].outer);
             if (l->id == 0 || (k == 0 && count > 1))
                 continue;
             road_piece *p = ROAD_PUSH(m->tree.pieces);

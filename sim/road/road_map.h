@@ -35,8 +35,9 @@ typedef struct road_parametric {
 typedef struct road_geometry {
     double s, x, y, heading, length;
     road_geometry_kind kind;
-    double k0, kd;  /* curvature at the start and its growth per metre */
-    int parametric; /* index, ROAD_PARAMETRIC only */
+    double cosine, sine; /* of the heading */
+    double k0, kd;       /* curvature at the start and its growth per metre */
+    int parametric;      /* index, ROAD_PARAMETRIC only */
 } road_geometry;
 
 typedef struct road_height {
@@ -236,7 +237,7 @@ void road_geo_read(road_map *m, const char *text, locale_t c_locale); /* the tex
 
 /* ---- geometry.c: the reference line ---- */
 typedef struct road_frame {
-    double x, y, heading, curvature, curvature_rate;
+    double x, y, heading, cosine, sine, curvature, curvature_rate;
 } road_frame;
 /* Prepare a parametric curve: fills p_end (poly3: found from the length) and the arc table. False: degenerate. */
 bool road_parametric_prepare(road_parametric *c, double p_end, double length);
@@ -272,6 +273,16 @@ typedef struct road_row { /* of a lane at one s, CARLA frame */
 void road_section_row(const road_map *m, const road_section *sec, double s, road_row *rows);
 
 /* ---- tree.c ---- */
+/* A box grows around a point. Comparisons: fmin would be a call each. */
+static inline void road_widen(base_vec3 *low, base_vec3 *high, base_vec3 p)
+{
+    low->x = p.x < low->x ? p.x : low->x;
+    low->y = p.y < low->y ? p.y : low->y;
+    low->z = p.z < low->z ? p.z : low->z;
+    high->x = p.x > high->x ? p.x : high->x;
+    high->y = p.y > high->y ? p.y : high->y;
+    high->z = p.z > high->z ? p.z : high->z;
+}
 bool road_tree_build(road_tree *tree); /* over its pieces, which are put in its order; false: no memory */
 void road_tree_free(road_tree *tree);
 /* Told of a piece, where along it (0 .. 1) the foot lies and how far it is; answers how far pieces still matter (squared). */

@@ -112,7 +112,7 @@ typedef struct cross {
 static cross cross_of(road_frame f, profile p)
 {
     double flat = p.super == 0 ? 1 : cos(p.super);
-    return (cross){ f.x, f.y, p.z, -flat * sin(f.heading), flat * cos(f.heading), p.super == 0 ? 0 : sin(p.super) };
+    return (cross){ f.x, f.y, p.z, -flat * f.sine, flat * f.cosine, p.super == 0 ? 0 : sin(p.super) };
 }
 
 /* Point at offset t (left) and h above the surface, CARLA frame. Superelevation turns the cross-section about the

@@ -5,12 +5,6 @@
 
 #define LEAF_MAX 4
 
-static void widen(base_vec3 *low, base_vec3 *high, base_vec3 p)
-{
-    *low = (base_vec3){ fmin(low->x, p.x), fmin(low->y, p.y), fmin(low->z, p.z) };
-    *high = (base_vec3){ fmax(high->x, p.x), fmax(high->y, p.y), fmax(high->z, p.z) };
-}
-
 static double axis_of(const road_piece *p, int axis)
 {
     return axis == 0 ? p->a.x + p->b.x : axis == 1 ? p->a.y + p->b.y : p->a.z + p->b.z;
@@ -52,8 +46,8 @@ static int build_node(road_tree *tree, int first, int count)
     base_vec3 low = { DBL_MAX, DBL_MAX, DBL_MAX }, high = { -DBL_MAX, -DBL_MAX, -DBL_MAX };
     uint32_t types = 0;
     for (int i = first; i < first + count; i++) {
-        widen(&low, &high, tree->pieces.items[i].a);
-        widen(&low, &high, tree->pieces.items[i].b);
+        road_widen(&low, &high, tree->pieces.items[i].a);
+        road_widen(&low, &high, tree->pieces.items[i].b);
         types |= tree->pieces.items[i].type;
     }
     /* floats rounded outwards, so that pruning stays safe */

@@ -82,6 +82,8 @@ static void on_geometry(xodr_parser *p, const char **atts)
                           .heading = xodr_number(p, atts, "hdg", REQUIRED),
                           .length = xodr_number_within(p, atts, "length", REQUIRED, ROAD_LENGTH_MAX),
                           .kind = ROAD_LINE };
+    g->cosine = cos(g->heading);
+    g->sine = sin(g->heading);
     if (g->length < 0)
         xodr_fail(p, "geometry: length %g is negative", g->length);
     p->geometry_has_shape = false;
