@@ -1,0 +1,85 @@
+"""50 vehicles on CARLA's own traffic manager for 1,000 ticks: none leaves the road, none stands still for ever."""
+import math
+
+import carla
+from common import Server, check, connect, main, official_towns, skip, synchronous
+
+VEHICLES, TICKS, DELTA = 50, 1000, 0.05
+
+
+def nearest_lane(town, location):
+    return town.get_waypoint(location, project_to_road=True, lane_type=carla.LaneType.Driving | carla.LaneType.Bidirectional)
+
+
+def drive(server, label, offset):
+    client = connect(server, 30)
+    world = client.get_world()
+    synchronous(world, DELTA)
+    town, library = world.get_map(), world.get_blueprint_library()
+    bps = [b for b in library.filter('vehicle.*') if b.get_attribute('base_type').as_str() == 'car'] if library.find(
+        'vehicle.lincoln.mkz_2020').has_attribute('base_type') else [library.find('vehicle.lincoln.mkz_2020')]
+    points = town.get_spawn_points()
+    step = max(1, len(points) // VEHICLES)
+    batch = [carla.command.SpawnActor(bps[i % len(bps)], p) for i, p in enumerate(points[::step][:VEHICLES])]
+    spawned = [a.actor_id for a in client.apply_batch_sync(batch, True) if not a.has_error()]
+    cars = [world.get_actor(i) for i in spawned]
+    check('%s: %d vehicles' % (label, VEHICLES), len(cars) == VEHICLES, len(cars))
+    manager = client.get_trafficmanager(server.port + 4000 + offset if server.port < 60000 else server.port - 4000 - offset)
+    manager.set_synchronous_mode(True)
+    manager.set_random_device_seed(7)
+    manager.set_osm_mode(False)
+    client.apply_batch_sync([carla.command.SetAutopilot(c, True, manager.get_port()) for c in cars], True)
+    ids = [c.id for c in cars]
+    last, travelled, still, longest = {}, dict.fromkeys(ids, 0.0), dict.fromkeys(ids, 0), dict.fromkeys(ids, 0)
+    off, lost, worst = {}, set(), 0.0
+    for tick in range(TICKS):
+        world.tick()
+        snapshot = world.get_snapshot()
+        for i in ids:
+            state = snapshot.find(i)
+            if state is None:
+                lost.add(i)
+                continue
+            here = state.get_transform().location
+            moved = here.distance(last[i]) if i in last else 0
+            last[i] = here
+            travelled[i] += moved
+            still[i] = still[i] + 1 if moved < 0.01 * DELTA else 0
+            longest[i] = max(longest[i], still[i])
+            if tick % 5 == 0:
+                lane = nearest_lane(town, here)
+                # the middle of the car beyond the edge of the nearest lane that one may drive on
+                beyond = math.hypot(here.x - lane.transform.location.x, here.y - lane.transform.location.y) - 0.5 * lane.lane_width
+                worst = max(worst, beyond)
+                if beyond > 0:
+                    off[i] = off.get(i, 0) + 1
+    waiting = {c.id for c in cars if c.id not in lost and c.is_at_traffic_light()}
+    # 40 s on end at no light: the queue in front of a red one has moved by then
+    stuck = [i for i in ids if i not in lost and longest[i] * DELTA > 40 and i not in waiting]
+    total = sum(travelled.values())
+    print('# %s: %d vehicles x %d ticks: %.0f m together, mean %.1f m/s; off the road: %d vehicles (worst %.2f m beyond a lane\'s edge); '
+          'stood still longest %.1f s' % (label, len(ids), TICKS, total, total / len(ids) / (TICKS * DELTA), len(off), max(0, worst),
+                                          max(longest.values()) * DELTA))
+    check('%s: all vehicles are still there' % label, not lost, lost)
+    check('%s: no vehicle leaves the road' % label, not off, off)
+    check('%s: no vehicle is stuck' % label, not stuck, stuck)
+    check('%s: traffic flows' % label, total / len(ids) > 50, total / len(ids))
+    for c in cars:
+        c.set_autopilot(False, manager.get_port())
+    manager.shut_down()
+
+
+def run(server, version):
+    drive(server, 'our map', 0)
+    towns = official_towns()
+    if 'Town01' not in towns:
+        skip('traffic on CARLA\'s towns', 'LANELOOP_TOWNS names no folder with Town01')
+    for i, name in enumerate(('Town01', 'Town03')):
+        if name not in towns:
+            continue
+        other = Server(server.program, '--carla-version', version, '--map', towns[name])
+        drive(other, name, i + 1)
+        check('%s: server stops' % name, other.stop() == 0)
+
+
+main(run, '--map', 'driving_loop')
