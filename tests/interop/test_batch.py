@@ -109,6 +109,7 @@ def run(server, version):
     check('SetVehicleLightState', first.get_light_state() == 3, first.get_light_state())
     manager = client.get_trafficmanager(server.port + 5000 if server.port < 60000 else server.port - 5000)
     manager.set_synchronous_mode(True)
+    fine('ApplyTransform', command.ApplyTransform(third, points[15]), command.ApplyTargetVelocity(third, carla.Vector3D(0, 0, 0)))
     fine('SetAutopilot', command.SetAutopilot(third, True, manager.get_port()))
     start = third.get_location()
     for i in range(60):
