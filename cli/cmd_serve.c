@@ -41,7 +41,7 @@ static void print_stats(const base_log *log, const town_server *s)
 int cli_serve(int argc, char **argv)
 {
     const char *map = "training_loop", *bind_to = "127.0.0.1", *version = "0.9.16", *quality = "2";
-    const char *port_text = NULL, *seed_text = NULL, *threads_text = NULL, *ready_text = NULL;
+    const char *port_text = NULL, *seed_text = NULL, *threads_text = NULL, *ready_text = NULL, *recordings = NULL;
     bool verbose = false;
     const cli_flag flags[] = {
         { "--map", "NAME|FILE", "a map of configs/maps, or an OpenDRIVE file (default training_loop)", &map, NULL },
@@ -54,6 +54,8 @@ int cli_serve(int argc, char **argv)
         { "--quality", "0|1|2", "colour: 0 plain, 1 with shadows, 2 also anti-aliased (default 2)", &quality, NULL },
         { "--ready-fd", "FD", "write {\"rpc_port\":N,\"stream_port\":M} there once ready, and exit when standard input ends",
           &ready_text, NULL },
+        { "--recordings", "DIR", "folder of recordings (default laneloop/recordings in XDG_STATE_HOME or ~/.local/state)",
+          &recordings, NULL },
         { "--verbose", NULL, "log connections and refused requests", NULL, &verbose },
     };
     int status = cli_parse(&command, flags, sizeof flags / sizeof flags[0], argc, argv, NULL, 0, 0, NULL);
@@ -66,6 +68,7 @@ int cli_serve(int argc, char **argv)
     int ready_fd = -1;
     o.map = map;
     o.bind = bind_to;
+    o.recordings = recordings;
     o.log = &log;
     if (!cli_int("--port", port_text, 0, 65534, &o.port, &err) || !cli_u64("--seed", seed_text, &o.seed, &err) ||
         !cli_int("--threads", threads_text, 0, 256, &o.threads, &err) ||

@@ -291,6 +291,12 @@ struct town_world {
         int count, last_count, capacity;
         uint64_t frame; /* of instances; 0: none */
     } shown;
+    struct town_recorder *recorder; /* NULL: none (recorder.c) */
+    struct town_replayer *replayer; /* NULL: none (replayer.c) */
+    struct town_replay {
+        double time_factor;
+        bool ignore_hero, ignore_spectator;
+    } replay;
     struct town_eye *eye; /* renderer and its buffers (sensor_camera.c) */
 };
 
@@ -307,6 +313,10 @@ void town_lights_destroy(town_world *w);
 void town_lights_tick(town_world *w, double dt_s);
 
 void town_debug_tick(town_world *w); /* what is over goes (debug_shapes.c) */
+
+/* ---- recordings (recorder.c, replayer.c) ---- */
+void town_recorder_tick(town_world *w, double dt_s); /* the tick is computed: write it down */
+void town_replay_tick(town_world *w, double dt_s);   /* physics are done: put the replayed actors in their places */
 
 /* ---- scenery objects (objects.c), street lights (street_lights.c) ---- */
 void town_objects_reset(town_world *w);

@@ -76,9 +76,9 @@ bool town_peer_write(town_server *s, town_peer *p)
 
 town_handler town_handler_of(wire_method_id id)
 {
-    const town_row *const tables[] = { town_rows_world,   town_rows_scene,  town_rows_actor,
-                                       town_rows_vehicle, town_rows_walker, town_rows_traffic,
-                                       town_rows_batch,   town_rows_lights, town_rows_parts };
+    const town_row *const tables[] = { town_rows_world,  town_rows_scene,   town_rows_actor, town_rows_vehicle,
+                                       town_rows_walker, town_rows_traffic, town_rows_batch, town_rows_lights,
+                                       town_rows_parts,  town_rows_recorder };
     for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
         for (const town_row *row = tables[t]; row->handler; row++)
             if (row->method == id)

@@ -130,20 +130,20 @@ HANDLER(console_command)
                      a->text);
 }
 
-static bool enter(town_call *c, const town_map *map, bool reset_settings)
+bool town_server_enter(town_server *s, const town_map *map, bool reset_settings, base_error *err)
 {
-    if (!map || !town_episode_restart(c->world, map, reset_settings, c->err))
+    if (!map || !town_episode_restart(s->world, map, reset_settings, err))
         return false;
-    c->server->map_changed = true;
-    c->server->next_tick_s = 0; /* tell who is connected at once, before a client that starts anew joins */
-    town_streams_prune(c->server);
+    s->map_changed = true;
+    s->next_tick_s = 0; /* tell who is connected at once, before a client that starts anew joins */
+    town_streams_prune(s);
     return true;
 }
 
 HANDLER(load_new_episode)
 {
     ARGS(wire_args_load);
-    if (!enter(c, town_server_map(c->server, a->map_name, c->err), a->reset_settings))
+    if (!town_server_enter(c->server, town_server_map(c->server, a->map_name, c->err), a->reset_settings, c->err))
         return false;
     town_layers_set(c->world, a->map_layers);
     return true;

@@ -114,7 +114,7 @@ typedef struct town_row {
     town_handler handler;
 } town_row;
 extern const town_row town_rows_world[], town_rows_scene[], town_rows_actor[], town_rows_vehicle[], town_rows_walker[],
-    town_rows_traffic[], town_rows_batch[], town_rows_lights[], town_rows_parts[];
+    town_rows_traffic[], town_rows_batch[], town_rows_lights[], town_rows_parts[], town_rows_recorder[];
 town_handler town_handler_of(wire_method_id id); /* NULL: not available in this simulator */
 
 /* Answered with frame + 1; in synchronous mode the tick runs before the next request. */
@@ -125,6 +125,8 @@ const town_map *town_server_map(town_server *s, const char *name, base_error *er
 int town_map_file_count(void);
 bool town_map_file_name(const town_map *m, int index, char *name, size_t bytes); /* false: this map has no such file */
 bool town_map_file(const town_map *m, const char *name, const void **data, size_t *bytes);
+/* A new episode on that map, which clients are told of; false with map NULL (err says why already). */
+bool town_server_enter(town_server *s, const town_map *map, bool reset_settings, base_error *err);
 bool town_server_map_add(town_server *s, town_map *map, base_error *err); /* takes map over, also on failure */
 bool town_wire_actor(const town_server *s, uint32_t id, wire_actor *out, wire_memory *m, base_error *err);
 uint32_t town_spawn_from_wire(town_call *c, const wire_actor_description *d, const wire_transform *t, uint32_t parent,

@@ -25,11 +25,11 @@ static void show(town_world *w, int index)
 
 bool town_street_lights_create(town_world *w, base_error *err)
 {
-    free(w->street.lights); /* who listens stays, and hears that the lights are others now */
-    w->street.count = 0;
+    free(w->street.lights);
+    /* Nobody has heard of the new lights. Who heard of the old ones asks again by itself, and must not be told to: the official
+     * client's manager of an episode that is over ends its program when the flag reaches it. */
+    memset(&w->street, 0, sizeof w->street);
     w->street.day_night = true;
-    w->street.is_night = false;
-    town_street_lights_changed(w, NULL);
     int count = w->scenery ? town_scenery_lamp_count(w->scenery) : 0;
     w->street.lights = calloc((size_t)count + 1, sizeof *w->street.lights);
     if (!w->street.lights)

@@ -516,18 +516,46 @@ typedef struct town_hit {
 } town_hit;
 int town_cast_ray(town_world *w, base_vec3 from, base_vec3 to, town_hit *hits, int max_hits);
 
+/* ---------------------------------------------------------------- recordings */
+
+/* Write every frame from now on to a file in CARLA's recorder format (sim/town/recording.h); additional: also speeds and boxes. A
+ * recording that runs is ended first; one ends by itself with a log line when the disk is full or it has 512 MiB, and with the
+ * episode. */
+bool town_recorder_start(town_world *w, const char *path, bool additional, base_error *err);
+void town_recorder_stop(town_world *w);
+
+typedef struct town_replay_options {
+    double start_s;    /* where to begin; negative: counted from the end */
+    double duration_s; /* 0: to the end */
+    uint32_t follow;   /* recorded id of an actor that the spectator follows; 0: none */
+    bool sensors;      /* spawn the recorded sensors too */
+    base_pose offset;  /* of the spectator from that actor */
+} town_replay_options;
+/* Play a recording on the world's map from the next tick on; a replay that runs is stopped first. name is for errors; *from_s and
+ * *to_s become the stretch that will be played. */
+bool town_replay_start(town_world *w, const char *path, const char *name, const town_replay_options *o, double *from_s,
+                       double *to_s, base_error *err);
+bool town_replay_runs(const town_world *w);
+void town_replay_stop(town_world *w, bool keep_actors); /* keep: what was spawned stays and gets physics again */
+/* For this and later replays. time_factor: 0 .. 100, refused beyond. */
+bool town_replay_factor_set(town_world *w, double time_factor, base_error *err);
+double town_replay_factor_get(const town_world *w);
+void town_replay_ignore_hero_set(town_world *w, bool ignore);
+void town_replay_ignore_spectator_set(town_world *w, bool ignore);
+
 /* ---------------------------------------------------------------- server */
 
 typedef struct town_server_options {
-    const char *map;       /* NAME or path of an OpenDRIVE file */
-    const char *maps_dir;  /* where NAMEs are looked up; NULL: found beside the program, see town_maps_find */
-    const char *bind;      /* IPv4 address; default "127.0.0.1" */
-    int port;              /* RPC port; stream port is the next one; 0: a free adjacent pair; default 2000 */
-    int version;           /* 13 .. 16, default 16 */
-    uint64_t seed;         /* default 1 */
-    int threads;           /* for rendering; 0: one per core; default 0 */
-    int quality;           /* of colour, as in town_options; default 2 */
-    double async_period_s; /* asynchronous mode without fixed_delta: wall time between ticks; default 1/30 */
+    const char *map;        /* NAME or path of an OpenDRIVE file */
+    const char *maps_dir;   /* where NAMEs are looked up; NULL: found beside the program, see town_maps_find */
+    const char *recordings; /* folder of recordings; NULL: laneloop/recordings in XDG_STATE_HOME or ~/.local/state */
+    const char *bind;       /* IPv4 address; default "127.0.0.1" */
+    int port;               /* RPC port; stream port is the next one; 0: a free adjacent pair; default 2000 */
+    int version;            /* 13 .. 16, default 16 */
+    uint64_t seed;          /* default 1 */
+    int threads;            /* for rendering; 0: one per core; default 0 */
+    int quality;            /* of colour, as in town_options; default 2 */
+    double async_period_s;  /* asynchronous mode without fixed_delta: wall time between ticks; default 1/30 */
     double stall_s; /* how long a tick waits for a reader (synchronous mode), and the rest of a message may take; default 10 */
     const base_log *log; /* borrowed */
 } town_server_options;

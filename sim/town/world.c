@@ -63,6 +63,7 @@ town_world *town_world_create(const town_map *map, const town_options *o, base_e
     w->options = *o;
     w->settings = town_settings_default();
     w->next_id = 1;
+    w->replay.time_factor = 1;
     w->imu_gravity_mps2 = (float)TOWN_GRAVITY;
     w->next_stream = 2; /* 1 is the snapshot's */
     town_actor *spectator = town_actor_add(w, TOWN_SPECTATOR, "spectator", spectator_pose(map));
@@ -80,6 +81,8 @@ void town_world_destroy(town_world *w)
 {
     if (!w)
         return;
+    town_recorder_stop(w);
+    town_replay_stop(w, true);
     for (int i = 0; i < w->actor_count; i++)
         town_actor_free(w->actors[i]);
     town_lights_destroy(w);
@@ -160,6 +163,8 @@ bool town_episode_restart(town_world *w, const town_map *map, bool reset_setting
 {
     if (!enter_map(w, map, err)) /* the scenery first: when it fails the old episode goes on */
         return false;
+    town_recorder_stop(w);
+    town_replay_stop(w, true);
     clear_actors(w);
     town_actor *spectator = w->actors[0];
     spectator->pose = spectator_pose(map);
@@ -177,11 +182,13 @@ bool town_tick(town_world *w, double dt_s, town_sink sink, base_error *err)
         return base_fail(err, BASE_ARGUMENT, "a step of %g s, expected above 0 and at most 10", dt_s);
     town_lights_tick(w, dt_s);
     town_physics_tick(w, dt_s);
+    town_replay_tick(w, dt_s);
     w->frame++;
     w->elapsed_s += dt_s;
     w->delta_s = dt_s;
     town_debug_tick(w);
     town_attachments_update(w, dt_s);
+    town_recorder_tick(w, dt_s);
     if (sink.tick)
         sink.tick(sink.user);
     return sink.measurement ? town_sensors_measure(w, &sink, err) : true;

@@ -382,7 +382,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
-    char dir[] = "/tmp/fuzz_town_XXXXXX", path[64];
+    static char dir[] = "/tmp/fuzz_town_XXXXXX";
+    char path[64];
     base_error err = { 0 };
     if (!mkdtemp(dir))
         complain(dir, "cannot be made");
@@ -391,6 +392,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     if (!f || fputs(tiny, f) < 0 || fclose(f))
         complain(path, "cannot be written");
     town_server_options o = town_server_options_default();
+    o.recordings = dir;
     o.map = "tiny";
     o.maps_dir = dir;
     o.port = 0;

@@ -1,5 +1,5 @@
 """Questions to the scene, things taken out of it, street lights, drawing, recordings: asked by CARLA's client."""
-import math
+import os
 
 import carla
 from common import asynchronous, check, connect, main, near, synchronous
@@ -161,6 +161,51 @@ def textures(world):
         check('an unknown name is refused', 'Nobody' in str(e), e)
 
 
+def recordings(client, world):
+    library = world.get_blueprint_library()
+    blueprint = library.find('vehicle.lincoln.mkz_2020')
+    blueprint.set_attribute('role_name', 'hero')
+    car = world.spawn_actor(blueprint, world.get_map().get_spawn_points()[2])
+    for _ in range(10):
+        world.tick()
+    name = client.start_recorder('scene.log', True)
+    check('a recording starts', 'scene.log' in name, name)
+    car.apply_control(carla.VehicleControl(throttle=0.7))
+    places = [car.get_location()]
+    for _ in range(40):
+        world.tick()
+        places.append(car.get_location())
+    client.stop_recorder()
+    info = client.show_recorder_file_info('scene.log', False)
+    check('it says what it holds', 'vehicle.lincoln.mkz_2020' in info and 'Frames: 41' in info and 'Duration: 2 seconds' in info,
+          info[-200:])
+    check('and all of it', ' Positions: ' in client.show_recorder_file_info('scene.log', True))
+    check('collisions', 'Frames: 41' in client.show_recorder_collisions('scene.log', 'a', 'a'))
+    check('blocked actors', 'Frames: 41' in client.show_recorder_actors_blocked('scene.log', 1.0, 100))
+    answer = client.replay_file('scene.log', 0.0, 0.0, car.id)
+    check('a replay starts', 'scene.log' in answer and '0.00 s - 2.00 s' in answer, answer)
+    worst = 0
+    for place in places[1:-1]:
+        world.tick()
+        worst = max(worst, place.distance(car.get_location()))
+    check('the car goes where it went', worst < 0.01, worst)
+    check('the spectator follows', world.get_spectator().get_location().distance(car.get_location()) < 40)
+    client.set_replayer_time_factor(2.0)
+    client.set_replayer_ignore_hero(True)
+    client.set_replayer_ignore_spectator(True)
+    client.stop_replayer(True)
+    check('a file that is not there', 'not found' in client.show_recorder_file_info('nowhere.log', False))
+    for bad in ('/tmp/escape.log', '../escape.log', '.hidden', ''):
+        try:
+            client.start_recorder(bad)
+            check('%r is refused' % bad, False)
+        except RuntimeError as e:
+            check('%r is refused' % bad, 'no name for a recording' in str(e), e)
+    client.set_replayer_time_factor(1.0)
+    car.destroy()
+    world.tick()
+
+
 def run(server, version):
     client = connect(server)
     world = client.get_world()
@@ -171,8 +216,9 @@ def run(server, version):
     drawings(world, version)
     rays(world, version)
     textures(world)
+    recordings(client, world)
     asynchronous(world)
     generated(client)
 
 
-main(run)
+main(run, '--recordings', os.path.join(os.environ['HOME'], 'recordings'))
