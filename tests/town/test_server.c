@@ -464,9 +464,9 @@ static void test_faults_are_rpclibs(void **state)
         { "\x94\x00\x01\xac"
           "stop_recorde\x91\x91\xc2",
           "rpclib: server could not find function 'stop_recorde'", 19 },
-        { "\x94\x00\x01\xad"
-          "stop_recorder\x91\x91\xc2",
-          "Responding error from function stop_recorder", 20 },
+        { "\x94\x00\x01\xaf"
+          "console_command\x92\x91\xc2\xa1x",
+          "console_command: 'x' was not run", 24 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char bytes[1024] = { 0 };
