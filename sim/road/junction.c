@@ -67,9 +67,10 @@ static void box_centers(const road_map *m, box *boxes)
 bool road_junctions_build(road_map *m, base_error *err)
 {
     size_t count = (size_t)m->junctions.count;
-    box *borders = malloc(sizeof *borders * (2 * count + 1)), *centers = borders + count;
+    box *borders = malloc(sizeof *borders * (2 * count + 1));
     if (!borders)
         return base_fail(err, BASE_MEMORY, "%s: no memory for junctions", m->name);
+    box *centers = borders + count;
     for (size_t i = 0; i < 2 * count; i++)
         borders[i] = nothing;
     box_borders(m, borders);
