@@ -71,6 +71,10 @@ bench: all $(BENCH)                    ## kernels and frames per second, as rati
 	@for b in $(BENCH); do $$b || exit 1; done
 	@$O/laneloop bench kernels && $O/laneloop bench serve
 
+MINUTES ?= 10
+load: all $O/tests/load/load           ## ten clients and twenty cameras on one server for MINUTES
+	@$O/tests/load/load $O/laneloop $(MINUTES)
+
 fuzz: $(FUZZ)                          ## every fuzz target for FUZZ_SECONDS each
 	@for f in $(FUZZ); do echo "fuzz: $$f"; mkdir -p build/corpus/$$(basename $$f); \
 	  $$f -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -rss_limit_mb=2048 -verbosity=0 build/corpus/$$(basename $$f) $$(ls -d tests/golden/corpus/$$(basename $$f) 2>/dev/null) || exit 1; done
@@ -100,6 +104,8 @@ $O/examples/%: examples/%.c $(LIB)
 	@mkdir -p $(@D); $(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
 $O/examples/%: examples/%.cpp $(LIB)
 	@mkdir -p $(@D); $(patsubst gcc,g++,$(patsubst clang,clang++,$(CC))) -std=c++17 $(filter-out -std=c11 -Wmissing-prototypes,$(CFLAGS)) $^ $(LDLIBS) -o $@
+$O/tests/load/%: $O/tests/load/%.o $(LIB)
+	@$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
 $O/tests/bench/%: $O/tests/bench/%.o $(LIB)
 	@$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
 $O/tests/%: $O/tests/%.o $(TESTLIB) $(LIB)
@@ -127,6 +133,6 @@ build/fuzzlib/%_avx512bf16.o: FUZZ_CFLAGS += $(ISA_avx512bf16)
 build/fuzzlib/%.o: %.c
 	@mkdir -p $(@D); clang $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
 
--include $(SRC:%.c=$O/%.d) $(CLI:%.c=$O/%.d) $(TEST:%=%.d) $(TOOL:%=%.d) $(BENCH:%=%.d) $(TESTLIB:%.o=%.d) $(SRC:%.c=build/fuzzlib/%.d)
-.PHONY: all help deps demo demo-tiny test run-tests examples interop bench fuzz format format-check lint install clean
+-include $(SRC:%.c=$O/%.d) $(CLI:%.c=$O/%.d) $(TEST:%=%.d) $(TOOL:%=%.d) $(BENCH:%=%.d) $O/tests/load/load.d $(TESTLIB:%.o=%.d) $(SRC:%.c=build/fuzzlib/%.d)
+.PHONY: all help deps demo demo-tiny test run-tests examples interop bench load fuzz format format-check lint install clean
 .SECONDARY:
