@@ -92,7 +92,7 @@ bool town_call_refuse(town_call *c, const char *reason, uint32_t actor)
                      actor);
 }
 
-/* CARLA answers asynchronous batches with an empty list; every other answer the client drops unseen. */
+/* What an asynchronous call did is not told, as in CARLA, which answers such a call before it runs it: "unknown error". */
 static bool answer(town_server *s, town_peer *p, const wire_request *r, const wire_method *m)
 {
     base_buffer *out = &p->out;
@@ -122,7 +122,7 @@ static bool answer(town_server *s, town_peer *p, const wire_request *r, const wi
     }
     if (r->notification)
         return true;
-    if (m->bare && r->asynchronous)
+    if (r->asynchronous)
         return wire_unheeded_encode(out, r->id, m);
     return ok ? wire_result_encode(out, r->id, m, result, version, &why) : wire_error_encode(out, r->id, m, why.text);
 }
