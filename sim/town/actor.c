@@ -287,6 +287,7 @@ bool town_actor_get(const town_world *w, uint32_t id, town_actor_view *view)
         .acceleration_mps2 = a->acceleration,
         .control = a->control,
         .walker = a->walker,
+        .dead = a->dead,
         .speed_limit_kmh = a->speed_limit_kmh,
         .light_state = a->light_state,
         .light_id = a->light_id,

@@ -171,6 +171,7 @@ typedef struct town_actor {
     double stride; /* phase of the steps, 0..1 */
     bool carried;  /* had no physics in the last tick either, when it was at ... */
     base_vec3 carried_to;
+    bool dead;                        /* stays where it is and takes no more controls */
     struct town_bone_pose *bone_pose; /* what the client made of the skeleton (bones.c); NULL: nothing */
     /* sensors */
     uint32_t stream_id;

@@ -10,10 +10,27 @@ static bool is_walker(town_call *c, uint32_t id)
     return v.kind == TOWN_WALKER || town_call_refuse(c, "Actor is not a Walker", id);
 }
 
+/* ... for one that can still move. */
+static bool is_alive(town_call *c, uint32_t id)
+{
+    town_actor_view v;
+    return is_walker(c, id) && town_actor_get(c->world, id, &v) &&
+           (!v.dead || town_call_refuse(c, "Walker is already dead", id));
+}
+
+HANDLER(set_actor_dead)
+{
+    ARGS(wire_args_actor);
+    town_actor_view v;
+    if (town_actor_get(c->world, a->actor, &v) && v.kind != TOWN_WALKER)
+        return town_call_refuse(c, "Actor does not match the expected type", a->actor);
+    return is_alive(c, a->actor) && town_walker_kill(c->world, a->actor);
+}
+
 HANDLER(set_walker_state)
 {
     ARGS(wire_args_walker_state);
-    return is_walker(c, a->actor) &&
+    return is_alive(c, a->actor) &&
            (town_walker_state_set(c->world, a->actor, wire_transform_to_pose(a->transform), (double)a->speed) ||
             base_fail(c->err, BASE_REMOTE, "set_walker_state: the place or the speed is not finite, or out of the world"));
 }
@@ -22,8 +39,8 @@ HANDLER(apply_control_to_walker)
 {
     ARGS(wire_args_walker_control);
     town_walker_control control = { wire_vector3_to_vec3(a->control.direction), (double)a->control.speed, a->control.jump };
-    return is_walker(c, a->actor) && (town_walker_control_set(c->world, a->actor, control) ||
-                                      base_fail(c->err, BASE_REMOTE, "apply_control_to_walker: the control is not finite"));
+    return is_alive(c, a->actor) && (town_walker_control_set(c->world, a->actor, control) ||
+                                     base_fail(c->err, BASE_REMOTE, "apply_control_to_walker: the control is not finite"));
 }
 
 /* ---- bones ---- */
@@ -73,6 +90,7 @@ HANDLER(get_pose_from_animation)
 
 const town_row town_rows_walker[] = {
     { WIRE_METHOD_set_walker_state, set_walker_state },
+    { WIRE_METHOD_set_actor_dead, set_actor_dead },
     { WIRE_METHOD_apply_control_to_walker, apply_control_to_walker },
     { WIRE_METHOD_get_bones_transform, get_bones_transform },
     { WIRE_METHOD_set_bones_transform, set_bones_transform },

@@ -195,6 +195,7 @@ typedef struct town_actor_view {
     base_vec3 velocity_mps, angular_velocity_dps, acceleration_mps2; /* world */
     town_vehicle_control control;                                    /* vehicles: what acts; gear is the one engaged */
     town_walker_control walker;                                      /* walkers */
+    bool dead;                                                       /* walkers */
     float speed_limit_kmh;
     int light_state;     /* vehicles: state of the light they stand at; lights: their own (0 red 1 yellow 2 green 3 off) */
     uint32_t light_id;   /* vehicles: the traffic light whose box they are in, 0 none */
@@ -220,6 +221,8 @@ uint32_t town_sensor_of_stream(const town_world *w, uint32_t stream_id); /* 0: n
 /* All of these return false for an id that is not there or is of the wrong kind. They act in the next tick. */
 bool town_vehicle_control_set(town_world *w, uint32_t id, town_vehicle_control c); /* clamped; NaN counts as 0 */
 bool town_walker_control_set(town_world *w, uint32_t id, town_walker_control c);   /* velocity = direction * speed */
+/* A dead walker stands still where it is and takes no more controls (how it falls is not shown). False: no walker, or dead already. */
+bool town_walker_kill(town_world *w, uint32_t id);
 /* Puts the walker's feet there and lets it walk on along its heading. */
 bool town_walker_state_set(town_world *w, uint32_t id, base_pose feet, double speed_mps);
 /* A walker's skeleton, parents before children: names and tree are CARLA's, bones.c tells its frames. */
@@ -285,8 +288,8 @@ typedef struct town_wheel {
 typedef struct town_gear {
     float ratio, down_ratio, up_ratio;
 } town_gear;
-/* CARLA's VehiclePhysicsControl. The model obeys torque_curve, max_rpm, use_gear_autobox, final_ratio, gears, mass, drag_coefficient,
- * steering_curve and of the wheels friction, steering angle, radius, torques and positions; the others are kept and echoed. */
+/* CARLA's VehiclePhysicsControl. The model obeys every field but use_sweep_wheel_collision, which is kept and echoed; center_of_mass_m
+ * is the offset from where the body has it. */
 typedef struct town_physics {
     town_curve_point torque_curve[TOWN_CURVE_MAX]; /* rpm -> N m */
     int torque_points;

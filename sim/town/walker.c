@@ -44,10 +44,20 @@ static town_actor *walker(town_world *w, uint32_t id)
 bool town_walker_control_set(town_world *w, uint32_t id, town_walker_control c)
 {
     town_actor *a = walker(w, id);
-    if (!a || !isfinite(c.direction.x + c.direction.y + c.direction.z) || !isfinite(c.speed_mps))
+    if (!a || a->dead || !isfinite(c.direction.x + c.direction.y + c.direction.z) || !isfinite(c.speed_mps))
         return false;
     c.speed_mps = fmax(0, c.speed_mps);
     a->walker = c;
+    return true;
+}
+
+bool town_walker_kill(town_world *w, uint32_t id)
+{
+    town_actor *a = walker(w, id);
+    if (!a || a->dead)
+        return false;
+    a->walker = (town_walker_control){ .direction = a->walker.direction };
+    a->dead = true;
     return true;
 }
 

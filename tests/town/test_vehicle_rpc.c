@@ -164,11 +164,37 @@ static void test_pushes_at_a_place(void **state)
     finish(s);
 }
 
+static void test_dead_walkers(void **state)
+{
+    (void)state;
+    served *s = start(15);
+    wire_actor_id car = spawn(s, "vehicle.tesla.model3", 0), walker = spawn(s, "walker.pedestrian.0002", 1);
+    base_error err = { 0 };
+    client_state before, after;
+    if (!client_synchronous(s->client, 0.05, &err))
+        fail_msg("%s", err.text);
+    wire_args_walker_control go = { walker, { { 1, 0, 0 }, 1.5f, false } };
+    call(s, WIRE_METHOD_apply_control_to_walker, &go, NULL);
+    for (int i = 0; i < 20; i++)
+        assert_true(client_tick(s->client, &err));
+    assert_true(client_state_get(s->client, walker, &before) && base_vec3_length(before.velocity_mps) > 1);
+    call(s, WIRE_METHOD_set_actor_dead, &(wire_args_actor){ walker }, NULL);
+    for (int i = 0; i < 10; i++)
+        assert_true(client_tick(s->client, &err));
+    assert_true(client_state_get(s->client, walker, &after) && base_vec3_length(after.velocity_mps) < 0.01);
+    refused(s, WIRE_METHOD_apply_control_to_walker, &go, "apply_control_to_walker: Walker is already dead");
+    refused(s, WIRE_METHOD_set_actor_dead, &(wire_args_actor){ walker }, "Walker is already dead");
+    refused(s, WIRE_METHOD_set_actor_dead, &(wire_args_actor){ car }, "Actor does not match the expected type");
+    refused(s, WIRE_METHOD_set_actor_dead, &(wire_args_actor){ 4000 }, "could not be found in the registry");
+    finish(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_pushes_at_a_place),
+        cmocka_unit_test(test_dead_walkers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
