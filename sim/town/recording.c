@@ -87,8 +87,9 @@ static void take_add(cursor *c, recording_item *item)
     take_text(c, item->is.add.id);
     uint32_t count = (uint32_t)take(c, 2);
     item->is.add.pair_count = 0;
+    recording_pair spare = { 0 };
     for (uint32_t i = 0; i < count && !c->bad; i++) {
-        recording_pair spare, *p = i < RECORDING_PAIRS_MAX ? &item->is.add.pairs[item->is.add.pair_count++] : &spare;
+        recording_pair *p = i < RECORDING_PAIRS_MAX ? &item->is.add.pairs[item->is.add.pair_count++] : &spare;
         p->type = (uint8_t)take(c, 1);
         take_text(c, p->id);
         take_text(c, p->value);

@@ -52,9 +52,12 @@ static const number_row dvs_rows[] = {
 
 static bool read_rows(const town_actor *a, void *settings, const number_row *rows, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        if (!town_actor_number(a, rows[i].id, rows[i].lo, rows[i].hi, (double *)((char *)settings + rows[i].offset)))
+    for (size_t i = 0; i < count; i++) {
+        double value;
+        if (!town_actor_number(a, rows[i].id, rows[i].lo, rows[i].hi, &value))
             return false;
+        memcpy((char *)settings + rows[i].offset, &value, sizeof value);
+    }
     return true;
 }
 #define READ_ROWS(A, SETTINGS, ROWS) read_rows(A, SETTINGS, ROWS, sizeof ROWS / sizeof ROWS[0])
