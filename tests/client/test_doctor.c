@@ -22,16 +22,17 @@ typedef struct report {
     char text[65536]; /* stdout: a JSON object per line; stderr: lines that begin with "laneloop: " */
 } report;
 
-/* signal_after_s > 0: a Ctrl-C then. */
+/* signal_after_s > 0: a Ctrl-C then; in the foreground, because timeout otherwise signals twice, and twice means at once. */
 static report run_doctor(int port, const char *more, double signal_after_s)
 {
     static report r;
     char command[512];
     if (port)
-        snprintf(command, sizeof command, "exec timeout -s INT %g %s doctor --json --host 127.0.0.1 --port %d %s 2>&1",
+        snprintf(command, sizeof command,
+                 "exec timeout --foreground -s INT %g %s doctor --json --host 127.0.0.1 --port %d %s 2>&1",
                  signal_after_s > 0 ? signal_after_s : 120, program(), port, more);
     else
-        snprintf(command, sizeof command, "exec timeout -s INT 120 %s doctor --json %s 2>&1", program(), more);
+        snprintf(command, sizeof command, "exec timeout --foreground -s INT 120 %s doctor --json %s 2>&1", program(), more);
     FILE *f = popen(command, "r");
     assert_non_null(f);
     size_t n = fread(r.text, 1, sizeof r.text - 1, f);
