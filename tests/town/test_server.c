@@ -370,6 +370,16 @@ static void test_missing_map(void **state)
 
 /* ---- bad clients ---- */
 
+static double resident_mib(void)
+{
+    long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "%*d %ld", &pages), 1);
+    fclose(f);
+    return (double)pages * (double)sysconf(_SC_PAGESIZE) / (1 << 20);
+}
+
 static void test_garbage_closes_only_its_connection(void **state)
 {
     (void)state;
@@ -389,6 +399,7 @@ static void test_garbage_closes_only_its_connection(void **state)
           6, "a string of 4 GB" },
         { "\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91", 20, "nested too deep" },
     };
+    const double before = resident_mib();
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         int bad = dial(port), good = dial(port);
         char bytes[256];
@@ -398,6 +409,10 @@ static void test_garbage_closes_only_its_connection(void **state)
             fail_msg("%s: connection is not closed (%zd)", cases[i].why, got);
         PUT(good, VERSION_CALL);
         assert_version_answered(good);
+        assert_int_equal(atomic_load(&s->warnings), i + 1); /* a line in the log says so */
+        double grown = resident_mib() - before;
+        if (grown > 32) /* msgpack's own unpacker would take gigabytes for the first */
+            fail_msg("%s: %.0f MiB of memory taken", cases[i].why, grown);
         close(bad);
         close(good);
     }
