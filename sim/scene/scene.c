@@ -3,6 +3,7 @@
 #include "sim/scene/bvh.h"
 #include <assert.h>
 #include <float.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,8 @@ struct scene_build {
     uint32_t mesh_capacity;
     bool failed;
 };
+
+double scene_linear_from_srgb(double srgb) { return srgb <= 0.04045 ? srgb / 12.92 : pow((srgb + 0.055) / 1.055, 2.4); }
 
 scene *scene_create(base_error *err)
 {

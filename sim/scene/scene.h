@@ -84,6 +84,9 @@ typedef struct scene_material {
     bool is_own;    /* made by scene_material_own */
 } scene_material;
 
+/* Reflectance as a material wants it, from a colour as files and clients give it (sRGB, 0..1; IEC 61966-2-1). */
+double scene_linear_from_srgb(double srgb);
+
 typedef struct scene_vertex {
     float position[3];
     float uv[2];       /* metres along the surface */

@@ -111,8 +111,6 @@ HANDLER(get_all_level_BBs)
 
 /* ---- textures: an object takes the mean colour of what a client wants to see on it ---- */
 
-static float linear(double srgb) { return (float)(srgb <= 0.04045 ? srgb / 12.92 : pow((srgb + 0.055) / 1.055, 2.4)); }
-
 /* Only the diffuse colour shows here; CARLA's other three parameters are refused rather than lost. */
 static bool paint(town_call *c, const wire_text_list *names, uint8_t material, size_t width, size_t height, size_t pixels,
                   const float rgb[3])
@@ -140,7 +138,7 @@ HANDLER(apply_color_texture_to_objects)
     }
     float rgb[3];
     for (int k = 0; k < 3; k++)
-        rgb[k] = linear(p->count ? sum[k] / (double)p->count / 255 : 0);
+        rgb[k] = (float)scene_linear_from_srgb(p->count ? sum[k] / (double)p->count / 255 : 0);
     return paint(c, &a->objects, a->material, a->texture.width, a->texture.height, p->count, rgb);
 }
 

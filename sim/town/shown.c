@@ -2,16 +2,10 @@
 #include "sim/town/internal.h"
 #include <stdlib.h>
 
-static float linear(uint8_t srgb)
-{
-    double c = srgb / 255.0;
-    return (float)(c <= 0.04045 ? c / 12.92 : pow((c + 0.055) / 1.055, 2.4));
-}
-
 static void tint_of(const town_actor *a, float tint[3])
 {
     for (int i = 0; i < 3; i++)
-        tint[i] = linear(a->color[i]);
+        tint[i] = (float)scene_linear_from_srgb(a->color[i] / 255.0);
 }
 
 static int show_vehicle(const town_world *w, const town_actor *a, scene_instance *parts)

@@ -16,10 +16,8 @@ static void show(town_world *w, int index)
     const town_street_light *l = &w->street.lights[index];
     double emission = fmin(LENS_MOST, LENS_EMISSION * (double)l->intensity / DEFAULT_INTENSITY);
     float rgb[3];
-    for (int k = 0; k < 3; k++) {
-        double c = l->color[k] / 255.0;
-        rgb[k] = (float)(c <= 0.04045 ? c / 12.92 : pow((c + 0.055) / 1.055, 2.4));
-    }
+    for (int k = 0; k < 3; k++)
+        rgb[k] = (float)scene_linear_from_srgb(l->color[k] / 255.0);
     town_scenery_lamp_set(w->scenery, index, l->is_on ? rgb : NULL, (float)fmax(0, emission));
 }
 
