@@ -4,10 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEND(method, type, ...) return client_send(c, WIRE_METHOD_##method, &(wire_args_##type){ __VA_ARGS__ }, err)
-#define CALL(method, type, result, ...)                                                                                        \
-    return client_call(c, WIRE_METHOD_##method, &(wire_args_##type){ __VA_ARGS__ }, result, NULL, err)
-
 static wire_vector3 vector(base_vec3 v) { return wire_vector3_from_vec3(v); }
 
 /* --- any actor ------------------------------------------------------------------------------------------------------------ */

@@ -157,4 +157,10 @@ struct client {
 
     client_snapshot snapshot;
 };
+
+/* Whole bodies of functions that are one call: without waiting for the answer, and with it. */
+#define SEND(method, type, ...) return client_send(c, WIRE_METHOD_##method, &(wire_args_##type){ __VA_ARGS__ }, err)
+#define CALL(method, type, result, ...)                                                                                        \
+    return client_call(c, WIRE_METHOD_##method, &(wire_args_##type){ __VA_ARGS__ }, result, NULL, err)
+
 #endif

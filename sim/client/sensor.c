@@ -222,7 +222,7 @@ static bool next_event(client *c, wire_actor_id sensor, wire_sensor kind, const 
 {
     client_stream *s = sensor ? client_stream_of(c, sensor) : NULL;
     while (s && s->kind == kind && s->count) {
-        base_error err;
+        base_error err = { 0 };
         client_stream_advance(s);
         wire_memory_reset(c->sensor_memory);
         if (wire_object_read(h, type, value, s->current.data.data, s->current.data.bytes, c->version, c->sensor_memory, &err))

@@ -4,10 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SEND(method, type, ...) return client_send(c, WIRE_METHOD_##method, &(wire_args_##type){ __VA_ARGS__ }, err)
-#define CALL(method, type, result, ...)                                                                                        \
-    return client_call(c, WIRE_METHOD_##method, &(wire_args_##type){ __VA_ARGS__ }, result, NULL, err)
-
 /* --- weather, spectator --------------------------------------------------------------------------------------------------- */
 
 bool client_weather(client *c, wire_weather *w, base_error *err)
