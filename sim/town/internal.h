@@ -332,7 +332,7 @@ void town_shown_free(town_world *w);
 /* ---- sensors (sensor.c: which is due; sensor_*.c: what it measures) ---- */
 struct town_sense; /* settings and memory of one sensor (sense.h) */
 /* Read the attributes; false when one is out of its range. */
-bool town_sense_create(const town_world *w, town_actor *sensor);
+bool town_sense_create(town_actor *sensor);
 void town_sense_free(struct town_sense *s);
 /* Every sensor that is due and that somebody listens to. */
 bool town_sensors_measure(town_world *w, const town_sink *sink, base_error *err);

@@ -99,9 +99,8 @@ static bool read_dvs(const town_actor *a, town_dvs *d)
     return true;
 }
 
-bool town_sense_create(const town_world *w, town_actor *a)
+bool town_sense_create(town_actor *a)
 {
-    (void)w;
     double value = 0;
     if (town_actor_number(a, "sensor_tick", 0, 1e6, &value))
         a->sensor_tick_s = value;
