@@ -360,12 +360,9 @@ static void handle_sessions(town_server *s, const struct pollfd *polled, int pol
     }
 }
 
-/* What to ask poll about a peer. One that nothing is wanted from is left out: its hang-up would be reported again and again while
- * a tick waits. */
-static struct pollfd peer_poll(const town_server *s, const town_peer *p)
+static short peer_events(const town_server *s, const town_peer *p)
 {
-    short events = (short)((peer_may_read(s, p) ? POLLIN : 0) | (p->sent < p->out.bytes ? POLLOUT : 0));
-    return (struct pollfd){ events ? p->fd : -1, events, 0 };
+    return (short)((peer_may_read(s, p) ? POLLIN : 0) | (p->sent < p->out.bytes ? POLLOUT : 0));
 }
 
 static int wait_ms(const town_server *s)
@@ -403,7 +400,7 @@ bool town_server_run(town_server *s, bool (*stop)(void), int extra_fd, base_erro
         polled[1] = (struct pollfd){ accepts ? s->stream_listen : -1, POLLIN, 0 };
         polled[2] = (struct pollfd){ extra_fd, POLLIN, 0 }; /* a negative descriptor is skipped */
         for (int i = 0; i < peers; i++)
-            polled[fixed + i] = peer_poll(s, s->peers[i]);
+            polled[fixed + i] = (struct pollfd){ s->peers[i]->fd, peer_events(s, s->peers[i]), 0 };
         for (int i = 0; i < sessions; i++)
             polled[fixed + peers + i] =
                 (struct pollfd){ s->sessions[i]->fd, (short)(POLLIN | (town_session_waiting(s->sessions[i]) ? POLLOUT : 0)),
