@@ -1,29 +1,15 @@
 /* apply_batch over the socket: each of the 22 commands with do_tick, judged by what the next world snapshot, or a question, shows. */
+#include "tests/town/served.h"
 #include "base/file.h"
-#include "sim/town/town.h"
 #include "sim/wire/wire.h"
-#include <arpa/inet.h>
 #include <math.h>
-#include <netinet/in.h>
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sys/time.h>
-#include <unistd.h>
-#include <cmocka.h>
 
 #define DT 0.05
 
 typedef struct bench {
-    town_server *server;
-    pthread_t thread;
-    int pipe[2], rpc, stream;
-    bool ran;
-    base_error err;
+    served *served;
+    int rpc, stream;
     uint32_t last_id;
     wire_memory *memory; /* of all answers of a test */
     base_buffer out, in, snapshot;
@@ -37,21 +23,11 @@ typedef struct bench {
 
 /* ---- the wire ---- */
 
-static void *serve(void *user)
+static int dial_patiently(int port)
 {
-    bench *b = user;
-    b->ran = town_server_run(b->server, NULL, b->pipe[0], &b->err);
-    return NULL;
-}
-
-static int dial(int port)
-{
-    struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
     struct timeval patience = { 20, 0 };
-    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    int fd = dial(port);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
     return fd;
 }
 
@@ -222,7 +198,7 @@ static wire_command drive(wire_actor_id id, float throttle, float brake)
     return (wire_command){ .kind = WIRE_COMMAND_VEHICLE_CONTROL,
                            .as.vehicle_control = { id, { .throttle = throttle, .brake = brake } } };
 }
-static wire_command put(wire_actor_id id, wire_transform t)
+static wire_command move_to(wire_actor_id id, wire_transform t)
 {
     return (wire_command){ .kind = WIRE_COMMAND_TRANSFORM, .as.transform = { id, t } };
 }
@@ -230,7 +206,7 @@ static wire_command put(wire_actor_id id, wire_transform t)
 /* The car at a place of its own, at rest, in neutral. */
 static wire_transform rest(bench *b, wire_actor_id id, size_t point)
 {
-    wire_command c[] = { put(id, b->points[point]), drive(id, 0, 0),
+    wire_command c[] = { move_to(id, b->points[point]), drive(id, 0, 0),
                          vector(WIRE_COMMAND_TARGET_VELOCITY, id, (wire_vector3){ 0 }),
                          vector(WIRE_COMMAND_TARGET_ANGULAR_VELOCITY, id, (wire_vector3){ 0 }) };
     batch(b, c, 4);
@@ -262,18 +238,9 @@ static void load_town_with_a_light(bench *b)
 static int setup(void **state)
 {
     bench *b = calloc(1, sizeof *b);
-    town_server_options o = town_server_options_default();
-    o.map = "configs/maps/training_loop.xodr";
-    o.maps_dir = "configs/maps";
-    o.port = 0;
-    o.threads = 1;
-    b->server = town_server_create(&o, &b->err);
-    if (!b->server)
-        fail_msg("%s", b->err.text);
-    assert_int_equal(pipe(b->pipe), 0);
-    assert_int_equal(pthread_create(&b->thread, NULL, serve, b), 0);
+    b->served = served_start(town_server_options_default());
     b->memory = wire_memory_create(WIRE_MEMORY_DEFAULT, NULL);
-    b->rpc = dial(town_server_rpc_port(b->server));
+    b->rpc = dial_patiently(town_server_rpc_port(b->served->server));
     load_town_with_a_light(b);
     wire_args_settings settings = { wire_episode_settings_default() };
     settings.settings.synchronous_mode = true;
@@ -281,7 +248,7 @@ static int setup(void **state)
     must_ask(b, WIRE_METHOD_set_episode_settings, &settings);
     wire_token *t = must_ask(b, WIRE_METHOD_get_sensor_token, &(wire_args_stream){ WIRE_STREAM_SNAPSHOT });
     uint8_t join[WIRE_JOIN_BYTES];
-    b->stream = dial(t->port);
+    b->stream = dial_patiently(t->port);
     wire_join_write(join, t->stream_id);
     assert_int_equal(send(b->stream, join, sizeof join, MSG_NOSIGNAL), sizeof join);
     b->definitions = *(wire_actor_definition_list *)must_ask(b, WIRE_METHOD_get_actor_definitions, NULL);
@@ -307,12 +274,7 @@ static int teardown(void **state)
     bench *b = *state;
     close(b->rpc);
     close(b->stream);
-    close(b->pipe[1]);
-    pthread_join(b->thread, NULL);
-    close(b->pipe[0]);
-    if (!b->ran)
-        fail_msg("server: %s", b->err.text);
-    town_server_destroy(b->server);
+    served_stop(b->served);
     base_buffer_free(&b->out);
     base_buffer_free(&b->in);
     base_buffer_free(&b->snapshot);
@@ -381,7 +343,7 @@ static void controls(bench *b)
 
 static void motion(bench *b)
 {
-    run(b, put(b->car, b->points[15]));
+    run(b, move_to(b->car, b->points[15]));
     assert_near("transform", apart(look(b, b->car).transform.location, b->points[15].location), 0, 1);
     wire_vector3 place = b->points[20].location;
     run(b, vector(WIRE_COMMAND_LOCATION, b->car, place));
@@ -427,7 +389,7 @@ static void switches(bench *b)
     assert_above("metres driven with physics", apart(look(b, b->car).transform.location, place), 0.5);
     wire_transform high = b->points[20];
     high.location.z += 20;
-    wire_command float_up[] = { flag(WIRE_COMMAND_ENABLE_GRAVITY, b->other, false), put(b->other, high),
+    wire_command float_up[] = { flag(WIRE_COMMAND_ENABLE_GRAVITY, b->other, false), move_to(b->other, high),
                                 vector(WIRE_COMMAND_TARGET_VELOCITY, b->other, (wire_vector3){ 0 }) };
     batch(b, float_up, 3);
     ticks(b, 20);

@@ -3,32 +3,16 @@
  *
  * Numbers that two servers choose differently are translated on the way: actor and stream ids (learned from the answers), blueprint
  * uids, spawn points, the map's name. tests/golden/wire says where the recordings come from. */
+#include "tests/town/served.h"
 #include "base/file.h"
-#include "sim/town/town.h"
 #include "sim/wire/wire.h"
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <cjson/cJSON.h>
 #include <msgpack.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-#include <cmocka.h>
 
 #define IDS 512
 typedef struct session {
-    town_server *server;
-    pthread_t thread;
-    int pipe[2];
-    bool ran;
-    base_error err;
+    served *served;
     int fd, streams[32], stream_count;
     wire_version version;
     uint32_t next_id;
@@ -42,22 +26,6 @@ typedef struct session {
     const char *xodr;
     char why[400], recordings[64];
 } session;
-
-static void *serve(void *user)
-{
-    session *s = user;
-    s->ran = town_server_run(s->server, NULL, s->pipe[0], &s->err);
-    return NULL;
-}
-
-static int dial(int port)
-{
-    struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
-    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
-    return fd;
-}
 
 /* Read and forget what the streams brought, so that a synchronous tick never waits for this test. */
 static void drain(session *s)
@@ -136,22 +104,14 @@ static const char *town_with_lights(session *s)
 static void open_session(session *s, wire_version version, bool synchronous)
 {
     town_server_options o = town_server_options_default();
-    o.map = "configs/maps/training_loop.xodr";
-    o.maps_dir = "configs/maps";
-    o.port = 0;
-    o.threads = 1;
     o.version = (int)version;
     *s = (session){ .version = version, .recordings = "/tmp/test_replay_XXXXXX" };
     assert_non_null(mkdtemp(s->recordings));
     o.recordings = s->recordings;
-    s->server = town_server_create(&o, &s->err);
-    if (!s->server)
-        fail_msg("%s", s->err.text);
-    assert_int_equal(pipe(s->pipe), 0);
-    assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
+    s->served = served_start(o);
     s->memory = wire_memory_create(WIRE_MEMORY_DEFAULT, NULL);
     s->kept = wire_memory_create(WIRE_MEMORY_DEFAULT, NULL);
-    s->fd = dial(town_server_rpc_port(s->server));
+    s->fd = dial(town_server_rpc_port(s->served->server));
     s->xodr = town_with_lights(s);
     ask(s, WIRE_METHOD_copy_opendrive_to_file, &(wire_args_opendrive){ s->xodr, { 2, 50, 1, 0.6, true, true, true } });
     ask(s, WIRE_METHOD_load_new_episode, &(wire_args_load){ "OpenDriveMap", true, 0xffff });
@@ -171,12 +131,7 @@ static void close_session(session *s)
     for (int i = 0; i < s->stream_count; i++)
         close(s->streams[i]);
     close(s->fd);
-    close(s->pipe[1]);
-    pthread_join(s->thread, NULL);
-    close(s->pipe[0]);
-    if (!s->ran)
-        fail_msg("server: %s", s->err.text);
-    town_server_destroy(s->server);
+    served_stop(s->served);
     DIR *dir = opendir(s->recordings);
     for (struct dirent *e; dir && (e = readdir(dir));)
         unlinkat(dirfd(dir), e->d_name, 0);

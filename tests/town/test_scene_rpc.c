@@ -1,75 +1,7 @@
 /* Questions to the scene and changes of it, through the calls that clients make: things of the scenery, rays, layers. */
-#include "sim/client/client.h"
+#include "tests/town/served.h"
 #include "sim/scene/scene.h"
-#include "sim/town/town.h"
 #include <math.h>
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include <cmocka.h>
-
-/* ---- a server on a thread of its own and a client of it ---- */
-
-typedef struct served {
-    town_server *server;
-    pthread_t thread;
-    int pipe[2];
-    bool ok;
-    base_error err;
-    client *client;
-} served;
-
-static void *serve(void *user)
-{
-    served *s = user;
-    s->ok = town_server_run(s->server, NULL, s->pipe[0], &s->err);
-    return NULL;
-}
-
-static served *start(int version)
-{
-    served *s = calloc(1, sizeof *s);
-    town_server_options o = town_server_options_default();
-    o.map = "configs/maps/training_loop.xodr";
-    o.maps_dir = "configs/maps";
-    o.port = 0;
-    o.threads = 1;
-    o.version = version;
-    s->server = town_server_create(&o, &s->err);
-    if (!s->server)
-        fail_msg("%s", s->err.text);
-    assert_int_equal(pipe(s->pipe), 0);
-    assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
-    client_options c = client_options_default();
-    c.port = town_server_rpc_port(s->server);
-    s->client = client_connect(&c, &s->err);
-    if (!s->client)
-        fail_msg("%s", s->err.text);
-    return s;
-}
-
-static void finish(served *s)
-{
-    client_close(s->client, NULL);
-    close(s->pipe[1]);
-    pthread_join(s->thread, NULL);
-    close(s->pipe[0]);
-    if (!s->ok)
-        fail_msg("server: %s", s->err.text);
-    town_server_destroy(s->server);
-    free(s);
-}
-
-static void call(served *s, wire_method_id method, const void *args, void *result)
-{
-    base_error err = { 0 };
-    if (!client_call(s->client, method, args, result, NULL, &err))
-        fail_msg("%s", err.text);
-}
 
 static const char *refused(served *s, wire_method_id method, const void *args, void *result)
 {
@@ -83,14 +15,14 @@ static wire_environment_object_list objects_of(served *s, uint8_t tag)
 {
     wire_args_u8 a = { tag };
     wire_environment_object_list list;
-    call(s, WIRE_METHOD_get_environment_objects, &a, &list);
+    served_call(s, WIRE_METHOD_get_environment_objects, &a, &list);
     return list;
 }
 
 static void enable(served *s, uint64_t id, bool on)
 {
     wire_args_objects_flag a = { { &id, 1 }, on };
-    call(s, WIRE_METHOD_enable_environment_objects, &a, NULL);
+    served_call(s, WIRE_METHOD_enable_environment_objects, &a, NULL);
 }
 
 static uint32_t uid_of(const char *id)
@@ -106,7 +38,7 @@ static wire_labelled_point_list cast(served *s, wire_vector3 from, wire_vector3 
 {
     wire_args_segment a = { from, to };
     wire_labelled_point_list list;
-    call(s, WIRE_METHOD_cast_ray, &a, &list);
+    served_call(s, WIRE_METHOD_cast_ray, &a, &list);
     return list;
 }
 
@@ -123,7 +55,7 @@ static bool meets(wire_labelled_point_list l, uint8_t label)
 static void things_have_names_boxes_and_lasting_ids(void **state)
 {
     (void)state;
-    served *s = start(16);
+    served *s = served_with_client(16);
     wire_environment_object_list all = objects_of(s, 255);
     size_t count = all.count, of_tag[32] = { 0 };
     assert_true(count > 500);
@@ -149,22 +81,22 @@ static void things_have_names_boxes_and_lasting_ids(void **state)
     assert_int_equal(objects_of(s, SCENE_TAG_BUILDINGS).count, of_tag[SCENE_TAG_BUILDINGS]);
     assert_int_equal(objects_of(s, SCENE_TAG_TRAIN).count, 0);
     wire_text_list names;
-    call(s, WIRE_METHOD_get_names_of_all_objects, NULL, &names);
+    served_call(s, WIRE_METHOD_get_names_of_all_objects, NULL, &names);
     assert_int_equal(names.count, count);
     wire_args_load again = { "", true, 0xffff };
-    call(s, WIRE_METHOD_load_new_episode, &again, NULL);
+    served_call(s, WIRE_METHOD_load_new_episode, &again, NULL);
     all = objects_of(s, 255);
     assert_int_equal(all.count, count);
     for (size_t i = 0; i < count; i++)
         assert_true(all.items[i].id == ids[i]);
     free(ids);
-    finish(s);
+    served_stop(s);
 }
 
 static void boxes_hold_what_rays_hit(void **state)
 {
     (void)state;
-    served *s = start(16);
+    served *s = served_with_client(16);
     wire_environment_object_list houses = objects_of(s, SCENE_TAG_BUILDINGS);
     enum { MOST = 12 };
     wire_bounding_box boxes[MOST];
@@ -180,19 +112,19 @@ static void boxes_hold_what_rays_hit(void **state)
         if (!inside)
             fail_msg("nothing of building %zu lies below its box's top", i);
     }
-    finish(s);
+    served_stop(s);
 }
 
 static void a_thing_taken_away_stops_nothing(void **state)
 {
     (void)state;
-    served *s = start(16);
+    served *s = served_with_client(16);
     wire_environment_object house = objects_of(s, SCENE_TAG_BUILDINGS).items[0];
     wire_vector3 c = house.bounding_box.location, up = { c.x, c.y, c.z + 60 };
     assert_true(meets(cast(s, up, c), SCENE_TAG_BUILDINGS));
     wire_args_u8 buildings = { SCENE_TAG_BUILDINGS };
     wire_bounding_box_list level;
-    call(s, WIRE_METHOD_get_all_level_BBs, &buildings, &level);
+    served_call(s, WIRE_METHOD_get_all_level_BBs, &buildings, &level);
     size_t before = level.count;
     wire_args_spawn car = { { uid_of("vehicle.audi.tt"), "vehicle.audi.tt", { NULL, 0 } },
                             { { c.x, c.y, house.transform.location.z + 0.6f }, house.transform.rotation } };
@@ -204,66 +136,66 @@ static void a_thing_taken_away_stops_nothing(void **state)
         fail_msg("%s", why);
     enable(s, house.id, false);
     assert_false(meets(cast(s, up, c), SCENE_TAG_BUILDINGS));
-    call(s, WIRE_METHOD_get_all_level_BBs, &buildings, &level);
+    served_call(s, WIRE_METHOD_get_all_level_BBs, &buildings, &level);
     assert_int_equal(level.count, before - 1);
     assert_int_equal(objects_of(s, SCENE_TAG_BUILDINGS).count, before); /* it can still be found, to put it back */
-    call(s, WIRE_METHOD_spawn_actor, &car, &actor);
+    served_call(s, WIRE_METHOD_spawn_actor, &car, &actor);
     wire_args_actor gone = { actor.id };
     bool ok;
-    call(s, WIRE_METHOD_destroy_actor, &gone, &ok);
+    served_call(s, WIRE_METHOD_destroy_actor, &gone, &ok);
     enable(s, house.id, true);
     assert_true(meets(cast(s, up, c), SCENE_TAG_BUILDINGS));
     /* a new episode brings everything back; unknown ids are passed over */
     enable(s, house.id, false);
     enable(s, 4711, false);
     wire_args_load again = { "", true, 0xffff };
-    call(s, WIRE_METHOD_load_new_episode, &again, NULL);
+    served_call(s, WIRE_METHOD_load_new_episode, &again, NULL);
     assert_true(meets(cast(s, up, c), SCENE_TAG_BUILDINGS));
-    finish(s);
+    served_stop(s);
 }
 
 static size_t level_boxes(served *s, uint8_t tag)
 {
     wire_args_u8 a = { tag };
     wire_bounding_box_list l;
-    call(s, WIRE_METHOD_get_all_level_BBs, &a, &l);
+    served_call(s, WIRE_METHOD_get_all_level_BBs, &a, &l);
     return l.count;
 }
 
 static void layers_come_and_go(void **state)
 {
     (void)state;
-    served *s = start(16);
+    served *s = served_with_client(16);
     size_t houses = level_boxes(s, SCENE_TAG_BUILDINGS), trees = level_boxes(s, SCENE_TAG_VEGETATION);
     wire_environment_object house = objects_of(s, SCENE_TAG_BUILDINGS).items[0];
     wire_args_u16 buildings = { 1 }, foliage = { 4 };
     assert_true(houses > 0 && trees > 0);
-    call(s, WIRE_METHOD_unload_map_layer, &buildings, NULL);
+    served_call(s, WIRE_METHOD_unload_map_layer, &buildings, NULL);
     assert_int_equal(level_boxes(s, SCENE_TAG_BUILDINGS), 0);
     assert_int_equal(level_boxes(s, SCENE_TAG_VEGETATION), trees);
     enable(s, house.id, false);
-    call(s, WIRE_METHOD_load_map_layer, &buildings, NULL);
+    served_call(s, WIRE_METHOD_load_map_layer, &buildings, NULL);
     assert_int_equal(level_boxes(s, SCENE_TAG_BUILDINGS), houses - 1); /* what was taken away stays away */
-    call(s, WIRE_METHOD_unload_map_layer, &foliage, NULL);
+    served_call(s, WIRE_METHOD_unload_map_layer, &foliage, NULL);
     assert_int_equal(level_boxes(s, SCENE_TAG_VEGETATION), 0);
     wire_args_load bare = { "", true, 0 };
-    call(s, WIRE_METHOD_load_new_episode, &bare, NULL);
+    served_call(s, WIRE_METHOD_load_new_episode, &bare, NULL);
     assert_int_equal(level_boxes(s, SCENE_TAG_BUILDINGS), 0);
     assert_true(level_boxes(s, SCENE_TAG_ROADS) > 0);
-    finish(s);
+    served_stop(s);
 }
 
 static void older_clients_get_their_labels(void **state)
 {
     (void)state;
-    served *s = start(13);
+    served *s = served_with_client(13);
     wire_environment_object_list houses = objects_of(s, 1); /* Buildings were 1 */
     assert_true(houses.count > 0);
     for (size_t i = 0; i < houses.count; i++)
         assert_true(houses.items[i].type == 1);
     wire_vector3 c = houses.items[0].bounding_box.location, up = { c.x, c.y, c.z + 60 };
     assert_true(meets(cast(s, up, c), 1));
-    finish(s);
+    served_stop(s);
 }
 
 /* ---- a picture of it ---- */
@@ -399,14 +331,14 @@ static wire_street_light_list lights_for(served *s, const char *name)
 {
     wire_args_text a = { name };
     wire_street_light_list l;
-    call(s, WIRE_METHOD_query_lights_state, &a, &l);
+    served_call(s, WIRE_METHOD_query_lights_state, &a, &l);
     return l;
 }
 
 static void street_lights_are_switched(void **state)
 {
     (void)state;
-    served *s = start(16);
+    served *s = served_with_client(16);
     wire_street_light_list l = lights_for(s, "one:1");
     size_t count = l.count;
     assert_true(count > 10);
@@ -416,7 +348,7 @@ static void street_lights_are_switched(void **state)
     lights_for(s, "two:2");
     wire_street_light change = { lamp.id, { 1, 2, 3 }, 250, 4, { 10, 20, 30 }, true };
     wire_args_update_lights u = { "one:1", { &change, 1 }, false };
-    call(s, WIRE_METHOD_update_lights_state, &u, NULL);
+    served_call(s, WIRE_METHOD_update_lights_state, &u, NULL);
     wire_street_light got = lights_for(s, "one:1").items[3];
     assert_true(got.active && got.group == 4 && got.color.r == 10 && got.color.g == 20 && got.color.b == 30);
     assert_true(fabsf(got.intensity - 250) < 1e-6f);
@@ -425,7 +357,7 @@ static void street_lights_are_switched(void **state)
     refused(s, WIRE_METHOD_update_lights_state, &u, NULL);
     change = (wire_street_light){ 1, { 0, 0, 0 }, NAN, 0, { 0, 0, 0 }, true };
     refused(s, WIRE_METHOD_update_lights_state, &u, NULL);
-    finish(s);
+    served_stop(s);
 }
 
 static void who_asked_for_the_lights_hears_of_changes(void **state)
@@ -464,37 +396,37 @@ static void who_asked_for_the_lights_hears_of_changes(void **state)
 static void lamps_follow_the_sun(void **state)
 {
     (void)state;
-    served *s = start(16);
+    served *s = served_with_client(16);
     wire_args_weather a;
-    call(s, WIRE_METHOD_get_weather_parameters, NULL, &a.weather);
+    served_call(s, WIRE_METHOD_get_weather_parameters, NULL, &a.weather);
     a.weather.sun_altitude_angle = -20;
-    call(s, WIRE_METHOD_set_weather_parameters, &a, NULL);
+    served_call(s, WIRE_METHOD_set_weather_parameters, &a, NULL);
     assert_true(lights_for(s, "x:1").items[0].active);
     wire_args_text_flag cycle = { "x:1", false };
-    call(s, WIRE_METHOD_update_day_night_cycle, &cycle, NULL);
+    served_call(s, WIRE_METHOD_update_day_night_cycle, &cycle, NULL);
     a.weather.sun_altitude_angle = 40;
-    call(s, WIRE_METHOD_set_weather_parameters, &a, NULL);
+    served_call(s, WIRE_METHOD_set_weather_parameters, &a, NULL);
     assert_true(lights_for(s, "x:1").items[0].active); /* nobody switches them off now */
     cycle.flag = true;
-    call(s, WIRE_METHOD_update_day_night_cycle, &cycle, NULL);
+    served_call(s, WIRE_METHOD_update_day_night_cycle, &cycle, NULL);
     assert_false(lights_for(s, "x:1").items[0].active);
-    finish(s);
+    served_stop(s);
 }
 
 static void weather_comes_back_as_it_was_set(void **state)
 {
     (void)state;
-    served *s = start(16);
+    served *s = served_with_client(16);
     wire_args_weather a = { { 11.5f, 22.25f, 33.125f, 44, 210.75f, -12.5f, 17, 3.5f, 0.7f, 61, 0.9f, 0.07f, 0.0441f, 13 } };
     wire_weather got;
-    call(s, WIRE_METHOD_set_weather_parameters, &a, NULL);
-    call(s, WIRE_METHOD_get_weather_parameters, NULL, &got);
+    served_call(s, WIRE_METHOD_set_weather_parameters, &a, NULL);
+    served_call(s, WIRE_METHOD_get_weather_parameters, NULL, &got);
     assert_memory_equal(&got, &a.weather, sizeof got);
     a.weather.cloudiness = a.weather.sun_azimuth_angle = -1; /* as CARLA's "Default" has it */
-    call(s, WIRE_METHOD_set_weather_parameters, &a, NULL);
-    call(s, WIRE_METHOD_get_weather_parameters, NULL, &got);
+    served_call(s, WIRE_METHOD_set_weather_parameters, &a, NULL);
+    served_call(s, WIRE_METHOD_get_weather_parameters, NULL, &got);
     assert_memory_equal(&got, &a.weather, sizeof got);
-    finish(s);
+    served_stop(s);
 }
 
 /* ---- drawings ---- */
@@ -504,22 +436,22 @@ static void draw(served *s, float life, int kind)
     wire_args_debug_shape a = { { { .kind = kind }, { 255, 0, 0 }, life, false } };
     if (kind == WIRE_DEBUG_TEXT)
         a.shape.primitive.as.text.text = "here";
-    call(s, WIRE_METHOD_draw_debug_shape, &a, NULL);
+    served_call(s, WIRE_METHOD_draw_debug_shape, &a, NULL);
 }
 
 static void drawings_are_taken_and_cleared(void **state)
 {
     (void)state;
-    served *s = start(16);
+    served *s = served_with_client(16);
     for (int kind = WIRE_DEBUG_POINT; kind <= WIRE_DEBUG_HUD_BOX; kind++)
         draw(s, -1, kind);
     wire_args_debug_shape bad = { { { .kind = WIRE_DEBUG_POINT }, { 0, 0, 0 }, NAN, false } };
     const char *why = refused(s, WIRE_METHOD_draw_debug_shape, &bad, NULL);
     if (!strstr(why, "life_time: expected a finite number"))
         fail_msg("%s", why);
-    call(s, WIRE_METHOD_clear_debug_shape, NULL, NULL);
-    call(s, WIRE_METHOD_clear_debug_string, NULL, NULL);
-    finish(s);
+    served_call(s, WIRE_METHOD_clear_debug_shape, NULL, NULL);
+    served_call(s, WIRE_METHOD_clear_debug_string, NULL, NULL);
+    served_stop(s);
 }
 
 static void drawings_live_as_long_as_they_are_told(void **state)
@@ -560,21 +492,21 @@ static void drawings_live_as_long_as_they_are_told(void **state)
 static void files_are_the_maps_own_and_nothing_else(void **state)
 {
     (void)state;
-    served *s = start(16);
+    served *s = served_with_client(16);
     wire_text_list list;
     wire_args_text all = { "" }, maps = { "Carla/Maps/" }, folder = { "OpenDrive" }, none = { "Secret" };
-    call(s, WIRE_METHOD_get_required_files, &all, &list);
+    served_call(s, WIRE_METHOD_get_required_files, &all, &list);
     assert_true(list.count >= 1);
     assert_string_equal(list.items[0], "Carla/Maps/OpenDrive/training_loop.xodr");
-    call(s, WIRE_METHOD_get_required_files, &maps, &list);
+    served_call(s, WIRE_METHOD_get_required_files, &maps, &list);
     assert_true(list.count >= 1);
-    call(s, WIRE_METHOD_get_required_files, &folder, &list);
+    served_call(s, WIRE_METHOD_get_required_files, &folder, &list);
     assert_int_equal(list.count, 1);
-    call(s, WIRE_METHOD_get_required_files, &none, &list);
+    served_call(s, WIRE_METHOD_get_required_files, &none, &list);
     assert_int_equal(list.count, 0);
     wire_args_text file = { "Carla/Maps/OpenDrive/training_loop.xodr" };
     wire_bytes bytes;
-    call(s, WIRE_METHOD_request_file, &file, &bytes);
+    served_call(s, WIRE_METHOD_request_file, &file, &bytes);
     assert_true(bytes.bytes > 1000 && !memcmp(bytes.data, "<?xml", 5));
     static const char *const others[] = { "/etc/passwd", "../../etc/passwd", "configs/maps/training_loop.xodr", "",
                                           "Carla/Maps/OpenDrive/../OpenDrive/training_loop.xodr" };
@@ -582,7 +514,7 @@ static void files_are_the_maps_own_and_nothing_else(void **state)
         wire_args_text other = { others[i] };
         assert_non_null(strstr(refused(s, WIRE_METHOD_request_file, &other, &bytes), "none of the map's files"));
     }
-    finish(s);
+    served_stop(s);
 }
 
 static size_t edge_walls(served *s)
@@ -597,34 +529,34 @@ static size_t edge_walls(served *s)
 static void generated_worlds_have_the_walls_they_ask_for(void **state)
 {
     (void)state;
-    served *s = start(16);
+    served *s = served_with_client(16);
     assert_int_equal(edge_walls(s), 0);
     const char *text;
-    call(s, WIRE_METHOD_get_map_data, NULL, &text);
+    served_call(s, WIRE_METHOD_get_map_data, NULL, &text);
     char *xodr = strdup(text);
     wire_args_opendrive a = { xodr, { 2, 50, 1.5, 0.6, true, true, true } };
     wire_args_load load = { "OpenDriveMap", true, 0xffff };
-    call(s, WIRE_METHOD_copy_opendrive_to_file, &a, NULL);
-    call(s, WIRE_METHOD_load_new_episode, &load, NULL);
+    served_call(s, WIRE_METHOD_copy_opendrive_to_file, &a, NULL);
+    served_call(s, WIRE_METHOD_load_new_episode, &load, NULL);
     assert_true(edge_walls(s) > 0);
     a.parameters.wall_height = 0;
-    call(s, WIRE_METHOD_copy_opendrive_to_file, &a, NULL);
-    call(s, WIRE_METHOD_load_new_episode, &load, NULL);
+    served_call(s, WIRE_METHOD_copy_opendrive_to_file, &a, NULL);
+    served_call(s, WIRE_METHOD_load_new_episode, &load, NULL);
     assert_int_equal(edge_walls(s), 0);
     a.parameters.wall_height = 1e9;
     assert_non_null(strstr(refused(s, WIRE_METHOD_copy_opendrive_to_file, &a, NULL), "wall_height"));
     free(xodr);
-    finish(s);
+    served_stop(s);
 }
 
 static void textures_go_to_objects_that_exist(void **state)
 {
     (void)state;
-    served *s = start(16);
+    served *s = served_with_client(16);
     const char *name = strdup(objects_of(s, SCENE_TAG_BUILDINGS).items[0].name), *nobody = "Nobody_1";
     wire_pixel pixels[4] = { { 255, 0, 0, 255 }, { 255, 0, 0, 255 }, { 255, 0, 0, 255 }, { 255, 0, 0, 255 } };
     wire_args_texture a = { { &name, 1 }, WIRE_MATERIAL_DIFFUSE, { 2, 2, { pixels, 4 } } };
-    call(s, WIRE_METHOD_apply_color_texture_to_objects, &a, NULL);
+    served_call(s, WIRE_METHOD_apply_color_texture_to_objects, &a, NULL);
     a.objects.items = &nobody;
     assert_non_null(strstr(refused(s, WIRE_METHOD_apply_color_texture_to_objects, &a, NULL), "Nobody_1"));
     a.objects.items = &name;
@@ -635,9 +567,9 @@ static void textures_go_to_objects_that_exist(void **state)
     assert_non_null(strstr(refused(s, WIRE_METHOD_apply_color_texture_to_objects, &a, NULL), "diffuse"));
     wire_float_color red[1] = { { 1, 0, 0, 1 } };
     wire_args_float_texture f = { { &name, 1 }, WIRE_MATERIAL_DIFFUSE, { 1, 1, { red, 1 } } };
-    call(s, WIRE_METHOD_apply_float_color_texture_to_objects, &f, NULL);
+    served_call(s, WIRE_METHOD_apply_float_color_texture_to_objects, &f, NULL);
     free((char *)name);
-    finish(s);
+    served_stop(s);
 }
 
 static void count_red(void *user, const town_measurement *m)

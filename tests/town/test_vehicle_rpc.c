@@ -1,74 +1,6 @@
 /* Vehicles through the calls that clients make: what no official Python client can call, refusals and their words, versions. */
-#include "sim/client/client.h"
-#include "sim/town/town.h"
+#include "tests/town/served.h"
 #include <math.h>
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include <cmocka.h>
-
-/* ---- a server on a thread of its own and a client of it ---- */
-
-typedef struct served {
-    town_server *server;
-    pthread_t thread;
-    int pipe[2];
-    bool ok;
-    base_error err;
-    client *client;
-} served;
-
-static void *serve(void *user)
-{
-    served *s = user;
-    s->ok = town_server_run(s->server, NULL, s->pipe[0], &s->err);
-    return NULL;
-}
-
-static void call(served *s, wire_method_id method, const void *args, void *result)
-{
-    base_error err = { 0 };
-    if (!client_call(s->client, method, args, result, NULL, &err))
-        fail_msg("%s", err.text);
-}
-
-static served *start(int version)
-{
-    served *s = calloc(1, sizeof *s);
-    town_server_options o = town_server_options_default();
-    o.map = "configs/maps/training_loop.xodr";
-    o.maps_dir = "configs/maps";
-    o.port = 0;
-    o.threads = 1;
-    o.version = version;
-    s->server = town_server_create(&o, &s->err);
-    if (!s->server)
-        fail_msg("%s", s->err.text);
-    assert_int_equal(pipe(s->pipe), 0);
-    assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
-    client_options c = client_options_default();
-    c.port = town_server_rpc_port(s->server);
-    s->client = client_connect(&c, &s->err);
-    if (!s->client)
-        fail_msg("%s", s->err.text);
-    return s;
-}
-
-static void finish(served *s)
-{
-    client_close(s->client, NULL);
-    close(s->pipe[1]);
-    pthread_join(s->thread, NULL);
-    close(s->pipe[0]);
-    if (!s->ok)
-        fail_msg("server: %s", s->err.text);
-    town_server_destroy(s->server);
-    free(s);
-}
 
 static void refused(served *s, wire_method_id method, const void *args, const char *text)
 {
@@ -82,7 +14,7 @@ static void refused(served *s, wire_method_id method, const void *args, const ch
 static wire_actor_id spawn(served *s, const char *id, size_t point)
 {
     wire_map_info map;
-    call(s, WIRE_METHOD_get_map_info, NULL, &map);
+    served_call(s, WIRE_METHOD_get_map_info, NULL, &map);
     assert_true(point < map.recommended_spawn_points.count);
     wire_transform at = map.recommended_spawn_points.items[point];
     const town_blueprint *b = town_blueprint_find(id);
@@ -91,14 +23,14 @@ static wire_actor_id spawn(served *s, const char *id, size_t point)
         if (town_blueprint_at(uid) == b)
             args.description.uid = uid;
     wire_actor a;
-    call(s, WIRE_METHOD_spawn_actor, &args, &a);
+    served_call(s, WIRE_METHOD_spawn_actor, &args, &a);
     return a.id;
 }
 
 static void test_refusals(void **state)
 {
     (void)state;
-    served *s = start(16);
+    served *s = served_with_client(16);
     wire_actor_id car = spawn(s, "vehicle.tesla.model3", 0), walker = spawn(s, "walker.pedestrian.0002", 1);
     char text[200];
     snprintf(text, sizeof text, "Responding error from function enable_carsim: CarSim plugin is not enabled.  Actor Id: %u",
@@ -107,8 +39,8 @@ static void test_refusals(void **state)
     refused(s, WIRE_METHOD_use_carsim_road, &(wire_args_actor_flag){ car, true }, "CarSim plugin is not enabled");
     refused(s, WIRE_METHOD_enable_chrono_physics, &(wire_args_chrono){ car, 30, 0.002f, "", "", "", "" },
             "Chrono is not enabled");
-    call(s, WIRE_METHOD_restore_physx_physics, &(wire_args_actor){ car }, NULL);
-    call(s, WIRE_METHOD_show_vehicle_debug_telemetry, &(wire_args_actor_flag){ car, true }, NULL);
+    served_call(s, WIRE_METHOD_restore_physx_physics, &(wire_args_actor){ car }, NULL);
+    served_call(s, WIRE_METHOD_show_vehicle_debug_telemetry, &(wire_args_actor_flag){ car, true }, NULL);
     snprintf(text, sizeof text, "Responding error from function get_telemetry_data: Actor is not a Vehicle.  Actor Id: %u",
              walker);
     refused(s, WIRE_METHOD_get_telemetry_data, &(wire_args_actor){ walker }, text);
@@ -125,14 +57,14 @@ static void test_refusals(void **state)
             "could not be found in the registry");
     refused(s, WIRE_METHOD_get_actor_component_world_transform, &(wire_args_actor_text){ car, "Spoiler" },
             "Component could not be found in this actor");
-    finish(s);
+    served_stop(s);
 }
 
 /* The Python client has no way to name the place of a push; C++ clients have. */
 static void test_pushes_at_a_place(void **state)
 {
     (void)state;
-    served *s = start(16);
+    served *s = served_with_client(16);
     wire_actor_id car = spawn(s, "vehicle.tesla.model3", 0);
     base_error err = { 0 };
     client_state before, after;
@@ -143,12 +75,12 @@ static void test_pushes_at_a_place(void **state)
     assert_true(client_state_get(s->client, car, &before));
     base_mat3 m = base_rotation_matrix(before.pose.rotation);
     base_vec3 forward = base_mat3_apply(&m, (base_vec3){ 1, 0, 0 }), right = base_mat3_apply(&m, (base_vec3){ 0, 1, 0 });
-    call(s, WIRE_METHOD_set_actor_target_velocity,
-         &(wire_args_actor_vector){ car, wire_vector3_from_vec3(base_vec3_scale(forward, 10)) }, NULL);
+    served_call(s, WIRE_METHOD_set_actor_target_velocity,
+                &(wire_args_actor_vector){ car, wire_vector3_from_vec3(base_vec3_scale(forward, 10)) }, NULL);
     base_vec3 nose = base_vec3_add(before.pose.location, base_vec3_scale(forward, 2));
     wire_args_actor_vector_at push = { car, wire_vector3_from_vec3(base_vec3_scale(right, 3000)),
                                        wire_vector3_from_vec3(nose) };
-    call(s, WIRE_METHOD_add_actor_impulse_at_location, &push, NULL);
+    served_call(s, WIRE_METHOD_add_actor_impulse_at_location, &push, NULL);
     assert_true(client_tick(s->client, &err));
     assert_true(client_state_get(s->client, car, &after));
     assert_true(after.angular_velocity_dps.z > 5 && after.angular_velocity_dps.z < BASE_DEG(2 * 3000 / 2500.0));
@@ -157,28 +89,28 @@ static void test_pushes_at_a_place(void **state)
     assert_true(client_state_get(s->client, car, &after));
     push.location = wire_vector3_from_vec3(base_vec3_add(after.pose.location, base_vec3_scale(forward, 2)));
     push.vector = wire_vector3_from_vec3(base_vec3_scale(right, -60000));
-    call(s, WIRE_METHOD_add_actor_force_at_location, &push, NULL);
+    served_call(s, WIRE_METHOD_add_actor_force_at_location, &push, NULL);
     assert_true(client_tick(s->client, &err));
     assert_true(client_state_get(s->client, car, &after));
     assert_true(after.angular_velocity_dps.z < -5);
-    finish(s);
+    served_stop(s);
 }
 
 static void test_dead_walkers(void **state)
 {
     (void)state;
-    served *s = start(15);
+    served *s = served_with_client(15);
     wire_actor_id car = spawn(s, "vehicle.tesla.model3", 0), walker = spawn(s, "walker.pedestrian.0002", 1);
     base_error err = { 0 };
     client_state before, after;
     if (!client_synchronous(s->client, 0.05, &err))
         fail_msg("%s", err.text);
     wire_args_walker_control go = { walker, { { 1, 0, 0 }, 1.5f, false } };
-    call(s, WIRE_METHOD_apply_control_to_walker, &go, NULL);
+    served_call(s, WIRE_METHOD_apply_control_to_walker, &go, NULL);
     for (int i = 0; i < 20; i++)
         assert_true(client_tick(s->client, &err));
     assert_true(client_state_get(s->client, walker, &before) && base_vec3_length(before.velocity_mps) > 1);
-    call(s, WIRE_METHOD_set_actor_dead, &(wire_args_actor){ walker }, NULL);
+    served_call(s, WIRE_METHOD_set_actor_dead, &(wire_args_actor){ walker }, NULL);
     for (int i = 0; i < 10; i++)
         assert_true(client_tick(s->client, &err));
     assert_true(client_state_get(s->client, walker, &after) && base_vec3_length(after.velocity_mps) < 0.01);
@@ -186,7 +118,7 @@ static void test_dead_walkers(void **state)
     refused(s, WIRE_METHOD_set_actor_dead, &(wire_args_actor){ walker }, "Walker is already dead");
     refused(s, WIRE_METHOD_set_actor_dead, &(wire_args_actor){ car }, "Actor does not match the expected type");
     refused(s, WIRE_METHOD_set_actor_dead, &(wire_args_actor){ 4000 }, "could not be found in the registry");
-    finish(s);
+    served_stop(s);
 }
 
 int main(void)
