@@ -65,11 +65,10 @@ static bool on_path(const char *program)
     return false;
 }
 
-/* Programs that are not needed to run, but that something calls or that is worth having. */
+/* Programs that laneloop runs without, but that its own targets call. */
 static const struct {
     const char *name, *use, *get;
 } helpers[] = {
-    { "ffmpeg", "films from the pictures of a run", "apt install ffmpeg" },
     { "python3", "`make interop`: CARLA's official client as the judge", "apt install python3-venv" },
     { "clang", "`make fuzz` and the thread sanitizer", "apt install clang libomp-dev" },
 };
