@@ -67,13 +67,15 @@ for version in "$@"; do
     since=$SECONDS
     for program in tests/interop/test_*.py; do
         echo "# carla $version: $(basename "$program")"
-        HOME=$home timeout "${TEST_TIMEOUT:-300}" "$python" "$program" "$server" "$version" >"$out" 2>&1
+        # One that hangs says where before it is killed.
+        HOME=$home timeout --signal=ABRT --kill-after=10 "${TEST_TIMEOUT:-180}" "$python" -X faulthandler "$program" "$server" "$version" >"$out" 2>&1
         status=$?
         cat "$out"
         count
         if [ "$status" -ne 0 ] && ! grep -q '^not ok ' "$out"; then
             echo "not ok $(basename "$program"): ended with status $status"
             failed=$((failed + 1))
+            summary+="carla $version: $(basename "$program") ended with status $status"$'\n'
         fi
     done
     rm -rf "$home"
