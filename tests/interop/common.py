@@ -1,9 +1,12 @@
 """What the interop programs share: starting our server, checks that print one line each, connecting CARLA's client."""
+import faulthandler
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
+import time
 import traceback
 
 import carla
@@ -109,16 +112,66 @@ def camera(world, kind, where, parent=None, width=320, height=160, **attributes)
     return sensor, images
 
 
+def traffic_manager(client, port):
+    """A synchronous traffic manager that waits for its first tick. Its worker starts in asynchronous mode; the client's first tick can
+    catch it between the two modes, and then both wait for each other for ever (see `end_of`)."""
+    manager = client.get_trafficmanager(port)
+    manager.set_synchronous_mode(True)
+    time.sleep(0.3)
+    return manager
+
+
+PATIENCE = 150  # seconds that the checks of one program may take
+STALLED = 75    # exit status: the client hung, the server did not
+
+PROBE = """
+import carla, sys
+client = carla.Client('127.0.0.1', int(sys.argv[1]))
+client.set_timeout(10)
+world = client.get_world()
+before = world.get_snapshot().frame
+after = world.tick() if world.get_settings().synchronous_mode else world.wait_for_tick(10).frame
+sys.exit(0 if after > before else 1)
+"""
+
+
+def end_of(child, server):
+    """Exit status of the process that runs the checks. One that stalls says where and is killed; then a client of another process
+    asks the server: when it answers and ticks, the checks hung inside CARLA's client, whose traffic manager does that now and then
+    (TrafficManagerLocal wakes its two waits without holding their mutex)."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.05)
+    os.kill(child, signal.SIGABRT)
+    time.sleep(1)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    fine = subprocess.run([sys.executable, '-c', PROBE, str(server.port)], timeout=60).returncode == 0
+    print('# stalled; the server %s' % ('answers and ticks: the client hung' if fine else 'is not well either'), flush=True)
+    return STALLED if fine else 1
+
+
 def main(run, *server_args):
-    """Start a server, run the checks, say when they end early, stop the server."""
+    """Start a server, run the checks in a process of their own, say when they end early, stop the server."""
     program, version = sys.argv[1], sys.argv[2]
     server = Server(program, '--carla-version', version, *server_args)
-    try:
-        run(server, version)
-    except Exception:
-        traceback.print_exc(file=sys.stdout)
-        check('runs to its end', False, traceback.format_exc(limit=1).strip().splitlines()[-1])
-    check('server stops when its input ends', server.stop() == 0)
     sys.stdout.flush()
-    # CARLA's client keeps threads alive that may outlast the interpreter's end; the checks are what counts.
-    os._exit(1 if failed else 0)
+    child = os.fork()
+    if not child:
+        faulthandler.enable(sys.stdout)
+        try:
+            run(server, version)
+        except Exception:
+            traceback.print_exc(file=sys.stdout)
+            check('runs to its end', False, traceback.format_exc(limit=1).strip().splitlines()[-1])
+        sys.stdout.flush()
+        # CARLA's client keeps threads alive that may outlast the interpreter's end; the checks are what counts.
+        os._exit(1 if failed else 0)
+    status = end_of(child, server)
+    if status < 0:
+        check('runs to its end', False, signal.Signals(-status).name)
+    check('server stops when its input ends', server.stop() == 0)
+    os._exit(1 if failed and status <= 0 else status)

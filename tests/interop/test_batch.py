@@ -2,7 +2,7 @@
 its function does, failures stand beside successes, FutureActor is the spawned one."""
 import carla
 from carla import command
-from common import check, connect, main, near, synchronous
+from common import check, connect, main, near, synchronous, traffic_manager
 
 
 def run(server, version):
@@ -107,8 +107,7 @@ def run(server, version):
     world.tick()
     # by number: the module takes the flags of an actor object for a bool
     check('SetVehicleLightState', first.get_light_state() == 3, first.get_light_state())
-    manager = client.get_trafficmanager(server.port + 5000 if server.port < 60000 else server.port - 5000)
-    manager.set_synchronous_mode(True)
+    manager = traffic_manager(client, server.port + 5000 if server.port < 60000 else server.port - 5000)
     fine('ApplyTransform', command.ApplyTransform(third, points[15]), command.ApplyTargetVelocity(third, carla.Vector3D(0, 0, 0)))
     fine('SetAutopilot', command.SetAutopilot(third, True, manager.get_port()))
     start = third.get_location()

@@ -2,7 +2,7 @@
 import random
 
 import carla
-from common import check, connect, main, skip, synchronous
+from common import check, connect, main, skip, synchronous, traffic_manager
 
 VEHICLES, WALKERS = 20, 15
 
@@ -11,10 +11,9 @@ def run(server, version):
     client = connect(server, 30)
     world = client.get_world()
     random.seed(3)
-    manager = client.get_trafficmanager(server.port + 3000 if server.port < 60000 else server.port - 3000)
+    manager = traffic_manager(client, server.port + 3000 if server.port < 60000 else server.port - 3000)
     manager.set_global_distance_to_leading_vehicle(2.5)
     manager.set_random_device_seed(3)
-    manager.set_synchronous_mode(True)
     synchronous(world)
     library, town = world.get_blueprint_library(), world.get_map()
     bps = sorted((b for b in library.filter('vehicle.*') if int(b.get_attribute('number_of_wheels')) == 4), key=lambda b: b.id)

@@ -2,7 +2,7 @@
 import math
 
 import carla
-from common import Server, check, connect, main, official_towns, skip, synchronous
+from common import Server, check, connect, main, official_towns, skip, synchronous, traffic_manager
 
 VEHICLES, TICKS, DELTA = 50, 1000, 0.05
 
@@ -24,8 +24,7 @@ def drive(server, label, offset):
     spawned = [a.actor_id for a in client.apply_batch_sync(batch, True) if not a.has_error()]
     cars = [world.get_actor(i) for i in spawned]
     check('%s: %d vehicles' % (label, VEHICLES), len(cars) == VEHICLES, len(cars))
-    manager = client.get_trafficmanager(server.port + 4000 + offset if server.port < 60000 else server.port - 4000 - offset)
-    manager.set_synchronous_mode(True)
+    manager = traffic_manager(client, server.port + 4000 + offset if server.port < 60000 else server.port - 4000 - offset)
     manager.set_random_device_seed(7)
     manager.set_osm_mode(False)
     client.apply_batch_sync([carla.command.SetAutopilot(c, True, manager.get_port()) for c in cars], True)

@@ -8,7 +8,7 @@ import tempfile
 
 import carla
 import numpy
-from common import check, connect, main, skip, synchronous
+from common import check, connect, main, skip, synchronous, traffic_manager
 
 TICKS = 20
 
@@ -43,8 +43,7 @@ def run(server, version):
     check('created', car.is_alive and car.type_id == bp.id, car)
     location = car.get_location()
     synchronous(world)
-    manager = client.get_trafficmanager(server.port + 2000 if server.port < 60000 else server.port - 2000)
-    manager.set_synchronous_mode(True)
+    manager = traffic_manager(client, server.port + 2000 if server.port < 60000 else server.port - 2000)
     car.set_autopilot(True, manager.get_port())
     for i in range(60):
         world.tick()

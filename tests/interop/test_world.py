@@ -5,7 +5,7 @@ import sys
 import time
 
 import carla
-from common import asynchronous, check, connect, main, near, synchronous
+from common import asynchronous, check, connect, main, near, synchronous, traffic_manager
 
 DOOMED = """
 import carla, os, sys
@@ -73,8 +73,7 @@ def run(server, version):
     cars = [c for c in cars if c is not None]
     check('cars for the traffic manager', len(cars) >= 2, len(cars))
     world.tick()
-    manager = client.get_trafficmanager(9000 + os.getpid() % 1000)
-    manager.set_synchronous_mode(True)
+    manager = traffic_manager(client, 9000 + os.getpid() % 1000)
     manager.set_random_device_seed(1)
     start = [c.get_transform().location for c in cars]
     for c in cars:
