@@ -78,6 +78,36 @@ static inline int vi_any(vi m) { return (m[0] | m[1] | m[2] | m[3]) != 0; }
 #endif
 #endif
 
+/* lanes_from(k): lanes k and up. vf_put: x with those lanes replaced by one number. vi_starts: bit k is set where lane k differs from the
+ * one before it. */
+#if LANES == 16
+typedef __mmask16 lane_mask;
+static inline lane_mask lanes_from(int k) { return (lane_mask)(0xffffu << k); }
+static inline vf vf_put(vf x, lane_mask m, float v) { return (vf)_mm512_mask_broadcastss_ps((__m512)x, m, _mm_set_ss(v)); }
+static inline uint32_t vi_starts(vi x)
+{
+    vi before = __builtin_shufflevector(x, x, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14);
+    return _mm512_cmpneq_epi32_mask((__m512i)x, (__m512i)before);
+}
+#else
+typedef vi lane_mask;
+static inline vf vf_put(vf x, lane_mask m, float v) { return vf_select(m, vf_splat(v), x); }
+#if LANES == 8
+static inline lane_mask lanes_from(int k) { return (vi){ 0, 1, 2, 3, 4, 5, 6, 7 } >= k; }
+static inline uint32_t vi_starts(vi x)
+{
+    return (uint32_t)_mm256_movemask_ps((__m256)(x != __builtin_shufflevector(x, x, 0, 0, 1, 2, 3, 4, 5, 6)));
+}
+#else
+static inline lane_mask lanes_from(int k) { return (vi){ 0, 1, 2, 3 } >= k; }
+static inline uint32_t vi_starts(vi x)
+{
+    vi differs = (x != __builtin_shufflevector(x, x, 0, 0, 1, 2)) & (vi){ 1, 2, 4, 8 };
+    return (uint32_t)(differs[0] | differs[1] | differs[2] | differs[3]);
+}
+#endif
+#endif
+
 static inline vf vf_clamp(vf x, float lo, float hi) { return vf_min(vf_max(x, vf_splat(lo)), vf_splat(hi)); }
 static inline vf vf_saturate(vf x) { return vf_clamp(x, 0, 1); }
 static inline vf vf_floor(vf x) /* |x| < 2^31 */
