@@ -57,7 +57,7 @@ render *render_create(const scene *s, base_pool *pool, const render_options *o, 
     r->workers = pool ? base_pool_threads(pool) : 1;
     r->scratch = calloc((size_t)r->workers, sizeof *r->scratch);
     bool good = r->scratch && (r->textures = render_textures_create(pool, options.seed, err)) &&
-                (r->clouds = render_clouds_create(pool, options.seed, err)) && (r->shadow = render_shadow_create(s, err));
+                (r->clouds = render_clouds_create(pool, options.seed, err)) && (r->shadow = render_shadow_create(s, r->workers, err));
     for (int i = 0; good && i < r->workers; i++) {
         r->scratch[i] = base_alloc_zero(1, sizeof **r->scratch, err);
         good = r->scratch[i] != NULL;

@@ -94,7 +94,7 @@ typedef struct render_shadow_lookup {
 } render_shadow_lookup;
 
 typedef struct render_shadow render_shadow;
-render_shadow *render_shadow_create(const scene *s, base_error *err);
+render_shadow *render_shadow_create(const scene *s, int workers, base_error *err); /* of the pool that update is given */
 void render_shadow_destroy(render_shadow *s);
 /* Draw what is missing for the chunks in view (items of the world) and all instances; fill lookup. Returns how many static
  * pieces had to be drawn. */

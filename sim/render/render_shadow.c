@@ -6,7 +6,8 @@
  *
  * Which pieces exist depends only on the sun and on what is in view, never on what was drawn earlier, so that the same
  * view gives the same picture; static pieces are kept between frames, and those with something moving in them are copied
- * first, then the moving things are drawn onto the copy. */
+ * first, then the moving things are drawn onto the copy. A copy is kept too while the same things stand at the same places in
+ * it; when they do not, only the rectangles that the old ones may have touched are copied again. */
 #include "sim/render/render_internal.h"
 #include <float.h>
 #include <stdlib.h>
@@ -21,10 +22,30 @@ typedef struct piece {
     bool valid;
 } piece;
 
+typedef struct caster { /* a moving thing as far as its shadow goes */
+    int mesh;
+    base_pose pose;
+    base_vec3 scale;
+} caster;
+
+typedef struct copy { /* a piece with moving things in it */
+    piece piece;
+    caster *casters; /* [count], drawn in it */
+    int count, capacity;
+} copy;
+
+typedef struct corner { /* x, y in texels of the piece with its border, h in units of height */
+    float x, y, h;
+} corner;
+
 struct render_shadow {
     const scene *scene;
     uint16_t *maps; /* SHADOW_STATIC_MAX pieces, then SHADOW_DYNAMIC_MAX copies; pages are touched only when used */
     piece pieces[SHADOW_STATIC_MAX];
+    copy copies[SHADOW_DYNAMIC_MAX];
+    corner **corners; /* [workers]: vertices of the chunk or mesh at hand */
+    int workers;
+    uint32_t most_vertices; /* of any mesh or chunk */
     uint64_t clock;
     uint32_t edits; /* of the scene when the pieces were drawn */
     float sun[3];
@@ -32,29 +53,54 @@ struct render_shadow {
     double low, height_unit; /* u16 = (z - low) / height_unit */
 };
 
-render_shadow *render_shadow_create(const scene *s, base_error *err)
+render_shadow *render_shadow_create(const scene *s, int workers, base_error *err)
 {
     render_shadow *r = calloc(1, sizeof *r);
-    uint16_t *maps = malloc(PIECE_BYTES * (SHADOW_STATIC_MAX + SHADOW_DYNAMIC_MAX) + 64);
-    if (!r || !maps) {
-        free(r);
-        free(maps);
+    if (!r) {
         base_fail(err, BASE_MEMORY, "render: no memory for shadows");
         return NULL;
     }
     r->scene = s;
-    r->maps = maps;
     r->low = (double)s->world.bounds.lo[2] - 8;
     r->height_unit = ((double)s->world.bounds.hi[2] + 24 - r->low) / 65000;
-    return r;
+    for (uint32_t i = 0; i < s->mesh_count; i++)
+        r->most_vertices = s->meshes[i].vertex_count > r->most_vertices ? s->meshes[i].vertex_count : r->most_vertices;
+    for (uint32_t i = 0; i < s->chunk_count; i++)
+        r->most_vertices = s->chunks[i].vertex_count > r->most_vertices ? s->chunks[i].vertex_count : r->most_vertices;
+    r->workers = workers;
+    r->maps = malloc(PIECE_BYTES * (SHADOW_STATIC_MAX + SHADOW_DYNAMIC_MAX) + 64);
+    r->corners = calloc((size_t)workers, sizeof *r->corners);
+    bool good = r->maps && r->corners;
+    for (int i = 0; good && i < workers; i++) {
+        r->corners[i] = malloc(((size_t)r->most_vertices + 1) * sizeof *r->corners[i]);
+        good = r->corners[i] != NULL;
+    }
+    if (good)
+        return r;
+    base_fail(err, BASE_MEMORY, "render: no memory for shadows");
+    render_shadow_destroy(r);
+    return NULL;
 }
 
 void render_shadow_destroy(render_shadow *s)
 {
     if (!s)
         return;
+    for (int i = 0; i < SHADOW_DYNAMIC_MAX; i++)
+        free(s->copies[i].casters);
+    for (int i = 0; s->corners && i < s->workers; i++)
+        free(s->corners[i]);
+    free(s->corners);
     free(s->maps);
     free(s);
+}
+
+static void forget_pieces(render_shadow *s)
+{
+    for (int i = 0; i < SHADOW_STATIC_MAX; i++)
+        s->pieces[i].valid = false;
+    for (int i = 0; i < SHADOW_DYNAMIC_MAX; i++)
+        s->copies[i].piece.valid = false;
 }
 
 static void face_sun(render_shadow *s, const float sun[3])
@@ -62,8 +108,7 @@ static void face_sun(render_shadow *s, const float sun[3])
     if (memcmp(s->sun, sun, sizeof s->sun) == 0)
         return;
     memcpy(s->sun, sun, sizeof s->sun);
-    for (int i = 0; i < SHADOW_STATIC_MAX; i++)
-        s->pieces[i].valid = false;
+    forget_pieces(s);
     base_vec3 d = { sun[0], sun[1], sun[2] };
     base_vec3 flat = fabs(d.z) < 0.999 ? (base_vec3){ 0, 0, 1 } : (base_vec3){ 1, 0, 0 };
     base_vec3 a = base_vec3_cross(d, flat);
@@ -77,43 +122,54 @@ static inline float least(float a, float b) { return a < b ? a : b; }
 
 static inline float most(float a, float b) { return a > b ? a : b; }
 
+/* Rounds up, x >= 0. ceilf is a call or a dozen instructions where SSE4.1 is not taken for granted. */
+static inline int up(float x)
+{
+    int i = (int)x;
+    return i + ((float)i < x);
+}
+
+#define SWAP(a, b)                                                                                                             \
+    do {                                                                                                                       \
+        const corner *t = a;                                                                                                   \
+        a = b;                                                                                                                 \
+        b = t;                                                                                                                 \
+    } while (0)
+
 /* ---- drawing triangles into one piece */
 
-/* x, y in texels of the piece with its border, h in u16 units. Keeps the maximum of the heights. */
-static void draw_triangle(uint16_t *map, const float x[3], const float y[3], const float h[3])
+/* Rows of a piece: pieces are drawn in bands, so that all threads help with a new one. */
+typedef struct band {
+    uint16_t *map; /* of the whole piece */
+    int first, end;
+} band;
+
+/* Keeps the maximum of the heights. The rows between the upper and the lower corner reach from the long edge to one of the others. */
+static void draw_triangle(const band *to, const corner *a, const corner *b, const corner *c)
 {
-    float area = (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0]);
-    if (area == 0)
+    if (a->y > b->y)
+        SWAP(a, b);
+    if (b->y > c->y)
+        SWAP(b, c);
+    if (a->y > b->y)
+        SWAP(a, b);
+    int y0 = up(most(a->y - 0.5f, (float)to->first)), y1 = up(most(least(c->y - 0.5f, (float)to->end), 0));
+    float abx = b->x - a->x, aby = b->y - a->y, acx = c->x - a->x, acy = c->y - a->y, area = abx * acy - acx * aby;
+    if (y0 >= y1 || area == 0)
         return;
-    float min_y = least(y[0], least(y[1], y[2])), max_y = most(y[0], most(y[1], y[2]));
-    if (!(max_y > 0.5f) || !(min_y < SHADOW_ROWS - 0.5f))
-        return;
-    int y0 = (int)ceilf(most(min_y - 0.5f, 0)), y1 = (int)floorf(least(max_y - 0.5f, SHADOW_ROWS - 1));
-    float inv = 1 / area;
-    float hx = ((h[1] - h[0]) * (y[2] - y[0]) - (h[2] - h[0]) * (y[1] - y[0])) * inv;
-    float hy = ((h[2] - h[0]) * (x[1] - x[0]) - (h[1] - h[0]) * (x[2] - x[0])) * inv;
-    float top = most(h[0], most(h[1], h[2])), bottom = least(h[0], least(h[1], h[2]));
-    for (int row = y0; row <= y1; row++) {
-        float py = (float)row + 0.5f, left = FLT_MAX, right = -FLT_MAX;
-        for (int e = 0; e < 3; e++) { /* where the row meets the edges */
-            int f = e == 2 ? 0 : e + 1;
-            float ya = y[e], yb = y[f];
-            if ((ya <= py) == (yb <= py))
-                continue;
-            float at = x[e] + (x[f] - x[e]) * ((py - ya) / (yb - ya));
-            left = least(left, at);
-            right = most(right, at);
-        }
-        if (!(left <= right))
-            continue;
-        int x0 = (int)ceilf(most(left - 0.5f, 0)), x1 = (int)floorf(least(right - 0.5f, SHADOW_PITCH - 1));
-        uint16_t *line = map + (size_t)row * SHADOW_PITCH;
-        float value = h[0] + hy * (py - y[0]) + hx * ((float)x0 + 0.5f - x[0]);
-        for (int k = x0; k <= x1; k++, value += hx) {
-            float v = value < bottom ? bottom : value > top ? top : value;
-            uint16_t u = (uint16_t)v;
-            if (u > line[k])
-                line[k] = u;
+    float inv = 1 / area, long_slope = acx / acy, upper_slope = abx / aby, lower_slope = (c->x - b->x) / (c->y - b->y);
+    float hx = ((b->h - a->h) * acy - (c->h - a->h) * aby) * inv, hy = ((c->h - a->h) * abx - (b->h - a->h) * acx) * inv;
+    float top = most(a->h, most(b->h, c->h)), bottom = least(a->h, least(b->h, c->h));
+    for (int row = y0; row < y1; row++) {
+        float py = (float)row + 0.5f, from_a = py - a->y;
+        float one = a->x + from_a * long_slope;
+        float other = py < b->y ? a->x + from_a * upper_slope : b->x + (py - b->y) * lower_slope;
+        int x0 = up(most(least(one, other) - 0.5f, 0)), x1 = up(most(least(most(one, other) - 0.5f, SHADOW_PITCH), 0));
+        uint16_t *line = to->map + (size_t)row * SHADOW_PITCH;
+        float v = a->h + hy * from_a + hx * ((float)x0 + 0.5f - a->x);
+        for (int k = x0; k < x1; k++, v += hx) {
+            uint16_t u = (uint16_t)(int)least(most(v, bottom), top);
+            line[k] = u > line[k] ? u : line[k];
         }
     }
 }
@@ -122,7 +178,7 @@ typedef struct projection {
     double s[4], t[4], h[4];
 } projection; /* affine: vertex -> texels and height units */
 
-static projection project_for(const render_shadow *s, int32_t i, int32_t j, const scene_instance *in)
+static projection project_for(const render_shadow *s, int32_t i, int32_t j, const caster *in)
 {
     projection p;
     double unit = SHADOW_TEXELS / SHADOW_PIECE_M;
@@ -162,8 +218,8 @@ static void project_bounds(const projection *p, const scene_bounds *b, float out
     out[0] = out[2] = FLT_MAX;
     out[1] = out[3] = -FLT_MAX;
     for (int c = 0; c < 8; c++) {
-        float corner[3] = { c & 1 ? b->hi[0] : b->lo[0], c & 2 ? b->hi[1] : b->lo[1], c & 4 ? b->hi[2] : b->lo[2] };
-        float s = apply(p->s, corner), t = apply(p->t, corner);
+        float at[3] = { c & 1 ? b->hi[0] : b->lo[0], c & 2 ? b->hi[1] : b->lo[1], c & 4 ? b->hi[2] : b->lo[2] };
+        float s = apply(p->s, at), t = apply(p->t, at);
         out[0] = least(out[0], s);
         out[1] = most(out[1], s);
         out[2] = least(out[2], t);
@@ -171,25 +227,28 @@ static void project_bounds(const projection *p, const scene_bounds *b, float out
     }
 }
 
-static bool overlaps(const float b[4]) { return b[1] >= 0 && b[0] <= SHADOW_PITCH && b[3] >= 0 && b[2] <= SHADOW_ROWS; }
-
-static void draw_part(uint16_t *map, const projection *p, const scene_part *part, uint32_t first, uint32_t count,
-                      uint8_t without)
+static bool overlaps(const float b[4], int first_row, int end_row)
 {
+    return b[1] >= 0 && b[0] <= SHADOW_PITCH && b[3] >= (float)first_row && b[2] <= (float)end_row;
+}
+
+/* Triangles share vertices: they are moved first. corners: room for vertex_count */
+static void draw_part(const band *to, const projection *p, const scene_part *part, uint32_t first_vertex, uint32_t vertex_count,
+                      uint32_t first, uint32_t count, uint8_t without, corner *corners)
+{
+    for (uint32_t i = 0; i < vertex_count; i++) {
+        const float *v = part->vertices[first_vertex + i].position;
+        corners[i] = (corner){ apply(p->s, v), apply(p->t, v), least(most(apply(p->h, v), 0), 65535) };
+    }
     for (uint32_t i = first; i < first + count; i++) {
         const scene_triangle *tri = &part->triangles[i];
         if (tri->flags & without)
             continue;
-        float x[3], y[3], h[3];
-        for (int k = 0; k < 3; k++) {
-            const float *v = part->vertices[tri->vertex[k]].position;
-            x[k] = apply(p->s, v);
-            y[k] = apply(p->t, v);
-            h[k] = least(most(apply(p->h, v), 0), 65535);
-        }
-        if (most(x[0], most(x[1], x[2])) < 0 || least(x[0], least(x[1], x[2])) > SHADOW_PITCH)
+        const corner *a = &corners[tri->vertex[0] - first_vertex], *b = &corners[tri->vertex[1] - first_vertex],
+                     *c = &corners[tri->vertex[2] - first_vertex];
+        if (most(a->x, most(b->x, c->x)) < 0 || least(a->x, least(b->x, c->x)) > SHADOW_PITCH)
             continue;
-        draw_triangle(map, x, y, h);
+        draw_triangle(to, a, b, c);
     }
 }
 
@@ -200,7 +259,8 @@ typedef struct wanted {
     float distance;
     int slot;
     bool missing;
-    int copy;
+    int copy; /* -1: nothing moves here */
+    bool copy_stale;
 } wanted;
 
 typedef struct update {
@@ -218,47 +278,94 @@ static bool reaches(const update *u, int instance, const wanted *w)
 {
     float ds = (float)(w->i - u->i0) * SHADOW_TEXELS, dt = (float)(w->j - u->j0) * SHADOW_TEXELS;
     const float *b = u->bounds[instance];
-    return overlaps((float[4]){ b[0] - ds, b[1] - ds, b[2] - dt, b[3] - dt });
+    return overlaps((float[4]){ b[0] - ds, b[1] - ds, b[2] - dt, b[3] - dt }, 0, SHADOW_ROWS);
 }
 
-static void draw_static_piece(void *user, int index, int worker)
+enum { BANDS = 4 };
+
+static void draw_static_band(void *user, int index, int worker)
 {
-    (void)worker;
-    update *u = user;
-    wanted *w = &u->list[index];
+    const update *u = user;
+    const wanted *w = &u->list[index / BANDS];
     render_shadow *s = u->shadow;
     if (!w->missing)
         return;
-    uint16_t *map = s->maps + (size_t)w->slot * PIECE_TEXELS;
-    memset(map, 0, PIECE_BYTES);
+    int part = index % BANDS;
+    band to = { s->maps + (size_t)w->slot * PIECE_TEXELS, SHADOW_ROWS * part / BANDS, SHADOW_ROWS * (part + 1) / BANDS };
+    memset(to.map + (size_t)to.first * SHADOW_PITCH, 0, (size_t)(to.end - to.first) * SHADOW_PITCH * sizeof *to.map);
     projection p = project_for(s, w->i, w->j, NULL);
-    for (uint32_t c = 0; c < s->scene->chunk_count; c++) {
-        const scene_chunk *chunk = &s->scene->chunks[c];
+    for (uint32_t k = 0; k < s->scene->chunk_count; k++) {
+        const scene_chunk *c = &s->scene->chunks[k];
         float b[4];
-        project_bounds(&p, &chunk->bounds, b);
-        if (overlaps(b))
-            draw_part(map, &p, &s->scene->world, chunk->first_triangle, chunk->triangle_count, SCENE_NO_SHADOW | SCENE_HIDDEN);
+        project_bounds(&p, &c->bounds, b);
+        if (overlaps(b, to.first, to.end))
+            draw_part(&to, &p, &s->scene->world, c->first_vertex, c->vertex_count, c->first_triangle, c->triangle_count,
+                      SCENE_NO_SHADOW | SCENE_HIDDEN, s->corners[worker]);
+    }
+}
+
+static caster caster_of(const scene_instance *in) { return (caster){ in->mesh, in->pose, in->scale }; }
+
+/* Whatever the things drawn in a copy may have touched, as it is without them. */
+static void wipe(const render_shadow *s, const copy *c, const uint16_t *from, uint16_t *to)
+{
+    for (int k = 0; k < c->count; k++) {
+        projection p = project_for(s, c->piece.i, c->piece.j, &c->casters[k]);
+        float b[4];
+        project_bounds(&p, &s->scene->meshes[c->casters[k].mesh].bounds, b);
+        int x0 = (int)most(b[0] - 2, 0), x1 = (int)least(b[1] + 2, SHADOW_PITCH);
+        int y0 = (int)most(b[2] - 2, 0), y1 = (int)least(b[3] + 2, SHADOW_ROWS);
+        for (int y = y0; y < y1 && x0 < x1; y++)
+            memcpy(to + (size_t)y * SHADOW_PITCH + x0, from + (size_t)y * SHADOW_PITCH + x0, (size_t)(x1 - x0) * sizeof *to);
     }
 }
 
 static void draw_dynamic_piece(void *user, int index, int worker)
 {
-    (void)worker;
     update *u = user;
     wanted *w = &u->list[index];
     render_shadow *s = u->shadow;
-    if (w->copy < 0)
+    if (w->copy < 0 || !w->copy_stale)
         return;
+    copy *c = &s->copies[w->copy];
+    const uint16_t *bare = s->maps + (size_t)w->slot * PIECE_TEXELS;
     uint16_t *map = s->maps + (size_t)(SHADOW_STATIC_MAX + w->copy) * PIECE_TEXELS;
-    memcpy(map, s->maps + (size_t)w->slot * PIECE_TEXELS, PIECE_BYTES);
+    if (c->piece.valid && c->piece.i == w->i && c->piece.j == w->j)
+        wipe(s, c, bare, map);
+    else
+        memcpy(map, bare, PIECE_BYTES);
+    const band whole = { map, 0, SHADOW_ROWS };
+    c->piece.i = w->i;
+    c->piece.j = w->j;
+    c->piece.valid = true;
+    c->count = 0;
     for (int k = 0; k < u->instance_count; k++) {
         if (!reaches(u, k, w))
             continue;
-        const scene_instance *in = &u->instances[k];
-        const scene_part *part = &s->scene->meshes[in->mesh];
-        projection p = project_for(s, w->i, w->j, in);
-        draw_part(map, &p, part, 0, part->triangle_count, SCENE_NO_SHADOW | SCENE_DETAIL); /* trim casts none */
+        caster in = caster_of(&u->instances[k]);
+        projection p = project_for(s, w->i, w->j, &in);
+        const scene_part *part = &s->scene->meshes[in.mesh];
+        draw_part(&whole, &p, part, 0, part->vertex_count, 0, part->triangle_count, SCENE_NO_SHADOW | SCENE_DETAIL,
+                  s->corners[worker]); /* trim casts none */
+        c->casters[c->count++] = in;
     }
+}
+
+/* Does the copy show just what reaches the piece now? */
+static bool still_true(const update *u, const copy *c, const wanted *w)
+{
+    if (!c->piece.valid || c->piece.i != w->i || c->piece.j != w->j)
+        return false;
+    int n = 0;
+    for (int k = 0; k < u->instance_count; k++) {
+        if (!reaches(u, k, w))
+            continue;
+        caster in = caster_of(&u->instances[k]);
+        if (n == c->count || memcmp(&in, &c->casters[n], sizeof in) != 0)
+            return false;
+        n++;
+    }
+    return n == c->count;
 }
 
 static int nearer_first(const void *a, const void *b)
@@ -324,14 +431,70 @@ static uint32_t assign_slots(render_shadow *s, wanted *list, int count)
     return drawn;
 }
 
+/* Room for the list of what is in a copy; false: out of memory. */
+static bool copy_room(copy *c, int casters)
+{
+    if (casters > c->capacity) {
+        caster *more = realloc(c->casters, 2 * (size_t)casters * sizeof *more);
+        if (!more)
+            return false;
+        c->casters = more;
+        c->capacity = 2 * casters;
+    }
+    return true;
+}
+
+/* Give the nearest pieces that something moving may shade their copies: the one of that place if there is one, else the one unused for
+ * longest. Returns how many must be drawn. */
+static int assign_copies(update *u)
+{
+    render_shadow *s = u->shadow;
+    int copies = 0, stale = 0;
+    bool needs[SHADOW_STATIC_MAX] = { false };
+    for (int k = 0; k < u->count && copies < SHADOW_DYNAMIC_MAX; k++) {
+        for (int q = 0; q < u->instance_count && !needs[k]; q++)
+            needs[k] = reaches(u, q, &u->list[k]);
+        copies += needs[k];
+        for (int c = 0; c < SHADOW_DYNAMIC_MAX && needs[k]; c++) {
+            piece *p = &s->copies[c].piece;
+            if (p->valid && p->i == u->list[k].i && p->j == u->list[k].j) {
+                u->list[k].copy = c;
+                p->used = s->clock;
+            }
+        }
+    }
+    for (int k = 0; k < u->count; k++) {
+        wanted *w = &u->list[k];
+        if (!needs[k])
+            continue;
+        for (int c = 0; c < SHADOW_DYNAMIC_MAX && w->copy < 0; c++) {
+            piece *p = &s->copies[c].piece;
+            bool oldest = p->used != s->clock;
+            for (int q = 0; q < SHADOW_DYNAMIC_MAX && oldest; q++)
+                oldest = s->copies[q].piece.used >= p->used;
+            if (oldest) {
+                w->copy = c;
+                p->valid = false;
+                p->used = s->clock;
+            }
+        }
+        w->copy_stale = !still_true(u, &s->copies[w->copy], w);
+        if (w->copy_stale && !copy_room(&s->copies[w->copy], u->instance_count)) {
+            s->copies[w->copy].piece.valid = false;
+            w->copy = -1; /* nothing moving casts a shadow here */
+        }
+        stale += w->copy_stale;
+    }
+    return stale;
+}
+
 uint32_t render_shadow_update(render_shadow *s, base_pool *pool, const float sun[3], base_vec3 camera, double range_m,
                               const render_item *items, uint32_t item_count, const scene_instance *instances,
                               int instance_count, render_shadow_lookup *lookup)
 {
     if (s->edits != s->scene->edits) { /* something was taken away or put back */
         s->edits = s->scene->edits;
-        for (int k = 0; k < SHADOW_STATIC_MAX; k++)
-            s->pieces[k].valid = false;
+        forget_pieces(s);
     }
     face_sun(s, sun);
     double cs = (s->across_s[0] * camera.x + s->across_s[1] * camera.y + s->across_s[2] * camera.z) / SHADOW_PIECE_M;
@@ -355,25 +518,23 @@ uint32_t render_shadow_update(render_shadow *s, base_pool *pool, const float sun
     count = count > SHADOW_STATIC_MAX ? SHADOW_STATIC_MAX : count;
     uint32_t drawn = assign_slots(s, list, count);
 
-    /* Pieces that something moving may shade. */
     update u = { s, list, count, instances, instance_count, i0, j0, NULL };
     int copies = 0;
     if (instance_count > 0)
         u.bounds = malloc((size_t)instance_count * sizeof *u.bounds); /* out of memory: moving things cast no shadow */
     for (int q = 0; u.bounds && q < instance_count; q++) {
         const scene_part *part = &s->scene->meshes[instances[q].mesh];
-        projection p = project_for(s, i0, j0, &instances[q]);
+        caster in = caster_of(&instances[q]);
+        projection p = project_for(s, i0, j0, &in);
         if (part->triangle_count)
             project_bounds(&p, &part->bounds, u.bounds[q]);
         else
             memcpy(u.bounds[q], (float[4]){ 1e9f, 1e9f, 1e9f, 1e9f }, sizeof u.bounds[q]);
     }
-    for (int k = 0; u.bounds && k < count && copies < SHADOW_DYNAMIC_MAX; k++)
-        for (int q = 0; q < instance_count && list[k].copy < 0; q++)
-            if (reaches(&u, q, &list[k]))
-                list[k].copy = copies++;
+    if (u.bounds)
+        copies = assign_copies(&u);
     if (drawn)
-        base_pool_run(pool, count, draw_static_piece, &u);
+        base_pool_run(pool, count * BANDS, draw_static_band, &u);
     if (copies)
         base_pool_run(pool, count, draw_dynamic_piece, &u);
     free(u.bounds);

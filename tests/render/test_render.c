@@ -183,6 +183,41 @@ static void same_bytes_for_any_number_of_threads(void **state)
         }
 }
 
+/* Copies of shadow pieces are kept with what moves in them; what moved, went or came must leave nothing behind. */
+static void moving_things_take_their_shadows_along(void **state)
+{
+    fixture *f = *state;
+    render *kept = create(f, NULL, all_bits());
+    render_view v = view_at(f, 1);
+    scene_instance all[CARS];
+    memcpy(all, f->cars, sizeof all);
+    static const struct {
+        double step_m;
+        int first, count;
+    } turns[] = { { 0, 0, CARS }, { 0, 0, CARS }, { 0.7, 0, CARS }, { 0.7, 5, CARS - 9 }, { -0.7, 0, CARS }, { 12, 0, CARS } };
+    bool shadows_moved = false;
+    for (size_t k = 0; k < sizeof turns / sizeof *turns; k++) {
+        for (int i = 0; i < CARS; i += 2)
+            all[i].pose.location.x += turns[k].step_m;
+        render *fresh = create(f, NULL, all_bits());
+        memcpy(f->cars, all + turns[k].first, (size_t)turns[k].count * sizeof *all);
+        for (int i = turns[k].count; i < CARS; i++)
+            f->cars[i].pose.location.z = -500; /* out of the way */
+        memcpy(f->a, f->b, sizeof *f->a);
+        draw(f, kept, &v, f->b);
+        for (int i = 0; k > 0 && i < PIXELS; i++)
+            shadows_moved |=
+                f->a->id[i] == f->b->id[i] && f->a->depth[i] == f->b->depth[i] && f->b->bgra[4 * i] != f->a->bgra[4 * i];
+        draw(f, fresh, &v, f->a);
+        if (memcmp(f->a, f->b, sizeof *f->a))
+            fail_msg("turn %zu: the picture depends on what was drawn before", k);
+        render_destroy(fresh);
+    }
+    assert_true(shadows_moved);
+    random_instances(22, f->cars, CARS);
+    render_destroy(kept);
+}
+
 static void labels_are_the_same_on_every_instruction_set(void **state)
 {
     fixture *f = *state;
@@ -414,6 +449,7 @@ int main(void)
         cmocka_unit_test(pixels_show_what_rays_hit),
         cmocka_unit_test(points_land_where_the_camera_model_says),
         cmocka_unit_test(same_bytes_for_any_number_of_threads),
+        cmocka_unit_test(moving_things_take_their_shadows_along),
         cmocka_unit_test(labels_are_the_same_on_every_instruction_set),
         cmocka_unit_test(antialiasing_smooths_colour_and_leaves_labels_alone),
         cmocka_unit_test(outputs_may_be_left_out),
