@@ -27,11 +27,12 @@ LIB  := $O/liblaneloop.a
 CLI  := $(sort $(wildcard cli/*.c))
 TEST := $(patsubst %.c,$O/%,$(sort $(wildcard tests/*/test_*.c)))
 TOOL := $(patsubst %.c,$O/%,$(sort $(wildcard tools/*.c)))
+MAPGEN := $(patsubst %.c,$O/%.o,$(sort $(wildcard tools/maps/*.c)))
 EXAMPLE := $(patsubst %.c,$O/%,$(sort $(wildcard examples/*.c))) $(patsubst %.cpp,$O/%,$(sort $(wildcard examples/*.cpp)))
 BENCH:= $(patsubst %.c,$O/%,$(sort $(wildcard tests/bench/*.c)))
 FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(sort $(wildcard tests/fuzz/*.c)))
 TESTLIB := $(patsubst %.c,$O/%.o,$(sort $(wildcard tests/support/*.c)))
-C_FILES := $(wildcard base/*.[ch] sim/*/*.[ch] dataset/*.[ch] model/*.[ch] model/*/*.[ch] quant/*.[ch] quant/*/*.[ch] eval/*.[ch] cli/*.[ch] tests/*/*.[ch] tools/*.[ch] examples/*.c)
+C_FILES := $(wildcard base/*.[ch] sim/*/*.[ch] dataset/*.[ch] model/*.[ch] model/*/*.[ch] quant/*.[ch] quant/*/*.[ch] eval/*.[ch] cli/*.[ch] tests/*/*.[ch] tools/*.[ch] tools/*/*.[ch] examples/*.c)
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 20
 
@@ -87,7 +88,7 @@ format-check:
 
 lint:                                  ## static analysis (cppcheck)
 	@cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability -j2 \
-	  --suppressions-list=tools/cppcheck.suppress -I. -D__x86_64__=1 -DUINTPTR_MAX=18446744073709551615UL $(SRC) $(CLI) $(wildcard tools/*.c)
+	  --suppressions-list=tools/cppcheck.suppress -I. -D__x86_64__=1 -DUINTPTR_MAX=18446744073709551615UL $(SRC) $(CLI) $(wildcard tools/*.c tools/*/*.c)
 
 install: all                           ## program, library, headers and pkg-config file under PREFIX
 	@PREFIX="$(DESTDIR)$(PREFIX)" MODE=$(MODE) tools/install.sh
@@ -110,6 +111,7 @@ $O/tests/bench/%: $O/tests/bench/%.o $(LIB)
 	@$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
 $O/tests/%: $O/tests/%.o $(TESTLIB) $(LIB)
 	@$(CC) $(CFLAGS) $^ $(LDLIBS) -lcmocka -o $@
+$O/tools/mapgen: $(MAPGEN)
 $O/tools/%: $O/tools/%.o $(LIB)
 	@$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
 $O/%_avx2.o:       CFLAGS += $(ISA_avx2)
@@ -133,6 +135,6 @@ build/fuzzlib/%_avx512bf16.o: FUZZ_CFLAGS += $(ISA_avx512bf16)
 build/fuzzlib/%.o: %.c
 	@mkdir -p $(@D); clang $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
 
--include $(SRC:%.c=$O/%.d) $(CLI:%.c=$O/%.d) $(TEST:%=%.d) $(TOOL:%=%.d) $(BENCH:%=%.d) $O/tests/load/load.d $(TESTLIB:%.o=%.d) $(SRC:%.c=build/fuzzlib/%.d)
+-include $(SRC:%.c=$O/%.d) $(CLI:%.c=$O/%.d) $(TEST:%=%.d) $(TOOL:%=%.d) $(MAPGEN:%.o=%.d) $(BENCH:%=%.d) $O/tests/load/load.d $(TESTLIB:%.o=%.d) $(SRC:%.c=build/fuzzlib/%.d)
 .PHONY: all help deps demo demo-tiny test run-tests examples interop bench load fuzz format format-check lint install clean
 .SECONDARY:

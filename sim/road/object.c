@@ -13,15 +13,16 @@ static bool place_outlines(road_map *m)
     for (int i = 0; i < m->objects.count; i++) {
         road_object_data *o = &m->objects.items[i];
         base_pose p = road_surface_pose(m, o->road, o->s, -o->t, o->z_offset);
-        double yaw = BASE_RAD(p.rotation.yaw_deg) - o->heading;
+        double yaw = BASE_RAD(p.rotation.yaw_deg) - o->heading, grade = tan(BASE_RAD(p.rotation.pitch_deg));
         for (int k = 0; k < o->corner_count; k++) {
             const road_corner *c = &m->corners.items[o->first_corner + k];
             base_vec3 *w = &m->outlines.items[o->first_corner + k];
             if (c->on_road)
                 *w = road_surface_pose(m, o->road, c->u, -c->v, c->z).location;
-            else /* v is to the left: -v to the right */
+            else /* v is to the left: -v to the right; the outline lies on the road's grade */
                 *w = (base_vec3){ p.location.x + c->u * cos(yaw) + c->v * sin(yaw),
-                                  p.location.y + c->u * sin(yaw) - c->v * cos(yaw), p.location.z + c->z };
+                                  p.location.y + c->u * sin(yaw) - c->v * cos(yaw),
+                                  p.location.z + c->z + grade * (c->u * cos(o->heading) - c->v * sin(o->heading)) };
         }
         if (o->corner_count > 1) {
             base_vec3 *w = &m->outlines.items[o->first_corner];
@@ -80,6 +81,18 @@ static base_pose crosswalk_frame(const road_map *m, const road_object_data *o)
 
 #define RELEASE_AS_DRAWN 16 /* the first that lists crosswalks as they are drawn */
 
+/* As drawn, but pitched by the road's grade along u, whatever direction that has. */
+static base_vec3 corner_of_16(const road_map *m, const road_object_data *o, int at)
+{
+    const road_corner *c = &m->corners.items[at];
+    base_vec3 p = m->outlines.items[at];
+    if (!c->on_road) {
+        base_pose frame = road_surface_pose(m, o->road, o->s, -o->t, o->z_offset);
+        p.z = frame.location.z + c->z + c->u * sin(BASE_RAD(frame.rotation.pitch_deg));
+    }
+    return p;
+}
+
 int road_map_crosswalks(const road_map *m, int release, base_vec3 *out, int capacity)
 {
     int count = 0;
@@ -93,7 +106,7 @@ int road_map_crosswalks(const road_map *m, int release, base_vec3 *out, int capa
             const road_corner *c = &m->corners.items[at];
             if (count < capacity)
                 out[count] = release >= RELEASE_AS_DRAWN
-                                 ? m->outlines.items[at]
+                                 ? corner_of_16(m, o, at)
                                  : base_pose_to_world(&frame, (base_vec3){ c->u + (c->u < 0 ? -1 : 1), c->v, c->z });
         }
     }

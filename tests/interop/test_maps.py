@@ -12,10 +12,12 @@ import os
 import random
 import subprocess
 import sys
+import tempfile
 import time
 import xml.etree.ElementTree
 
 import carla
+import numpy
 
 from common import check, skip
 
@@ -104,10 +106,34 @@ class Row:
         return '# %-34s %8d compared %6d differ%s%s' % (self.what, self.count, self.wrong, far, ties)
 
 
+def level_copy(text):
+    """The map without superelevation, or None when it has none. The official client reads superelevation and does nothing with it."""
+    tree = xml.etree.ElementTree.fromstring(text.encode())
+    found = False
+    for lateral in tree.iter('lateralProfile'):
+        for record in lateral.findall('superelevation'):
+            found |= any(float(record.get(k)) for k in 'abcd')
+            lateral.remove(record)
+    return xml.etree.ElementTree.tostring(tree, encoding='unicode') if found else None
+
+
+class Banks:
+    """Superelevation by road id and s, straight from the text."""
+
+    def __init__(self, text):
+        self.records = {int(road.get('id')): [[float(r.get(k)) for k in 'sabcd'] for r in road.iter('superelevation')]
+                        for road in xml.etree.ElementTree.fromstring(text.encode()).iter('road')}
+
+    def at(self, road, s):
+        before = [r for r in self.records[road] if r[0] <= s] or self.records[road][:1]
+        start, a, b, c, d = before[-1] if before else [0.0] * 5
+        u = s - start
+        return a + u * (b + u * (c + u * d))
+
+
 class Compare:
-    def __init__(self, path):
-        with open(path) as f:
-            self.text = f.read()
+    def __init__(self, path, text):
+        self.text = text
         self.map = carla.Map('map', self.text)
         self.lengths = {int(r.get('id')): float(r.get('length')) for r in xml.etree.ElementTree.fromstring(self.text.encode()).iter('road')}
         self.q = Questions(path)
@@ -279,8 +305,12 @@ class Compare:
                 ids.add(n is None and ours is None, 0, (line, n, ours))
             elif same_lane(n, ours):
                 ids.add(True)
-                far = abs(n[3] - ours[3])
-                self.row('get_waypoint: s', 'm').add(far <= 0.01, far, (line, n, ours))
+                far, row = abs(n[3] - ours[3]), self.row('get_waypoint: s', 'm')
+                other = far > 0.01 and self.map.get_waypoint_xodr(ours[0], ours[2], max(ours[3], 0.0))
+                # on a slope, a place nearest to the joint of two chords has another s on either of them
+                tie = bool(other) and abs(at.distance(other.transform.location) - at.distance(where)) < TIE
+                row.ties += tie
+                row.add(far <= 0.01 or tie, 0.0 if tie else far, (line, n, ours))
             else:
                 # lanes that run over each other in junctions are equally near: there rounding chooses
                 other = self.map.get_waypoint_xodr(ours[0], ours[2], max(ours[3], 0.0))
@@ -352,13 +382,14 @@ class Compare:
             self.q.ask('location %d %.17g %.17g %.17g' % (RELEASE, g.latitude, g.longitude, g.altitude), judge_back)
 
     def grid(self, every):
-        """Places on a grid over the whole map, on and off the roads."""
+        """Places on a grid over the whole map, on and off the roads, half a metre above the height of the nearest road."""
         if not every:
             return
-        xs, ys = [w.transform.location.x for w in every], [w.transform.location.y for w in every]
+        xs, ys, zs = (numpy.array([getattr(w.transform.location, axis) for w in every]) for axis in 'xyz')
         for i in range(32):
             for k in range(32):
-                at = carla.Location(min(xs) - 20 + (max(xs) - min(xs) + 40) * i / 31, min(ys) - 20 + (max(ys) - min(ys) + 40) * k / 31, 0.5)
+                x, y = xs.min() - 20 + (numpy.ptp(xs) + 40) * i / 31, ys.min() - 20 + (numpy.ptp(ys) + 40) * k / 31
+                at = carla.Location(x, y, zs[numpy.argmin((xs - x) ** 2 + (ys - y) ** 2)] + 0.5)
                 self.nearest(at, DRIVING, True)
                 self.nearest(at, ANY - (1 << 32), True)
 
@@ -375,11 +406,34 @@ class Compare:
                 q.ask('group %d' % byname[k], judge)
         return q
 
+    def banked(self, text, path, program):
+        """The map as it is: each of our lane centres is the official one, turned with the cross-section about the reference line."""
+        banks, q = Banks(text), Questions(path)
+        for w in self.map.generate_waypoints(STEP):
+            t, bank = w.transform, banks.at(w.road_id, w.s)
+            # offset to the left of the reference line, which has no lane offset in these maps: sum of the widths between
+            inner = [self.map.get_waypoint_xodr(w.road_id, k, w.s) for k in range(1, abs(w.lane_id))] if w.lane_id > 0 else [
+                self.map.get_waypoint_xodr(w.road_id, -k, w.s) for k in range(1, abs(w.lane_id))]
+            left = (sum(x.lane_width for x in inner) + w.lane_width / 2) * (1 if w.lane_id > 0 else -1)
+            yaw = math.radians(t.rotation.yaw + (180 if w.lane_id > 0 else 0))
+            aside = left * (math.cos(bank) - 1)  # CARLA's y points to the right of OpenDRIVE's
+            expect = (t.location.x + aside * math.sin(yaw), t.location.y - aside * math.cos(yaw), t.location.z + left * math.sin(bank))
+
+            def judge(ours, line, expect=expect):
+                far = math.dist(ours['pose'][:3], expect)
+                self.row('positions with superelevation', 'm').add(far <= 0.01, far, (line, expect, ours['pose']))
+            q.ask('about ' + text_of(w), judge)
+        q.answer(program)
+
     def run(self, program):
         self.lists()
         self.queries()
         self.q.answer(program)
         self.groups().answer(program)
+
+
+def text_of(w):
+    return text(name(w))
 
 
 def carla_float(x):
@@ -407,8 +461,19 @@ def main():
     for path in sys.argv[3:] or maps():
         title = '/'.join(os.path.normpath(path).split(os.sep)[-2:])
         start = time.time()
-        c = Compare(path)
-        c.run(program)
+        with open(path) as f:
+            whole = f.read()
+        level = level_copy(whole)
+        if level is None:
+            c = Compare(path, whole)
+            c.run(program)
+        else:
+            with tempfile.NamedTemporaryFile('w', suffix='.xodr') as f:
+                f.write(level)
+                f.flush()
+                c = Compare(f.name, level)
+                c.run(program)
+                c.banked(whole, path, program)
         print('# %s, %d questions, %.0f s' % (title, len(c.q.lines), time.time() - start))
         for row in c.rows.values():
             print(row.line())

@@ -11,15 +11,20 @@ check() { # check NAME COMMAND...
     shift
     if "$@"; then echo "ok $n - $name"; else echo "not ok $n - $name"; fi
 }
-same() { "$mapgen" "$1" | cmp - "configs/maps/$1_loop.xodr"; }
+same() { "$mapgen" "$1" | cmp - "configs/maps/$1.xodr"; }
 refuses() {
     local status
     "$mapgen" "$@" >/dev/null 2>&1
     status=$?
     [ "$status" -eq 2 ]
 }
-check "training loop is what mapgen writes" same training
-check "driving loop is what mapgen writes" same driving
-check "an unknown loop is refused with status 2" refuses nowhere
+for map in configs/maps/*.xodr; do
+    map=$(basename "$map" .xodr)
+    check "$map is what mapgen writes" same "$map"
+done
+written=$("$mapgen" 2>&1 | sed -n 's/^NAME is one of: //p' | tr ' ' '\n' | sort | tr '\n' ' ')
+kept=$(ls configs/maps | sed -n 's/\.xodr$//p' | sort | tr '\n' ' ')
+check "every map that mapgen knows is kept" [ "$written" = "$kept" ]
+check "an unknown map is refused with status 2" refuses nowhere
 check "no argument is refused with status 2" refuses
 echo "1..$n"
