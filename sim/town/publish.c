@@ -86,21 +86,18 @@ static void give_up(town_server *s, const char *what, uint32_t stream_id)
     s->failed = true;
 }
 
-static void send_snapshot(void *user)
+static void send_snapshot_to(town_server *s, bool unaware, bool lights_pending)
 {
-    town_server *s = user;
     town_world *w = s->world;
-    bool first = s->map_changed;
-    s->map_changed = false; /* heard or not: the official client crashes when the flag meets it while it is still connecting */
-    if (!town_stream_wanted(s, WIRE_STREAM_SNAPSHOT))
+    if (!town_snapshot_wanted(s, unaware))
         return;
     /* Wall time only where nothing is repeatable anyway: in synchronous mode the same calls give the same bytes. */
     double platform_s = town_settings_get(w).synchronous_mode ? town_elapsed_s(w) : base_clock_s();
     wire_snapshot head = { .episode_id = town_episode_id(w),
                            .platform_timestamp = platform_s,
                            .delta_seconds = (float)town_delta_s(w),
-                           .simulation_state = (first ? WIRE_STATE_MAP_CHANGE : 0) |
-                                               (town_street_lights_pending(w) ? WIRE_STATE_LIGHT_UPDATE : 0) };
+                           .simulation_state =
+                               (unaware ? WIRE_STATE_MAP_CHANGE : 0) | (lights_pending ? WIRE_STATE_LIGHT_UPDATE : 0) };
     int count = town_actor_count(w);
     base_buffer_clear(&s->message);
     size_t start = wire_frame_begin(&s->message);
@@ -111,7 +108,15 @@ static void send_snapshot(void *user)
         give_up(s, "snapshot", WIRE_STREAM_SNAPSHOT);
         return;
     }
-    town_stream_send(s, WIRE_STREAM_SNAPSHOT, &s->message, NULL, 0);
+    town_snapshot_send(s, unaware, &s->message);
+}
+
+static void send_snapshot(void *user)
+{
+    town_server *s = user;
+    bool lights_pending = town_street_lights_pending(s->world);
+    send_snapshot_to(s, false, lights_pending);
+    send_snapshot_to(s, true, lights_pending);
 }
 
 static wire_sensor sensor_on_wire(town_sensor_kind kind)

@@ -130,12 +130,16 @@ HANDLER(console_command)
                      a->text);
 }
 
+/* How long a new world that ticks by itself waits for its first tick. Client 0.9.16 leaves its snapshot stream and joins it again as soon as
+ * load_new_episode is answered; a snapshot meanwhile makes it crash, because the old subscription then outlives the new one and ends it. */
+#define REJOIN_S 0.08
+
 bool town_server_enter(town_server *s, const town_map *map, bool reset_settings, base_error *err)
 {
     if (!map || !town_episode_restart(s->world, map, reset_settings, err))
         return false;
-    s->map_changed = true;
-    s->next_tick_s = 0; /* tell who is connected at once, before a client that starts anew joins */
+    town_snapshot_map_changed(s);
+    s->next_tick_s = base_clock_s() + REJOIN_S;
     town_streams_prune(s);
     return true;
 }

@@ -34,6 +34,7 @@ typedef struct town_session { /* a connection of the streaming port */
     base_buffer out;
     size_t sent;
     uint64_t dropped;
+    bool unaware;      /* of snapshots: joined before the map changed and has not been told */
     double since_s;    /* connected */
     double close_at_s; /* > 0: joined a stream that does not exist; closed a little later so that a client that comes
                           back at once does not spin */
@@ -67,7 +68,6 @@ struct town_server {
     double pending_since_s; /* wall clock */
     double last_tick_s, next_tick_s;
     double accept_after_s, refusal_logged_s; /* wall clock */
-    bool map_changed;                        /* the next snapshot is the first of its episode */
     town_manager managers[TOWN_MANAGERS_MAX];
     wire_memory *memory;
     base_buffer message; /* one stream message being built */
@@ -152,6 +152,12 @@ void town_stream_expect(town_server *s, uint32_t stream_id, double now_s);
 bool town_stream_expected(town_server *s, double now_s);
 /* Send head and body as one message to every session of the stream. In asynchronous mode a session that is behind loses it. */
 void town_stream_send(town_server *s, uint32_t stream_id, const base_buffer *head, const void *body, size_t body_bytes);
+/* Snapshots say once that the map has changed, and only to sessions that joined before it did: the official client crashes when it meets
+ * the flag while it is still connecting. _map_changed makes all present sessions unaware; _send serves those that are, who then know, or
+ * those that are not. */
+void town_snapshot_map_changed(town_server *s);
+bool town_snapshot_wanted(const town_server *s, bool unaware);
+void town_snapshot_send(town_server *s, bool unaware, const base_buffer *message);
 /* Close the sessions whose sensor is gone. */
 void town_streams_prune(town_server *s);
 town_sink town_server_sink(town_server *s);

@@ -103,7 +103,6 @@ static bool open_world(town_server *s, base_error *err)
     w.pool = s->pool;
     w.log = o->log;
     s->world = town_world_create(map, &w, err);
-    s->map_changed = true;
     return s->world != NULL;
 }
 

@@ -155,22 +155,50 @@ static bool send_to(town_server *s, town_session *t, const base_buffer *head, co
     return !t->out.failed;
 }
 
+/* To session i; false: in asynchronous mode it is behind and loses the message, or it is beyond help and closed. */
+static bool deliver(town_server *s, int i, const base_buffer *head, const void *body, size_t body_bytes)
+{
+    town_session *t = s->sessions[i];
+    if (!town_settings_get(s->world).synchronous_mode && town_session_waiting(t)) {
+        t->dropped++;
+        s->stats.frames_dropped++;
+        return false;
+    }
+    s->stats.frames_sent++;
+    if (send_to(s, t, head, body, body_bytes))
+        return true;
+    town_session_close(s, i);
+    return false;
+}
+
 void town_stream_send(town_server *s, uint32_t stream_id, const base_buffer *head, const void *body, size_t body_bytes)
 {
-    bool may_lose = !town_settings_get(s->world).synchronous_mode;
+    for (int i = s->session_count - 1; i >= 0; i--)
+        if (takes(s->sessions[i], stream_id))
+            deliver(s, i, head, body, body_bytes);
+}
+
+bool town_snapshot_wanted(const town_server *s, bool unaware)
+{
+    for (int i = 0; i < s->session_count; i++)
+        if (takes(s->sessions[i], WIRE_STREAM_SNAPSHOT) && s->sessions[i]->unaware == unaware)
+            return true;
+    return false;
+}
+
+void town_snapshot_send(town_server *s, bool unaware, const base_buffer *message)
+{
     for (int i = s->session_count - 1; i >= 0; i--) {
         town_session *t = s->sessions[i];
-        if (!takes(t, stream_id))
-            continue;
-        if (may_lose && town_session_waiting(t)) {
-            t->dropped++;
-            s->stats.frames_dropped++;
-            continue;
-        }
-        s->stats.frames_sent++;
-        if (!send_to(s, t, head, body, body_bytes))
-            town_session_close(s, i);
+        if (takes(t, WIRE_STREAM_SNAPSHOT) && t->unaware == unaware && deliver(s, i, message, NULL, 0))
+            t->unaware = false;
     }
+}
+
+void town_snapshot_map_changed(town_server *s)
+{
+    for (int i = 0; i < s->session_count; i++)
+        s->sessions[i]->unaware = takes(s->sessions[i], WIRE_STREAM_SNAPSHOT);
 }
 
 void town_streams_prune(town_server *s)

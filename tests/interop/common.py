@@ -4,6 +4,7 @@ import json
 import os
 import queue
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -112,10 +113,17 @@ def camera(world, kind, where, parent=None, width=320, height=160, **attributes)
     return sensor, images
 
 
-def traffic_manager(client, port):
+def free_port():
+    """A port that nobody listens on at the moment."""
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+
+def traffic_manager(client):
     """A synchronous traffic manager that waits for its first tick. Its worker starts in asynchronous mode; the client's first tick can
     catch it between the two modes, and then both wait for each other for ever (see `end_of`)."""
-    manager = client.get_trafficmanager(port)
+    manager = client.get_trafficmanager(free_port())
     manager.set_synchronous_mode(True)
     time.sleep(0.3)
     return manager

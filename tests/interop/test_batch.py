@@ -107,7 +107,7 @@ def run(server, version):
     world.tick()
     # by number: the module takes the flags of an actor object for a bool
     check('SetVehicleLightState', first.get_light_state() == 3, first.get_light_state())
-    manager = traffic_manager(client, server.port + 5000 if server.port < 60000 else server.port - 5000)
+    manager = traffic_manager(client)
     fine('ApplyTransform', command.ApplyTransform(third, points[15]), command.ApplyTargetVelocity(third, carla.Vector3D(0, 0, 0)))
     fine('SetAutopilot', command.SetAutopilot(third, True, manager.get_port()))
     start = third.get_location()

@@ -11,7 +11,7 @@ def run(server, version):
     client = connect(server, 30)
     world = client.get_world()
     random.seed(3)
-    manager = traffic_manager(client, server.port + 3000 if server.port < 60000 else server.port - 3000)
+    manager = traffic_manager(client)
     manager.set_global_distance_to_leading_vehicle(2.5)
     manager.set_random_device_seed(3)
     synchronous(world)

@@ -2,21 +2,14 @@
 clients compute them. The programs are those of examples/."""
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
 
 import carla
-from common import check, connect, main, synchronous
+from common import check, connect, free_port, main, synchronous
 
 examples = os.path.join(os.path.dirname(sys.argv[1]), 'examples')
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
 
 
 def run_example(name, *arguments):

@@ -5,6 +5,7 @@ import os
 import queue
 import random
 import tempfile
+import time
 
 import carla
 import numpy
@@ -23,6 +24,7 @@ def save(world, car):
         eye.listen(lambda image: image.save_to_disk(os.path.join(folder, '%06d.png' % image.frame), carla.ColorConverter.LogarithmicDepth))
         frames = [world.tick() for i in range(5)]
         eye.stop()
+        time.sleep(0.5)  # the last picture may still be on its way to its file
         names = sorted(os.path.basename(f) for f in glob.glob(os.path.join(folder, '*.png')))
         check('pictures are saved by frame', len(names) >= 4 and set(names) <= {'%06d.png' % f for f in frames}, (names, frames))
         heads = [open(os.path.join(folder, n), 'rb').read(8) for n in names]
@@ -43,7 +45,7 @@ def run(server, version):
     check('created', car.is_alive and car.type_id == bp.id, car)
     location = car.get_location()
     synchronous(world)
-    manager = traffic_manager(client, server.port + 2000 if server.port < 60000 else server.port - 2000)
+    manager = traffic_manager(client)
     car.set_autopilot(True, manager.get_port())
     for i in range(60):
         world.tick()
@@ -107,7 +109,10 @@ def run(server, version):
         s.destroy()
     for npc in more + [car]:
         npc.set_autopilot(False, manager.get_port())
-    answers = client.apply_batch_sync([carla.command.DestroyActor(x) for x in more + [car]], True)
+    # not with a tick of its own: apply_batch_sync keeps the interpreter's lock while it waits for the frame, and threads that still free the
+    # callbacks of the sensors want it before they take a snapshot
+    answers = client.apply_batch_sync([carla.command.DestroyActor(x) for x in more + [car]], False)
+    world.tick()
     check('all are destroyed', not any(a.error for a in answers), [a.error for a in answers if a.error])
     manager.shut_down()
 

@@ -131,24 +131,43 @@ static void test_losses_are_counted_per_session(void **state)
 
 /* ---- streams: tokens, several readers, coming back ---- */
 
-/* One message of the streaming port: its frame number; 0: none came or the connection ended. */
-static uint64_t read_frame(int fd, size_t *payload_bytes)
+/* One message of the streaming port; NULL: none came or the connection ended. */
+static const uint8_t *read_message(int fd, size_t *payload_bytes)
 {
     static uint8_t bytes[1 << 16];
     size_t have = 0, want = WIRE_FRAME_PREFIX_BYTES;
     while (have < want) {
         ssize_t got = get(fd, bytes + have, want - have, 5000);
         if (got <= 0)
-            return 0;
+            return NULL;
         have += (size_t)got;
         if (have == WIRE_FRAME_PREFIX_BYTES && want == have) {
             if (!wire_frame_look(bytes, have, sizeof bytes - WIRE_FRAME_PREFIX_BYTES, payload_bytes, NULL))
-                return 0;
+                return NULL;
             want += *payload_bytes;
         }
     }
+    return bytes + WIRE_FRAME_PREFIX_BYTES;
+}
+
+/* Its frame number, or 0. */
+static uint64_t read_frame(int fd, size_t *payload_bytes)
+{
+    const uint8_t *message = read_message(fd, payload_bytes);
     wire_header h;
-    return wire_header_read(&h, bytes + WIRE_FRAME_PREFIX_BYTES, *payload_bytes, NULL) ? h.frame : 0;
+    return message && wire_header_read(&h, message, *payload_bytes, NULL) ? h.frame : 0;
+}
+
+static wire_snapshot read_snapshot(int fd)
+{
+    size_t bytes, actors;
+    wire_header header;
+    wire_snapshot s;
+    base_error err = { 0 };
+    const uint8_t *message = read_message(fd, &bytes);
+    assert_non_null(message);
+    MUST(wire_snapshot_read(&header, &s, &actors, message, bytes, WIRE_VERSION_LATEST, &err));
+    return s;
 }
 
 static uint32_t stream_of(client *c, wire_actor_id sensor)
@@ -274,6 +293,36 @@ static void test_reader_comes_back(void **state)
     assert_int_equal(served_stop(s).stream_sessions, 0);
 }
 
+/* A new world that ticks by itself is silent for a moment, in which client 0.9.16 changes its subscription; that the map has changed hear those who
+ * were there before, once. */
+static void test_snapshots_of_a_new_world(void **state)
+{
+    (void)state;
+    served *s = served_with_client(WIRE_0_9_16);
+    int before = listen_to(s, WIRE_STREAM_SNAPSHOT);
+    wire_snapshot seen = read_snapshot(before);
+    uint64_t first = seen.episode_id;
+    assert_int_equal(seen.simulation_state, 0);
+    double asked_s = base_clock_s();
+    wire_args_load load = { .map_name = "training_loop", .reset_settings = true };
+    served_call(s, WIRE_METHOD_load_new_episode, &load, NULL);
+    int after = listen_to(s, WIRE_STREAM_SNAPSHOT);
+    do
+        seen = read_snapshot(before);
+    while (seen.episode_id == first);
+    assert_true(base_clock_s() - asked_s > 0.06);
+    assert_int_equal(seen.simulation_state, WIRE_STATE_MAP_CHANGE);
+    assert_int_equal(read_snapshot(before).simulation_state, 0);
+    for (int i = 0; i < 3; i++) {
+        seen = read_snapshot(after);
+        assert_int_equal(seen.simulation_state, 0);
+        assert_true(seen.episode_id != first);
+    }
+    close(before);
+    close(after);
+    served_stop(s);
+}
+
 static void test_closed_peers_do_not_spin(void **state)
 {
     (void)state;
@@ -326,6 +375,7 @@ int main(void)
         cmocka_unit_test(test_tokens),
         cmocka_unit_test(test_many_clients_many_streams),
         cmocka_unit_test(test_reader_comes_back),
+        cmocka_unit_test(test_snapshots_of_a_new_world),
         cmocka_unit_test(test_closed_peers_do_not_spin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
