@@ -298,7 +298,8 @@ struct town_world {
         double time_factor;
         bool ignore_hero, ignore_spectator;
     } replay;
-    struct town_eye *eye; /* renderer and its buffers (sensor_camera.c) */
+    struct town_eye *eye;     /* renderer and its buffers (sensor_camera.c) */
+    struct town_watch *watch; /* somebody looks on (watch.c); NULL: nobody. Borrowed */
 };
 
 /* Finite, and within a million metres of the origin: what every body's pose is at any time. */
@@ -327,7 +328,17 @@ void town_street_lights_daylight(town_world *w); /* the weather has changed */
 
 /* ---- what moves (shown.c) ---- */
 bool town_shown_update(town_world *w, base_error *err);
+/* The same list for somebody else: instances[actor_count * TOWN_SCENERY_PARTS], returns how many. */
+int town_shown_list(const town_world *w, scene_instance *instances);
 void town_shown_free(town_world *w);
+
+/* ---- who looks on (watch.c); a watch of NULL is nobody ---- */
+/* Around every change of the scenery: waits until the picture that is being drawn is done. */
+void town_watch_hold(struct town_watch *w);
+void town_watch_release(struct town_watch *w);
+/* The world's scenery or map is about to go, or has come. */
+void town_watch_leave(struct town_watch *w);
+void town_watch_enter(struct town_watch *w, const town_world *world);
 
 /* ---- sensors (sensor.c: which is due; sensor_*.c: what it measures) ---- */
 struct town_sense; /* settings and memory of one sensor (sense.h) */
@@ -338,6 +349,9 @@ void town_sense_free(struct town_sense *s);
 bool town_sensors_measure(town_world *w, const town_sink *sink, base_error *err);
 /* Filled in: who measured, when and where. */
 town_measurement town_measurement_of(const town_world *w, const town_actor *sensor);
+base_pose town_drawable(base_pose p); /* the nearest pose that the renderer takes */
+struct render_environment;
+struct render_environment town_environment(const town_world *w); /* light and air of this frame */
 struct town_eye *town_eye_create(town_world *w, base_error *err);
 void town_eye_destroy(struct town_eye *e);
 bool town_cameras_measure(town_world *w, town_actor *const *due, int count, const town_sink *sink, base_error *err);

@@ -6,7 +6,9 @@ static void show_by_rule(town_world *w, int index)
 {
     const town_scenery_object *o = town_scenery_object_at(w->scenery, index);
     bool layer = o->layer == 0 || (w->layers & o->layer);
+    town_watch_hold(w->watch);
     town_scenery_object_show(w->scenery, index, layer && !o->taken);
+    town_watch_release(w->watch);
 }
 
 int town_object_count(const town_world *w) { return w->scenery ? town_scenery_object_count(w->scenery) : 0; }
@@ -39,7 +41,10 @@ bool town_object_paint(town_world *w, const char *name, const float rgb[3])
     for (int i = 0; i < town_object_count(w); i++)
         if (!strcmp(town_scenery_object_at(w->scenery, i)->name, name)) {
             w->is_painted = true;
-            return town_scenery_object_paint(w->scenery, i, rgb);
+            town_watch_hold(w->watch);
+            bool ok = town_scenery_object_paint(w->scenery, i, rgb);
+            town_watch_release(w->watch);
+            return ok;
         }
     return false;
 }

@@ -173,7 +173,7 @@ static bool send(town_world *w, struct town_eye *e, town_actor *camera, const to
 
 /* The renderer refuses poses that its numbers cannot hold, and a refused picture ends the server. Attachments add up and clients
  * may give any finite angle: turn angles back into a circle, and look from the edge of the world at most. */
-static base_pose drawable(base_pose p)
+base_pose town_drawable(base_pose p)
 {
     const double most = 1e6;
     double *angle[] = { &p.rotation.pitch_deg, &p.rotation.yaw_deg, &p.rotation.roll_deg };
@@ -195,7 +195,7 @@ static bool take_pass(town_world *w, struct town_eye *e, town_actor *const *grou
     size_t px = (size_t)lens->width_px * (size_t)lens->height_px;
     if (!make_room(e, px, err) || ((flow || wants[TOWN_CAMERA_NORMALS]) && !make_vectors(e, px, err)))
         return false;
-    render_view view = { .pose = drawable(group[0]->pose),
+    render_view view = { .pose = town_drawable(group[0]->pose),
                          .width = lens->width_px,
                          .height = lens->height_px,
                          .fov_deg = lens->fov_deg,
@@ -225,20 +225,25 @@ static bool take_pass(town_world *w, struct town_eye *e, town_actor *const *grou
 
 void town_flow_remember(const town_world *w, town_actor *camera)
 {
-    camera->sense->pose_before = drawable(camera->pose);
+    camera->sense->pose_before = town_drawable(camera->pose);
     camera->sense->frame_before = w->frame;
+}
+
+render_environment town_environment(const town_world *w)
+{
+    const town_weather *s = &w->weather;
+    render_weather weather = { s->cloudiness,     s->precipitation,   s->precipitation_deposits,
+                               s->wind_intensity, s->sun_azimuth_deg, s->sun_altitude_deg,
+                               s->fog_density,    s->fog_distance_m,  s->fog_falloff,
+                               s->wetness };
+    return render_environment_from_weather(&weather, w->elapsed_s);
 }
 
 bool town_cameras_measure(town_world *w, town_actor *const *due, int count, const town_sink *sink, base_error *err)
 {
     if (!w->eye && !(w->eye = town_eye_create(w, err)))
         return false;
-    const town_weather *s = &w->weather;
-    render_weather weather = { s->cloudiness,     s->precipitation,   s->precipitation_deposits,
-                               s->wind_intensity, s->sun_azimuth_deg, s->sun_altitude_deg,
-                               s->fog_density,    s->fog_distance_m,  s->fog_falloff,
-                               s->wetness };
-    render_environment light = render_environment_from_weather(&weather, w->elapsed_s);
+    render_environment light = town_environment(w);
     town_actor **group = malloc(2 * (size_t)count * sizeof *group);
     if (!group)
         return base_fail(err, BASE_MEMORY, "out of memory for %d cameras", count);

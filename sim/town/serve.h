@@ -74,11 +74,18 @@ struct town_server {
     wire_actor_state *states;
     int state_capacity;
     town_server_stats stats;
-    bool failed; /* a tick could not be computed; the text is in failure */
+    town_watch *watch; /* NULL: nobody looks on */
+    bool failed;       /* a tick could not be computed; the text is in failure */
     base_error failure;
 };
 
 static inline wire_version town_wire_version(const town_server *s) { return (wire_version)s->options.version; }
+
+/* ---- who looks on (watch.c) ---- */
+
+/* Between two ticks: copy the world when somebody waits for it. */
+void town_watch_serve(town_server *s);
+void town_watch_destroy(town_watch *w);
 
 /* ---- RPC (rpc.c) ---- */
 

@@ -137,6 +137,9 @@ void town_server_destroy(town_server *s)
         close(s->rpc_listen);
     if (s->stream_listen >= 0)
         close(s->stream_listen);
+    if (s->world)
+        s->world->watch = NULL;
+    town_watch_destroy(s->watch); /* it has a renderer on the scenery */
     town_world_destroy(s->world);
     for (int i = 0; i < s->map_count; i++)
         town_map_destroy(s->maps[i]);
@@ -418,6 +421,7 @@ bool town_server_run(town_server *s, bool (*stop)(void), int extra_fd, base_erro
         if (polled[0].revents)
             accept_all(s, s->rpc_listen, true);
         tick_if_due(s);
+        town_watch_serve(s);
         if (!s->tick_pending && s->peer_count)
             handle_peers(s, NULL, s->peer_count); /* requests that came while the tick was pending */
     }

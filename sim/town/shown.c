@@ -72,6 +72,14 @@ static void find_before(struct town_shown *s)
     }
 }
 
+int town_shown_list(const town_world *w, scene_instance *instances)
+{
+    int count = 0;
+    for (int i = 0; i < w->actor_count; i++)
+        count += show_actor(w, w->actors[i], instances + count);
+    return count;
+}
+
 bool town_shown_update(town_world *w, base_error *err)
 {
     struct town_shown *s = &w->shown;
@@ -82,9 +90,7 @@ bool town_shown_update(town_world *w, base_error *err)
     s->last_count = s->frame && s->frame + 1 == w->frame ? s->count : 0;
     s->instances = list;
     s->frame = w->frame;
-    s->count = 0;
-    for (int i = 0; i < w->actor_count; i++)
-        s->count += show_actor(w, w->actors[i], s->instances + s->count);
+    s->count = town_shown_list(w, s->instances);
     find_before(s);
     return true;
 }

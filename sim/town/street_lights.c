@@ -18,7 +18,9 @@ static void show(town_world *w, int index)
     float rgb[3];
     for (int k = 0; k < 3; k++)
         rgb[k] = (float)scene_linear_from_srgb(l->color[k] / 255.0);
+    town_watch_hold(w->watch);
     town_scenery_lamp_set(w->scenery, index, l->is_on ? rgb : NULL, (float)fmax(0, emission));
+    town_watch_release(w->watch);
 }
 
 bool town_street_lights_create(town_world *w, base_error *err)

@@ -578,6 +578,64 @@ typedef struct town_server_stats {
 } town_server_stats;
 town_server_stats town_server_stats_get(const town_server *s);
 
+/* ---------------------------------------------------------------- looking on */
+
+/* A watch shows a server's world to somebody who is not in it: no actor, no stream, no request and no random draw, so that clients
+ * cannot tell whether anybody looks on and every byte they get is the same. Between two ticks the server's thread copies what there
+ * is to see, when it was asked to, and waits for nobody; pictures are drawn from the copy by the thread that looks, on a renderer of
+ * its own. Only what changes the scenery itself (another map, an object taken away or painted, a lamp switched) waits until the
+ * picture that is being drawn is done. Usual order:
+ *
+ *     town_watch *watch = town_server_watch(server, &err);             before town_server_run
+ *     while (town_watch_next(watch, 1.0, &seen, &err))                 on one other thread
+ *         if (seen)
+ *             town_watch_draw(watch, &view, bgra, tag, &err);
+ *
+ * and that thread ends before town_server_destroy. While nobody asks, a watch costs nothing. */
+typedef struct town_watch town_watch;
+typedef struct town_seen_actor {
+    uint32_t id, parent_id;
+    town_kind kind;
+    town_sensor_kind sensor;
+    char type_id[64], role[64]; /* longer ones are cut; role: the attribute role_name, "" without */
+    base_pose pose;             /* world */
+    town_box box;
+    double speed_mps;
+    int light_state;              /* of a traffic light: 0 red 1 yellow 2 green 3 off */
+    bool dead;                    /* walkers */
+    int camera_w_px, camera_h_px; /* of a camera, else 0 */
+    double fov_deg;
+} town_seen_actor;
+typedef struct town_seen { /* borrowed until the next town_watch_next */
+    uint64_t episode_id, frame;
+    double elapsed_s, delta_s;
+    char map[256];
+    town_settings settings;
+    town_weather weather;
+    town_server_stats stats;
+    base_pose spectator;
+    const town_seen_actor *actors; /* all but the spectator, in order of id */
+    int actor_count;
+    const town_debug_shape *shapes; /* oldest first */
+    int shape_count;
+} town_seen;
+/* Owned by the server; the same one on every call. */
+town_watch *town_server_watch(town_server *s, base_error *err);
+/* The world as it is after this call, within timeout_s; *seen becomes NULL when the server does not run. False: out of memory. */
+bool town_watch_next(town_watch *w, double timeout_s, const town_seen **seen, base_error *err);
+typedef struct town_watch_view {
+    base_pose pose;
+    double fov_deg;          /* horizontal, 1 .. 170 */
+    int width_px, height_px; /* 1 .. 4096 */
+    uint32_t hidden_id;      /* an actor that is left out: the car that the camera is in; 0: none */
+} town_watch_view;
+/* Draw what town_watch_next saw last: bgra [height][width][4] with the world's quality, tag [height][width] as in scene.h; either may
+ * be NULL. *drawn is false, and nothing is written, when the map has changed since. */
+bool town_watch_draw(town_watch *w, const town_watch_view *v, uint8_t *bgra, uint8_t *tag, bool *drawn, base_error *err);
+struct road_map;
+/* Call visit with the roads the world stands on, of any thread; they must not be kept. False, without a call: between two maps. */
+bool town_watch_roads(town_watch *w, void (*visit)(void *user, const struct road_map *roads), void *user);
+
 /* The folder with the bundled maps: LANELOOP_MAPS, configs/maps of a build tree, ../share/laneloop/maps of an installation. On
  * failure the text lists every place that was tried. */
 bool town_maps_find(char *dir, size_t bytes, base_error *err);

@@ -37,11 +37,14 @@ static bool enter_map(town_world *w, const town_map *map, base_error *err)
         town_scenery *scenery = town_scenery_build_with(map->road, w->options.seed, &map->scenery, err);
         if (!scenery)
             return false;
+        town_watch_leave(w->watch);
         town_eye_destroy(w->eye);
         w->eye = NULL;
         town_scenery_destroy(w->scenery);
         w->scenery = scenery;
         w->is_painted = false;
+        w->map = map;
+        town_watch_enter(w->watch, w);
     }
     w->map = map;
     town_objects_reset(w);

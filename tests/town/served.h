@@ -46,7 +46,7 @@ static inline void *served_run(void *user)
 }
 
 /* On the training map, with free ports and one thread for pictures; the rest as o says. */
-static inline served *served_start(town_server_options o)
+static inline served *served_open(town_server_options o)
 {
     served *s = calloc(1, sizeof *s);
     assert_non_null(s);
@@ -59,10 +59,17 @@ static inline served *served_start(town_server_options o)
     s->server = town_server_create(&o, &s->err);
     if (!s->server)
         fail_msg("%s", s->err.text);
+    return s;
+}
+
+static inline served *served_go(served *s)
+{
     assert_int_equal(pipe(s->pipe), 0);
     assert_int_equal(pthread_create(&s->thread, NULL, served_run, s), 0);
     return s;
 }
+
+static inline served *served_start(town_server_options o) { return served_go(served_open(o)); }
 
 static inline town_server_stats served_stop(served *s)
 {
