@@ -15,14 +15,62 @@ struct render {
     uint32_t *textures;
     float *clouds;
     render_shadow *shadow;
+    render_shape world, *meshes; /* [mesh] */
     render_item *items;
     uint32_t item_count, item_capacity;
     render_slot slots[SLOTS];
     render_scratch **scratch; /* per worker */
     int workers;
+    render_lens lens;
     render_pass pass;
     render_stats stats;
 };
+
+static bool make_shape(const scene_part *part, render_shape *out)
+{
+    size_t vertices = (size_t)part->vertex_count + RENDER_PADDING, triangles = (size_t)part->triangle_count + RENDER_PADDING;
+    float *memory = calloc(vertices + triangles, 3 * sizeof *memory);
+    if (!memory)
+        return false;
+    *out = (render_shape){ memory, memory + vertices, memory + 2 * vertices, { NULL }, memory };
+    for (uint32_t i = 0; i < part->vertex_count; i++) {
+        out->x[i] = part->vertices[i].position[0];
+        out->y[i] = part->vertices[i].position[1];
+        out->z[i] = part->vertices[i].position[2];
+    }
+    for (int k = 0; k < 3; k++)
+        out->vertex[k] = (int32_t *)(memory + 3 * vertices) + (size_t)k * triangles;
+    return true;
+}
+
+/* Triangles of a chunk; of a mesh all are one chunk. */
+static void add_triangles(const scene_part *part, uint32_t first_vertex, uint32_t first, uint32_t count, render_shape *out)
+{
+    for (uint32_t i = first; i < first + count; i++) {
+        const scene_triangle *t = &part->triangles[i];
+        for (int k = 0; k < 3; k++)
+            out->vertex[k][i] = (int32_t)(t->vertex[k] - first_vertex);
+        if (t->flags & SCENE_TWO_SIDED)
+            out->vertex[0][i] |= INT32_MIN;
+    }
+}
+
+static bool make_shapes(render *r)
+{
+    const scene *s = r->scene;
+    r->meshes = calloc((size_t)s->mesh_count + 1, sizeof *r->meshes);
+    if (!r->meshes || !make_shape(&s->world, &r->world))
+        return false;
+    for (uint32_t i = 0; i < s->chunk_count; i++)
+        add_triangles(&s->world, s->chunks[i].first_vertex, s->chunks[i].first_triangle, s->chunks[i].triangle_count,
+                      &r->world);
+    for (uint32_t i = 0; i < s->mesh_count; i++) {
+        if (!make_shape(&s->meshes[i], &r->meshes[i]))
+            return false;
+        add_triangles(&s->meshes[i], 0, 0, s->meshes[i].triangle_count, &r->meshes[i]);
+    }
+    return true;
+}
 
 static const render_kernel *choose_kernel(uint32_t bits)
 {
@@ -57,14 +105,16 @@ render *render_create(const scene *s, base_pool *pool, const render_options *o, 
     r->workers = pool ? base_pool_threads(pool) : 1;
     r->scratch = calloc((size_t)r->workers, sizeof *r->scratch);
     bool good = r->scratch && (r->textures = render_textures_create(pool, options.seed, err)) &&
-                (r->clouds = render_clouds_create(pool, options.seed, err)) && (r->shadow = render_shadow_create(s, r->workers, err));
+                (r->clouds = render_clouds_create(pool, options.seed, err)) &&
+                (r->shadow = render_shadow_create(s, r->workers, err));
     for (int i = 0; good && i < r->workers; i++) {
         r->scratch[i] = base_alloc_zero(1, sizeof **r->scratch, err);
         good = r->scratch[i] != NULL;
     }
-    if (good)
+    bool shaped = good && make_shapes(r);
+    if (shaped)
         return r;
-    if (!r->scratch)
+    if (!r->scratch || good)
         base_fail(err, BASE_MEMORY, "render: out of memory");
     render_destroy(r);
     return NULL;
@@ -86,9 +136,13 @@ void render_destroy(render *r)
         free(r->slots[i].pairs);
         free(r->slots[i].bins);
         free(r->slots[i].starts);
-        free(r->slots[i].corners);
-        free(r->slots[i].outcodes);
+        free(r->slots[i].corners.memory);
+        free(r->slots[i].kept);
     }
+    for (uint32_t i = 0; r->meshes && i < r->scene->mesh_count; i++)
+        free(r->meshes[i].memory);
+    free(r->meshes);
+    free(r->world.memory);
     render_shadow_destroy(r->shadow);
     free(r->scratch);
     free(r->items);
@@ -257,7 +311,11 @@ static bool collect_items(render *r, const render_view *v, const camera *c, cons
             continue;
         render_item *item = &r->items[r->item_count++];
         *item = (render_item){
-            .part = part, .triangle_count = part->triangle_count, .vertex_count = part->vertex_count, .instance = in
+            .part = part,
+            .shape = &r->meshes[in->mesh],
+            .triangle_count = part->triangle_count,
+            .vertex_count = part->vertex_count,
+            .instance = in,
         };
         set_transform(c, before, in, v->before ? &v->before->instances[i] : in, item);
     }
@@ -277,6 +335,7 @@ static bool collect_items(render *r, const render_view *v, const camera *c, cons
         const scene_chunk *chunk = &s->chunks[keys[i].chunk];
         render_item *item = &r->items[r->item_count++];
         *item = (render_item){ .part = &s->world,
+                               .shape = &r->world,
                                .first_triangle = chunk->first_triangle,
                                .triangle_count = chunk->triangle_count,
                                .first_vertex = chunk->first_vertex,
@@ -318,38 +377,23 @@ static bool reserve(void **array, uint32_t wanted, uint32_t *capacity, size_t si
     return true;
 }
 
-enum { CORNER = 5 }; /* doubles per transformed vertex: x w, y w, w, and where w >= near: x, y in pixels */
-enum { OUT_LEFT = 1, OUT_RIGHT = 2, OUT_TOP = 4, OUT_BOTTOM = 8, OUT_NEAR = 16 };
-
-static bool transform_vertices(const camera *c, render_slot *slot, const render_item *item)
+/* Room for an item's corners and for the list of its triangles that may show. */
+static bool reserve_item(render_slot *slot, const render_item *item)
 {
-    uint32_t n = item->vertex_count, old = slot->corner_capacity;
-    if (!reserve((void **)&slot->corners, n, &slot->corner_capacity, CORNER * sizeof(double)))
+    if (!reserve((void **)&slot->kept, item->triangle_count, &slot->kept_capacity, sizeof *slot->kept))
         return false;
-    if (slot->corner_capacity != old) {
-        free(slot->outcodes);
-        slot->outcodes = malloc(slot->corner_capacity);
-        if (!slot->outcodes) {
-            slot->corner_capacity = 0;
-            return false;
-        }
-    }
-    const double(*m)[4] = item->to_screen;
-    /* Of the world only the camera's offset is large; set_transform put it into m[.][3] exactly as for instances. */
-    const scene_vertex *v = item->part->vertices + item->first_vertex;
-    for (uint32_t i = 0; i < n; i++) {
-        double x = v[i].position[0], y = v[i].position[1], z = v[i].position[2];
-        double *q = slot->corners + CORNER * (size_t)i;
-        q[0] = m[0][0] * x + m[0][1] * y + m[0][2] * z + m[0][3];
-        q[1] = m[1][0] * x + m[1][1] * y + m[1][2] * z + m[1][3];
-        q[2] = m[2][0] * x + m[2][1] * y + m[2][2] * z + m[2][3];
-        slot->outcodes[i] =
-            (uint8_t)((q[0] < 0 ? OUT_LEFT : 0) | (q[0] > c->width * q[2] ? OUT_RIGHT : 0) | (q[1] < 0 ? OUT_TOP : 0) |
-                      (q[1] > c->height * q[2] ? OUT_BOTTOM : 0) | (q[2] < c->near_m ? OUT_NEAR : 0));
-        double inverse = 1 / (q[2] < c->near_m ? c->near_m : q[2]);
-        q[3] = q[0] * inverse;
-        q[4] = q[1] * inverse;
-    }
+    if (item->vertex_count <= slot->corner_capacity)
+        return true;
+    size_t n = (size_t)item->vertex_count + item->vertex_count / 2 + RENDER_PADDING;
+    free(slot->corners.memory);
+    slot->corner_capacity = 0;
+    double *memory = slot->corners.memory = malloc(n * (5 * sizeof(double) + sizeof(int32_t)));
+    if (!memory)
+        return false;
+    slot->corners =
+        (render_corners){ memory, memory + n, memory + 2 * n, memory + 3 * n, memory + 4 * n, (int32_t *)(memory + 5 * n),
+                          memory };
+    slot->corner_capacity = (uint32_t)n - RENDER_PADDING;
     return true;
 }
 
@@ -388,32 +432,20 @@ static bool hits_sample(const double lo[2], const double hi[2], bool antialias)
     return false;
 }
 
-/* Is there a sample's row (or column) between lo and hi? */
-static bool hits_line(double lo, double hi, bool antialias)
-{
-    if (!antialias)
-        return (int)(lo + 0.5) != (int)(hi + 0.5) || lo + 0.5 == (int)(lo + 0.5);
-    for (int k = (int)(lo * 8); k <= (int)(hi * 8) && k <= (int)(lo * 8) + 3; k++)
-        if ((0xba >> (k & 7) & 1) && k >= lo * 8) /* eighths 1, 3, 4, 5 and 7 */
-            return true;
-    return hi - lo >= 0.25;
-}
-
 /* Pixels that a triangle in front of the camera may touch; false: it slips between all samples. The rectangle is a hundred-thousandth
  * of a pixel larger than the triangle, more than the edge functions can err. */
-static bool pixel_bounds(const camera *c, const double *p[3], bool antialias, render_setup *t)
+static bool pixel_bounds(const render_lens *c, const double x[3], const double y[3], render_setup *t)
 {
-    double lo[2], hi[2], limit[2] = { c->width, c->height };
+    const double *p[2] = { x, y }, limit[2] = { c->width, c->height };
+    double lo[2], hi[2];
     for (int a = 0; a < 2; a++) {
-        double x = p[0][3 + a], y = p[1][3 + a], z = p[2][3 + a];
-        lo[a] = (x < y ? (x < z ? x : z) : y < z ? y : z) - 1e-5;
-        hi[a] = (x > y ? (x > z ? x : z) : y > z ? y : z) + 1e-5;
+        double q0 = p[a][0], q1 = p[a][1], q2 = p[a][2];
+        lo[a] = (q0 < q1 ? (q0 < q2 ? q0 : q2) : q1 < q2 ? q1 : q2) - 1e-5;
+        hi[a] = (q0 > q1 ? (q0 > q2 ? q0 : q2) : q1 > q2 ? q1 : q2) + 1e-5;
         lo[a] = lo[a] > 0 ? lo[a] : 0;
         hi[a] = hi[a] < limit[a] ? hi[a] : limit[a];
-        if (!(lo[a] < hi[a]) || !hits_line(lo[a], hi[a], antialias))
-            return false;
     }
-    if (hi[0] - lo[0] < 0.7 && hi[1] - lo[1] < 0.7 && !hits_sample(lo, hi, antialias))
+    if (hi[0] - lo[0] < 0.7 && hi[1] - lo[1] < 0.7 && !hits_sample(lo, hi, c->antialias))
         return false;
     t->x0 = (int16_t)lo[0];
     t->y0 = (int16_t)lo[1];
@@ -422,28 +454,31 @@ static bool pixel_bounds(const camera *c, const double *p[3], bool antialias, re
     return true;
 }
 
-static bool set_up_triangle(const render *r, const camera *c, render_slot *slot, uint32_t item_index, uint32_t triangle)
+/* A triangle that the cull has left. */
+static bool set_up_triangle(const render *r, render_slot *slot, uint32_t item_index, uint32_t triangle)
 {
     const render_item *item = &r->items[item_index];
     const scene_triangle *tri = &item->part->triangles[triangle];
-    uint32_t i0 = tri->vertex[0] - item->first_vertex, i1 = tri->vertex[1] - item->first_vertex,
-             i2 = tri->vertex[2] - item->first_vertex;
-    uint8_t o0 = slot->outcodes[i0], o1 = slot->outcodes[i1], o2 = slot->outcodes[i2];
-    if ((o0 & o1 & o2) || (tri->flags & SCENE_HIDDEN))
+    if (tri->flags & SCENE_HIDDEN)
         return true;
-    const double *p[3] = { slot->corners + CORNER * (size_t)i0, slot->corners + CORNER * (size_t)i1,
-                           slot->corners + CORNER * (size_t)i2 };
+    const render_corners *at = &slot->corners;
+    double p[3][3], x[3], y[3];
+    int outside = 0;
+    for (int k = 0; k < 3; k++) {
+        uint32_t i = tri->vertex[k] - item->first_vertex;
+        p[k][0] = at->xw[i];
+        p[k][1] = at->yw[i];
+        p[k][2] = at->w[i];
+        x[k] = at->x[i];
+        y[k] = at->y[i];
+        outside |= at->outside[i];
+    }
     render_setup t = { .item = item_index, .triangle = triangle };
-    if ((o0 | o1 | o2) & OUT_NEAR) { /* a corner beside or behind the eye: anywhere on the screen */
-        t.x1 = (int16_t)c->width;
-        t.y1 = (int16_t)c->height;
-    } else {
-        /* Seen from behind beyond doubt (a close call is left to the determinant below). */
-        double area = (p[1][3] - p[0][3]) * (p[2][4] - p[0][4]) - (p[2][3] - p[0][3]) * (p[1][4] - p[0][4]);
-        if (area < -1e-6 && !(tri->flags & SCENE_TWO_SIDED))
-            return true;
-        if (!pixel_bounds(c, p, r->pass.antialias && r->pass.out.bgra, &t))
-            return true;
+    if (outside & OUT_NEAR) { /* a corner beside or behind the eye: anywhere on the screen */
+        t.x1 = (int16_t)r->lens.width;
+        t.y1 = (int16_t)r->lens.height;
+    } else if (!pixel_bounds(&r->lens, x, y, &t)) {
+        return true;
     }
     for (int e = 0; e < 3; e++) {
         const double *a = p[e == 2 ? 0 : e + 1], *b = p[e == 0 ? 2 : e - 1];
@@ -515,11 +550,15 @@ static void fill_slot(void *user, int index, int worker)
     bool good = true;
     for (uint32_t i = slot->first_item; good && i < slot->first_item + slot->item_count; i++) {
         const render_item *item = &r->items[i];
-        good = transform_vertices(&job->camera, slot, item);
-        for (uint32_t t = 0; good && t < item->triangle_count; t++)
-            if (!(item->coarse && (item->part->triangles[t].flags & SCENE_DETAIL)))
-                good = set_up_triangle(r, &job->camera, slot, i, item->first_triangle + t);
         slot->triangles_in += item->triangle_count;
+        good = reserve_item(slot, item);
+        if (!good)
+            break;
+        r->kernel->transform(&r->lens, item->to_screen, item->shape, item->first_vertex, item->vertex_count, &slot->corners);
+        uint32_t kept =
+            r->kernel->cull(&r->lens, &slot->corners, item->shape, item->first_triangle, item->triangle_count, slot->kept);
+        for (uint32_t k = 0; good && k < kept; k++)
+            good = set_up_triangle(r, slot, i, item->first_triangle + slot->kept[k]);
     }
     good = good && sort_pairs(slot, (uint32_t)(r->pass.tiles_x * r->pass.tiles_y));
     slot->failed = !good;
@@ -595,6 +634,7 @@ bool render_frame(render *r, const render_view *view, const render_environment *
     p->out = *out;
     p->slots = r->slots;
     p->slot_count = SLOTS;
+    r->lens = (render_lens){ job.camera.width, job.camera.height, job.camera.near_m, view->antialias && out->bgra };
     set_rays(p, &job.camera);
     camera before = job.camera;
     if (view->before) {

@@ -4,7 +4,8 @@
  *   render_shadow.c    the sun's shadow: square pieces of the plane across the sun's rays, kept between frames
  *   render_texture.c   the surface pictures and the clouds
  *   render_environment.c  weather -> light
- *   render_tile_body.h the tile kernels, compiled three times (render_tile_scalar.c, _avx2.c, _avx512.c) */
+ *   render_geometry_body.h  which triangles can show at all
+ *   render_tile_body.h the tile kernels; both are compiled three times (render_tile_scalar.c, _avx2.c, _avx512.c) */
 #ifndef SIM_RENDER_INTERNAL_H
 #define SIM_RENDER_INTERNAL_H
 #include "sim/render/render.h"
@@ -28,13 +29,35 @@ enum { TILE = 64, SLOTS = 16, SAMPLES_MAX = 4 };
 typedef struct render_item { /* a chunk of the world or one instance */
     const scene_part *part;
     uint32_t first_triangle, triangle_count, first_vertex, vertex_count;
-    const scene_instance *instance; /* NULL for the world */
-    bool coarse;                    /* an instance too far for its SCENE_DETAIL triangles */
-    const scene_bounds *bounds;     /* of a chunk of the world, else NULL */
-    double to_screen[3][4];         /* vertex -> (x w, y w, w) in pixels; w = metres along the camera's axis */
-    double before[3][4];            /* vertex -> the same in the picture before, when motion is asked for */
-    double normal[3][3];            /* of instances: mesh normal -> world */
+    const struct render_shape *shape; /* of the part */
+    const scene_instance *instance;   /* NULL for the world */
+    const scene_bounds *bounds;       /* of a chunk of the world, else NULL */
+    double to_screen[3][4];           /* vertex -> (x w, y w, w) in pixels; w = metres along the camera's axis */
+    double before[3][4];              /* vertex -> the same in the picture before, when motion is asked for */
+    double normal[3][3];              /* of instances: mesh normal -> world */
 } render_item;
+
+/* A part of the scene as the geometry kernels read it; arrays end with RENDER_PADDING more numbers. Prepared once. */
+enum { RENDER_PADDING = 16 };
+typedef struct render_shape {
+    float *x, *y, *z;   /* [vertex] */
+    int32_t *vertex[3]; /* [triangle]: counted from the first vertex of its chunk; the first one's top bit: two-sided */
+    void *memory;
+} render_shape;
+
+typedef struct render_lens {
+    double width, height, near_m;
+    bool antialias; /* samples off the middle of the pixel count too */
+} render_lens;
+
+/* Corners of one item on the screen. */
+enum { OUT_LEFT = 1, OUT_RIGHT = 2, OUT_TOP = 4, OUT_BOTTOM = 8, OUT_NEAR = 16 };
+typedef struct render_corners {
+    double *xw, *yw, *w; /* x w, y w in pixels, and w */
+    double *x, *y;       /* pixels, where w >= near */
+    int32_t *outside;    /* OUT_* */
+    void *memory;
+} render_corners;
 
 /* Edge functions e_i(x, y) = a x + b y + c, positive inside, in pixels from the image's corner. They are the cross products of
  * the homogeneous corners and not normalised, so that two triangles give a shared edge with exactly opposite signs.
@@ -59,11 +82,12 @@ typedef struct render_slot {
     uint32_t first_item, item_count;
     render_setup *setups;
     render_pair *pairs;
-    uint32_t *bins;   /* setups by tile: bins[starts[tile] .. starts[tile + 1]) */
-    uint32_t *starts; /* tile_count + 1 */
-    double *corners;  /* transformed vertices of the item at hand */
-    uint8_t *outcodes;
-    uint32_t setup_count, setup_capacity, pair_count, pair_capacity, bin_capacity, start_capacity, corner_capacity;
+    uint32_t *bins;         /* setups by tile: bins[starts[tile] .. starts[tile + 1]) */
+    uint32_t *starts;       /* tile_count + 1 */
+    render_corners corners; /* of the item at hand */
+    uint32_t *kept;         /* triangles of the item at hand */
+    uint32_t setup_count, setup_capacity, pair_count, pair_capacity, bin_capacity, start_capacity, corner_capacity,
+        kept_capacity;
     uint32_t triangles_in;
     bool failed;
 } render_slot;
@@ -141,6 +165,10 @@ typedef struct render_scratch {
 typedef struct render_kernel {
     const char *name;
     void (*tile)(const render_pass *p, render_scratch *s, int tile);
+    void (*transform)(const render_lens *c, const double to_screen[3][4], const render_shape *shape, uint32_t first,
+                      uint32_t count, const render_corners *out);
+    uint32_t (*cull)(const render_lens *c, const render_corners *at, const render_shape *shape, uint32_t first, uint32_t count,
+                     uint32_t *kept);
 } render_kernel;
 extern const render_kernel render_kernel_plain;  /* 4 lanes: SSE2, NEON or plain C */
 extern const render_kernel render_kernel_avx2;   /* 8 lanes */
