@@ -80,6 +80,10 @@ typedef struct render_output {
     /* [height][width][2]; pixels to the right and down from where the surface point seen here was in view.before's picture. 0 for
      * points that were beside or behind the camera then. The sky is infinitely far. */
     float *motion;
+    /* NULL, or called once for each part of the picture, columns x0 .. x1 - 1 of rows y0 .. y1 - 1, as soon as everything above is
+     * written there: from any thread of the pool, several at a time. Who turns pictures into something else finds them in the cache. */
+    void (*finished)(void *user, int x0, int y0, int x1, int y1);
+    void *user;
 } render_output;
 
 /* Time spent in the parts of the last frame, in seconds, and what it drew. */

@@ -751,4 +751,9 @@ static void draw_tile(const render_pass *p, render_scratch *s, int tile)
         if (want_surfaces)
             surfaces(p, s, tile);
     }
+    if (p->out.finished) {
+        int ox = tile % p->tiles_x * TILE, oy = tile / p->tiles_x * TILE;
+        p->out.finished(p->out.user, ox, oy, ox + TILE < p->width ? ox + TILE : p->width,
+                        oy + TILE < p->height ? oy + TILE : p->height);
+    }
 }

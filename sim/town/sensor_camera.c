@@ -14,11 +14,14 @@
 
 struct town_eye {
     render *renderer;
-    uint8_t *color, *tag, *encoded;
+    uint8_t *color, *tag;
     uint32_t *id;
     float *depth;
+    uint32_t *encoded[TOWN_CAMERA_DVS + 1]; /* by kind, those that were asked for */
     size_t capacity_px;
-    float *vector; /* normals or motion: [capacity][3], when one was asked for */
+    int width;                       /* of the pass at hand */
+    bool wants[TOWN_CAMERA_DVS + 1]; /* its kinds */
+    float *vector;                   /* normals or motion: [capacity][3], when one was asked for */
     size_t vector_px;
     uint8_t tag_number[256]; /* of the world's version */
 };
@@ -43,16 +46,28 @@ struct town_eye *town_eye_create(town_world *w, base_error *err)
     return e;
 }
 
+static void free_pictures(struct town_eye *e)
+{
+    free(e->color);
+    free(e->tag);
+    free(e->id);
+    free(e->depth);
+    e->color = e->tag = NULL;
+    e->id = NULL;
+    e->depth = NULL;
+    for (size_t i = 0; i < sizeof e->encoded / sizeof *e->encoded; i++) {
+        free(e->encoded[i]);
+        e->encoded[i] = NULL;
+    }
+    e->capacity_px = 0;
+}
+
 void town_eye_destroy(struct town_eye *e)
 {
     if (!e)
         return;
     render_destroy(e->renderer);
-    free(e->color);
-    free(e->tag);
-    free(e->encoded);
-    free(e->id);
-    free(e->depth);
+    free_pictures(e);
     free(e->vector);
     free(e);
 }
@@ -61,20 +76,27 @@ static bool make_room(struct town_eye *e, size_t px, base_error *err)
 {
     if (px <= e->capacity_px)
         return true;
-    e->capacity_px = 0;
-    free(e->color);
-    free(e->tag);
-    free(e->encoded);
-    free(e->id);
-    free(e->depth);
+    free_pictures(e);
     e->color = malloc(px * 4);
     e->tag = malloc(px);
-    e->encoded = malloc(px * 4);
     e->id = malloc(px * sizeof *e->id);
     e->depth = malloc(px * sizeof *e->depth);
-    if (!e->color || !e->tag || !e->encoded || !e->id || !e->depth)
+    if (!e->color || !e->tag || !e->id || !e->depth)
         return base_fail(err, BASE_MEMORY, "out of memory for a picture of %zu pixels", px);
     e->capacity_px = px;
+    return true;
+}
+
+/* wants[kind]: pictures that are not sent as they are drawn. */
+static bool make_encoded(struct town_eye *e, const bool *wants, base_error *err)
+{
+    static const town_sensor_kind kinds[] = { TOWN_CAMERA_DEPTH, TOWN_CAMERA_SEMANTIC, TOWN_CAMERA_INSTANCE,
+                                              TOWN_CAMERA_NORMALS };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        uint32_t **picture = &e->encoded[kinds[i]];
+        if (wants[kinds[i]] && !*picture && !(*picture = malloc(e->capacity_px * sizeof **picture)))
+            return base_fail(err, BASE_MEMORY, "out of memory for a picture of %zu pixels", e->capacity_px);
+    }
     return true;
 }
 
@@ -90,34 +112,53 @@ static bool make_vectors(struct town_eye *e, size_t px, base_error *err)
 
 /* ---- encodings ---- */
 
-static void encode_depth(uint8_t *bgra, const float *depth, size_t px)
+/* Each row of a finished part, while it is still in the cache. Pixels are B, G, R, A from the lowest byte of the number. */
+
+static void encode_depth(uint32_t *bgra, const float *depth, size_t px)
 {
+#pragma omp simd
     for (size_t i = 0; i < px; i++) {
-        double share = fmin(1, fmax(0, (double)depth[i] / 1000)); /* the sky is at the far plane */
-        uint32_t value = (uint32_t)(share * 16777215 + 0.5);
-        bgra[4 * i] = (uint8_t)(value >> 16);
-        bgra[4 * i + 1] = (uint8_t)(value >> 8);
-        bgra[4 * i + 2] = (uint8_t)value;
-        bgra[4 * i + 3] = 255;
+        double metres = depth[i] < 1000 ? (double)depth[i] : 1000; /* the sky is at the far plane */
+        uint32_t value = (uint32_t)(int32_t)(metres / 1000 * 16777215 + 0.5);
+        bgra[i] = value >> 16 | (value & 0xff00) | (value & 0xff) << 16 | 0xff000000;
     }
 }
 
-static void encode_tags(uint8_t *bgra, const uint8_t *tag, const uint32_t *id, const uint8_t number[256], size_t px)
+static void encode_tags(uint32_t *bgra, const uint8_t *tag, const uint8_t number[256], size_t px)
+{
+    for (size_t i = 0; i < px; i++)
+        bgra[i] = (uint32_t)number[tag[i]] << 16 | 0xff000000;
+}
+
+static void encode_instances(uint32_t *bgra, const uint8_t *tag, const uint32_t *id, const uint8_t number[256], size_t px)
+{
+    for (size_t i = 0; i < px; i++)
+        bgra[i] = (id[i] >> 8 & 0xff) | (id[i] & 0xff) << 8 | (uint32_t)number[tag[i]] << 16 | 0xff000000;
+}
+
+static void encode_normals(uint32_t *bgra, const float *n, size_t px)
 {
     for (size_t i = 0; i < px; i++) {
-        bgra[4 * i] = id ? (uint8_t)(id[i] >> 8) : 0;
-        bgra[4 * i + 1] = id ? (uint8_t)id[i] : 0;
-        bgra[4 * i + 2] = number[tag[i]];
-        bgra[4 * i + 3] = 255;
+        bgra[i] = 0xff000000;
+        for (size_t k = 0; k < 3; k++)
+            bgra[i] |= (uint32_t)((n[3 * i + k] + 1) * 127.5f + 0.5f) << (16 - 8 * k);
     }
 }
 
-static void encode_normals(uint8_t *bgra, const float *n, size_t px)
+static void encode_part(void *user, int x0, int y0, int x1, int y1)
 {
-    for (size_t i = 0; i < px; i++) {
-        for (int k = 0; k < 3; k++)
-            bgra[4 * i + 2 - (size_t)k] = (uint8_t)((n[3 * i + (size_t)k] + 1) * 127.5f + 0.5f);
-        bgra[4 * i + 3] = 255;
+    const struct town_eye *e = user;
+    size_t px = (size_t)(x1 - x0);
+    for (int y = y0; y < y1; y++) {
+        size_t at = (size_t)y * (size_t)e->width + (size_t)x0;
+        if (e->wants[TOWN_CAMERA_DEPTH])
+            encode_depth(e->encoded[TOWN_CAMERA_DEPTH] + at, e->depth + at, px);
+        if (e->wants[TOWN_CAMERA_SEMANTIC])
+            encode_tags(e->encoded[TOWN_CAMERA_SEMANTIC] + at, e->tag + at, e->tag_number, px);
+        if (e->wants[TOWN_CAMERA_INSTANCE])
+            encode_instances(e->encoded[TOWN_CAMERA_INSTANCE] + at, e->tag + at, e->id + at, e->tag_number, px);
+        if (e->wants[TOWN_CAMERA_NORMALS])
+            encode_normals(e->encoded[TOWN_CAMERA_NORMALS] + at, e->vector + 3 * at, px);
     }
 }
 
@@ -155,17 +196,15 @@ static bool send(town_world *w, struct town_eye *e, town_actor *camera, const to
     m.width_px = camera->camera.width_px;
     m.height_px = camera->camera.height_px;
     m.fov_deg = (float)camera->camera.fov_deg;
-    m.bgra = e->encoded;
+    m.bgra = (const uint8_t *)e->encoded[camera->sensor];
     switch (camera->sensor) {
     case TOWN_CAMERA_DVS: return town_dvs_measure(w, camera, e->color, sink, err);
     case TOWN_CAMERA_RGB: m.bgra = e->color; break;
-    case TOWN_CAMERA_DEPTH: encode_depth(e->encoded, e->depth, px); break;
-    case TOWN_CAMERA_NORMALS: encode_normals(e->encoded, e->vector, px); break;
     case TOWN_CAMERA_FLOW:
         m.bgra = NULL;
         m.flow = e->vector + 3 * px;
         break;
-    default: encode_tags(e->encoded, e->tag, camera->sensor == TOWN_CAMERA_INSTANCE ? e->id : NULL, e->tag_number, px);
+    default: break;
     }
     sink->measurement(sink->user, &m);
     return true;
@@ -189,12 +228,15 @@ static bool take_pass(town_world *w, struct town_eye *e, town_actor *const *grou
                       const render_environment *light, const town_sink *sink, base_error *err)
 {
     const town_camera *lens = &group[0]->camera;
-    bool wants[TOWN_CAMERA_DVS + 1] = { false };
+    bool *wants = e->wants;
+    memset(e->wants, 0, sizeof e->wants);
     for (int i = 0; i < count; i++)
         wants[group[i]->sensor] = true;
     size_t px = (size_t)lens->width_px * (size_t)lens->height_px;
-    if (!make_room(e, px, err) || ((flow || wants[TOWN_CAMERA_NORMALS]) && !make_vectors(e, px, err)))
+    if (!make_room(e, px, err) || !make_encoded(e, wants, err) ||
+        ((flow || wants[TOWN_CAMERA_NORMALS]) && !make_vectors(e, px, err)))
         return false;
+    e->width = lens->width_px;
     render_view view = { .pose = town_drawable(group[0]->pose),
                          .width = lens->width_px,
                          .height = lens->height_px,
@@ -207,6 +249,8 @@ static bool take_pass(town_world *w, struct town_eye *e, town_actor *const *grou
         .depth = wants[TOWN_CAMERA_DEPTH] ? e->depth : NULL,
         .normal = wants[TOWN_CAMERA_NORMALS] ? e->vector : NULL,
         .motion = flow ? e->vector + 3 * px : NULL,
+        .finished = encode_part,
+        .user = e,
     };
     render_before before = { .instances = w->shown.before };
     if (flow && flow->sense->frame_before && flow->sense->frame_before + 1 == w->frame) {

@@ -73,7 +73,7 @@ static render_view view_at(const fixture *f, uint64_t number)
 static void draw(const fixture *f, render *r, const render_view *v, picture *p)
 {
     base_error err;
-    render_output out = { p->bgra, p->tag, p->id, p->depth };
+    render_output out = { .bgra = p->bgra, .tag = p->tag, .id = p->id, .depth = p->depth };
     memset(p, 0xa5, sizeof *p);
     if (!render_frame(r, v, &f->light, f->cars, CARS, &out, &err))
         fail_msg("%s", err.text);
@@ -216,6 +216,49 @@ static void moving_things_take_their_shadows_along(void **state)
     assert_true(shadows_moved);
     random_instances(22, f->cars, CARS);
     render_destroy(kept);
+}
+
+typedef struct parts { /* what was there when the renderer said so */
+    const picture *drawn;
+    picture *copy;
+    uint8_t times[PIXELS];
+} parts;
+
+static void copy_part(void *user, int x0, int y0, int x1, int y1)
+{
+    parts *p = user;
+    for (int y = y0; y < y1; y++)
+        for (int x = x0; x < x1; x++) {
+            int i = y * WIDTH + x;
+            memcpy(p->copy->bgra + 4 * i, p->drawn->bgra + 4 * i, 4);
+            p->copy->tag[i] = p->drawn->tag[i];
+            p->copy->id[i] = p->drawn->id[i];
+            p->copy->depth[i] = p->drawn->depth[i];
+            p->times[i]++;
+        }
+}
+
+static void finished_parts_are_finished(void **state)
+{
+    fixture *f = *state;
+    base_error err;
+    base_pool *pool = base_pool_create(3, &err);
+    render *r = create(f, pool, all_bits());
+    for (int antialias = 0; antialias < 2; antialias++) {
+        parts p = { .drawn = f->a, .copy = f->b };
+        render_output out = {
+            .bgra = f->a->bgra, .tag = f->a->tag, .id = f->a->id, .depth = f->a->depth, .finished = copy_part, .user = &p
+        };
+        render_view v = view_at(f, 2);
+        v.antialias = antialias;
+        memset(f->a, 0x55, sizeof *f->a);
+        assert_true(render_frame(r, &v, &f->light, f->cars, CARS, &out, &err));
+        assert_memory_equal(f->a, f->b, sizeof *f->a);
+        for (int i = 0; i < PIXELS; i++)
+            assert_int_equal(p.times[i], 1);
+    }
+    render_destroy(r);
+    base_pool_destroy(pool);
 }
 
 static void labels_are_the_same_on_every_instruction_set(void **state)
@@ -450,6 +493,7 @@ int main(void)
         cmocka_unit_test(points_land_where_the_camera_model_says),
         cmocka_unit_test(same_bytes_for_any_number_of_threads),
         cmocka_unit_test(moving_things_take_their_shadows_along),
+        cmocka_unit_test(finished_parts_are_finished),
         cmocka_unit_test(labels_are_the_same_on_every_instruction_set),
         cmocka_unit_test(antialiasing_smooths_colour_and_leaves_labels_alone),
         cmocka_unit_test(outputs_may_be_left_out),
