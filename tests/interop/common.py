@@ -129,7 +129,7 @@ def traffic_manager(client):
     return manager
 
 
-PATIENCE = 150  # seconds that the checks of one program may take
+PATIENCE = 90   # seconds that the checks of one program may take
 STALLED = 75    # exit status: the client hung, the server did not
 
 PROBE = """
