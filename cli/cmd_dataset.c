@@ -1,5 +1,6 @@
-/* laneloop dataset check|stats|show — is a recorded set whole, what is in it, how does it look. */
+/* laneloop dataset check|stats|show|import — is a recorded set whole, what is in it, how does it look; pictures made elsewhere. */
 #include "cli/cli.h"
+#include "dataset/import.h"
 #include "dataset/inspect.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,10 +8,10 @@
 #include <unistd.h>
 
 static const cli_command overview = {
-    .usage = "laneloop dataset check|stats|show DIR ...",
+    .usage = "laneloop dataset check|stats|show|import DIR ...",
     .summary =
         "Look at a recorded dataset: `check` reads every file and reports what is wrong, `stats` counts, `show` draws a contact\n"
-        "sheet. `laneloop dataset check --help` and so on tell more.",
+        "sheet. `import` makes a dataset of labelled pictures from elsewhere. `laneloop dataset check --help` and so on tell more.",
     .example = "laneloop dataset check runs/demo/dataset",
 };
 
@@ -260,18 +261,113 @@ static int run_show(int argc, char **argv)
     return ok ? 0 : cli_fail(&err);
 }
 
+/* ---- import ---- */
+
+/* Position of a flag's text in a NULL-terminated list. */
+static bool choose(const char *flag, const char *text, const char *const *names, int *out, base_error *err)
+{
+    char known[128] = "";
+    for (int i = 0; names[i]; i++) {
+        if (!strcmp(text, names[i])) {
+            *out = i;
+            return true;
+        }
+        strcat(strcat(known, i ? ", " : ""), names[i]);
+    }
+    return base_fail(err, BASE_ARGUMENT, "%s: one of %s expected, found '%s'", flag, known, text);
+}
+
+static bool parse_size(const char *text, dataset_import_options *o, base_error *err)
+{
+    char tail;
+    if (text && (sscanf(text, "%5dx%5d%c", &o->width_px, &o->height_px, &tail) != 2 || o->width_px < 1 || o->height_px < 1))
+        return base_fail(err, BASE_ARGUMENT, "--size: width and height such as 256x128 expected, found '%s'", text);
+    return true;
+}
+
+static int run_import(int argc, char **argv)
+{
+    static const cli_command command = {
+        .usage =
+            "laneloop dataset import PICTURES --out DIR [--labels DIR] [--rgb-suffix S] [--label-suffix S] [--format tags|palette]\n"
+            "                               [--carla-version V] [--size WxH] [--fit crop|stretch] [--split NAME] [--map NAME] [--fov DEG]",
+        .summary =
+            "Make a dataset of labelled pictures from elsewhere, such as recordings of CARLA: PNG pictures NAME_rgb.png beside labels\n"
+            "NAME_seg.png. One line per bad file, which is left out (exit status 1 then). Importing into a dataset that imports made\n"
+            "adds an episode to it.",
+        .example = "laneloop dataset import frames --label-suffix _color.png --format palette --size 256x128 --out data/carla",
+    };
+    dataset_import_options o = dataset_import_options_default();
+    const char *dir, *format = "tags", *fit = "crop", *split = "test", *version = NULL, *size = NULL, *fov = NULL,
+                     *threads = NULL;
+    bool json = false;
+    const cli_flag flags[] = {
+        { "--out", "DIR", "folder of the dataset (needed)", &o.out, NULL },
+        { "--labels", "DIR", "folder of the labels (default: that of the pictures)", &o.labels, NULL },
+        { "--rgb-suffix", "S", "end of a picture's name (default _rgb.png)", &o.rgb_suffix, NULL },
+        { "--label-suffix", "S", "end of a label's name (default _seg.png)", &o.label_suffix, NULL },
+        { "--format", "NAME", "tags: numbers, grey or in the red channel (default); palette: CARLA's colours", &format, NULL },
+        { "--carla-version", "V", "whose numbers tags are: " WIRE_VERSION_RANGE " (default 0.9.16)", &version, NULL },
+        { "--size", "WxH", "of the dataset (default: the pictures', all the same)", &size, NULL },
+        { "--fit", "NAME", "crop the middle to --size's proportions (default), or stretch", &fit, NULL },
+        { "--split", "NAME", "train, val or test (default test)", &split, NULL },
+        { "--map", "NAME", "where the pictures are from (default imported)", &o.map, NULL },
+        { "--fov", "DEG", "horizontal field of view to note (default 90)", &fov, NULL },
+        { "--threads", "N", "that encode images; 0 = one per core (default)", &threads, NULL },
+        { "--json", NULL, "one JSON object per line", NULL, &json },
+    };
+    int status = cli_parse(&command, flags, (int)(sizeof flags / sizeof flags[0]), argc, argv, &dir, 1, 1, NULL), choice = 0,
+        frames = 0;
+    base_error err = { 0 };
+    if (status != CLI_GO)
+        return status;
+    o.pictures = dir;
+    if (!o.out)
+        return cli_usage(&command, "--out: the folder of the dataset is needed");
+    bool ok = choose("--format", format, dataset_label_format_names, &choice, &err);
+    o.format = (dataset_label_format)choice;
+    ok = ok && choose("--fit", fit, dataset_fit_names, &choice, &err);
+    o.fit = (dataset_fit)choice;
+    ok = ok && choose("--split", split, dataset_split_names, &choice, &err);
+    o.split = (dataset_split)choice;
+    if (!ok || (version && !wire_version_parse(&o.table, version, &err)) || !parse_size(size, &o, &err) ||
+        !cli_double("--fov", fov, 1, 179, &o.fov_deg, &err) || !cli_int("--threads", threads, 0, 1024, &o.threads, &err))
+        return cli_usage(&command, "%s", err.text);
+    check_output out = { json };
+    dataset_findings findings = { print_finding, &out, 0 };
+    base_progress progress = progress_on(json, "import");
+    o.progress = &progress;
+    if (!dataset_import(&o, &findings, &frames, &err))
+        return cli_fail(&err);
+    base_progress_end(&progress, progress.total, NULL);
+    if (json) {
+        cJSON *object = cJSON_CreateObject();
+        cJSON_AddStringToObject(object, "out", o.out);
+        cJSON_AddNumberToObject(object, "frames", frames);
+        cJSON_AddNumberToObject(object, "findings", (double)findings.count);
+        print_json_line(object);
+    } else
+        printf("%s: %d frames imported\n", o.out, frames);
+    if (!findings.count)
+        return 0;
+    fflush(stdout);
+    base_fail(&err, BASE_FORMAT, "%s: %llu finding%s; what they name was left out", dir, (unsigned long long)findings.count,
+              findings.count == 1 ? "" : "s");
+    return cli_fail(&err);
+}
+
 int cli_dataset(int argc, char **argv)
 {
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } actions[] = { { "check", run_check }, { "stats", run_stats }, { "show", run_show } };
+    } actions[] = { { "check", run_check }, { "stats", run_stats }, { "show", run_show }, { "import", run_import } };
     for (size_t i = 0; argc > 1 && i < sizeof actions / sizeof actions[0]; i++)
         if (!strcmp(argv[1], actions[i].name))
             return actions[i].run(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "--help") && strcmp(argv[1], "-h"))
-        return cli_usage(&overview, "check, stats or show expected, found '%s'", argv[1]);
+        return cli_usage(&overview, "check, stats, show or import expected, found '%s'", argv[1]);
     const char *none;
     return argc > 1 ? cli_parse(&overview, NULL, 0, argc, argv, &none, 0, 1, NULL)
-                    : cli_usage(&overview, "check, stats or show expected");
+                    : cli_usage(&overview, "check, stats, show or import expected");
 }

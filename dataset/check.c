@@ -219,6 +219,8 @@ static void leaks_of_frame(const dataset *d, const sighting *all, int count, con
     const dataset_frame *f = dataset_frame_at(d, from->frame);
     uint32_t noted[64];
     int noted_count = 0;
+    if (!dataset_info_of(d)->maps[from->map].crc32) /* imported: neither map nor poses are known */
+        return;
     for (int k = 0; k < 9; k++) {
         sighting cell = { .frame = -1, .map = from->map, .x = from->x + k % 3 - 1, .y = from->y + k / 3 - 1 };
         for (const sighting *s = first_in_cell(all, count, &cell);
