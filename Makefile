@@ -72,6 +72,9 @@ bench: all $(BENCH)                    ## kernels and frames per second, as rati
 	@for b in $(BENCH); do $$b || exit 1; done
 	@$O/laneloop bench kernels && $O/laneloop bench serve
 
+sheets: all                            ## contact sheets of all maps in docs/renderer (ffmpeg; LANELOOP_TOWNS for CARLA's towns)
+	@LANELOOP_BUILD=$O tools/sheets.sh
+
 MINUTES ?= 10
 load: all $O/tests/load/load           ## ten clients and twenty cameras on one server for MINUTES
 	@$O/tests/load/load $O/laneloop $(MINUTES)
@@ -136,5 +139,5 @@ build/fuzzlib/%.o: %.c
 	@mkdir -p $(@D); clang $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
 
 -include $(SRC:%.c=$O/%.d) $(CLI:%.c=$O/%.d) $(TEST:%=%.d) $(TOOL:%=%.d) $(MAPGEN:%.o=%.d) $(BENCH:%=%.d) $O/tests/load/load.d $(TESTLIB:%.o=%.d) $(SRC:%.c=build/fuzzlib/%.d)
-.PHONY: all help deps demo demo-tiny test run-tests examples interop bench load fuzz format format-check lint install clean
+.PHONY: all help deps demo demo-tiny test run-tests examples interop bench sheets load fuzz format format-check lint install clean
 .SECONDARY:
