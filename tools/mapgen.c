@@ -4,6 +4,7 @@
  *
  * What each map is stands in tools/maps/. */
 #include "tools/maps/loops.h"
+#include "tools/maps/town.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -11,10 +12,8 @@ static const struct {
     const char *name;
     net *(*build)(void);
 } maps[] = {
-    { "training_loop", loops_training },
-    { "driving_loop", loops_driving },
-    { "country_loop", loops_country },
-    { "mountain_road", loops_mountain },
+    { "training_loop", loops_training }, { "driving_loop", loops_driving }, { "country_loop", loops_country },
+    { "mountain_road", loops_mountain }, { "town_grid", town_grid },
 };
 enum { MAPS = sizeof maps / sizeof *maps };
 

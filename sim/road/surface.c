@@ -265,16 +265,18 @@ static int places_to_look(const road_map *m, const road_section *sec, double a, 
 static void sample_span(const road_map *m, const road_section *sec, double a, double b, double error, double step,
                         sample_list *list)
 {
-    double parts = ceil((b - a) / step - 1e-9), first = fmax(parts, 1), sag = 0;
-    double h = (b - a) / first;
-    for (int i = 0, places = places_to_look(m, sec, a, b); i < places; i++) { /* a curve's sag differs along a spiral */
+    int places = places_to_look(m, sec, a, b);
+    /* where sag differs along the span it is measured on parts of it: the middle of a whole taper lies on the taper's chord */
+    double parts = fmax(ceil((b - a) / step - 1e-9), 1), first = fmax(parts, places), sag = 0;
+    double h = (b - a) / fmax(first, 1);
+    for (int i = 0; i < places; i++) {
         double x = a + (b - a - h) * i / 3;
         sag = fmax(sag, border_sag(m, sec, 0, 1, x, x + h));
         sag = fmax(sag, border_sag(m, sec, sec->low, 2, x, x + h));
         sag = fmax(sag, border_sag(m, sec, sec->high, 2, x, x + h));
     }
     double n = fmin(ceil(first * sqrt(sag / error) - 1e-9), 1e6);
-    n = fmax(n, first);
+    n = fmax(n, parts);
     for (int i = 0; i < (int)n; i++)
         sample_add(list, a + (b - a) * i / n);
 }

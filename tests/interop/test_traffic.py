@@ -5,6 +5,7 @@ import carla
 from common import Server, check, connect, main, official_towns, skip, synchronous, traffic_manager
 
 VEHICLES, TICKS, DELTA = 50, 1000, 0.05
+BUNDLED = 'country_loop', 'mountain_road', 'town_grid'
 
 
 def nearest_lane(town, location):
@@ -70,6 +71,10 @@ def drive(server, label):
 
 def run(server, version):
     drive(server, 'our map')
+    for name in BUNDLED:
+        other = Server(server.program, '--carla-version', version, '--map', name)
+        drive(other, name)
+        check('%s: server stops' % name, other.stop() == 0)
     towns = official_towns()
     if 'Town01' not in towns:
         skip('traffic on CARLA\'s towns', 'LANELOOP_TOWNS names no folder with Town01')

@@ -20,9 +20,9 @@ static const struct {
 } looks[LOOKS] = {
     [STREET] = { "Street", "town", 50, 0.75, 2.5, "white", "solid", 45, false },
     [COUNTRY] = { "Country road", "town", 50, 0.75, 0, "white", "solid", 45, false },
-    [RURAL] = { "Country road", "rural", 80, 0.75, 0, "yellow", "solid solid", 105, true },
+    [RURAL] = { "Country road", "rural", 60, 0.75, 0, "yellow", "solid solid", 105, true },
     [VILLAGE] = { "Village street", "town", 50, 0.75, 2.5, "white", "solid", 45, true },
-    [MOUNTAIN] = { "Mountain road", "rural", 60, 0.5, 0, "yellow", "solid solid", 1000, true },
+    [MOUNTAIN] = { "Mountain road", "rural", 40, 0.5, 0, "yellow", "solid solid", 1000, true },
 };
 
 typedef struct leg {
@@ -108,7 +108,7 @@ static const loop mountain = { "laneloop mountain road",
                                17,
                                6,
                                12,
-                               { { 120, 80, -25, 15, MOUNTAIN, 6 },
+                               { { 120, 80, -25, 15, MOUNTAIN, 4 },
                                  { 50, 18, 175, 8, SAME_ROAD, 6 },
                                  { 80, 60, 20, 15, SAME_ROAD, 6 },
                                  { 80, 18, -170, 8, MOUNTAIN, 6 },
@@ -117,14 +117,14 @@ static const loop mountain = { "laneloop mountain road",
                                  { 120, 80, 25, 15, MOUNTAIN, 6 },
                                  { 50, 20, -170, 8, SAME_ROAD, 6 },
                                  { 100, 100, 20, 15, SAME_ROAD, 6 },
-                                 { 80, 18, 180, 8, MOUNTAIN, 6 },
-                                 { 90, 50, -80, 15, SAME_ROAD, -6 },
-                                 { 70, 80, 70, 15, SAME_ROAD, -6 },
+                                 { 80, 18, 180, 8, MOUNTAIN, 4 },
+                                 { 90, 50, -80, 15, SAME_ROAD, 0 },
+                                 { 70, 80, 70, 15, SAME_ROAD, -5 },
                                  { 80, 80, 55, 15, MOUNTAIN, -6 },
                                  { 110, 40, 60, 15, SAME_ROAD, -6 },
                                  { 50, 60, 65, 15, SAME_ROAD, -6 },
                                  { 110, 60, -60, 15, MOUNTAIN, -6 },
-                                 { 90, 40, 50, 15, SAME_ROAD, -6 } } };
+                                 { 90, 40, 50, 15, SAME_ROAD, -3 } } };
 
 /* ---- Laying ---- */
 

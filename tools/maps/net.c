@@ -59,11 +59,14 @@ net_road *net_add_road(net *n, const char *name, double x, double y, double head
     return r;
 }
 
+/* CARLA's client takes a link for one to a road when there is a road of that id: junctions are numbered apart from roads. */
+#define FIRST_JUNCTION_ID 1000
+
 net_junction *net_add_junction(net *n, const char *name)
 {
     ROOM(n->junctions, n->junction);
     net_junction *j = n->junction[n->junctions] = zeroed(sizeof *j);
-    j->id = n->junctions++;
+    j->id = FIRST_JUNCTION_ID + n->junctions++;
     snprintf(j->name, sizeof j->name, "%s", name);
     return j;
 }
