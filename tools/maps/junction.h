@@ -55,5 +55,5 @@ void junction_sign(net *n, arm a, right_of_way rule);
 void junction_light(net *n, net_junction *j, arm a, net_road *where, double s, double t, int sequence);
 
 #define CROSSWALK_BAND_M 5.0 /* between the border of a junction and its first bend: room for a crosswalk */
-#define CORNER_M         6.17 /* smallest kerb radius at a corner; not round, so that ways are no whole metres long (see town.c) */
+#define CORNER_M         7.67 /* smallest kerb radius at a corner; not round, so that ways are no whole metres long (see town.c) */
 #endif

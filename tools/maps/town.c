@@ -26,7 +26,7 @@ static const struct {
     int kmh;
 } kinds[] = {
     [AVENUE] = { "Avenue", 2, 3.25, 1.6, 0, 0.4, 3.0, 50 },
-    [STREET] = { "Street", 1, 3.25, 0, 2.2, 0.4, 2.5, 30 },
+    [STREET] = { "Street", 1, 3.5, 0, 2.2, 0.4, 2.5, 30 },
     [RING] = { "Ring", 1, 3.5, 1.6, 0, 0.4, 2.5, 50 },
 };
 #define PLAIN_M        12.3 /* no parking so near to a junction */
