@@ -51,6 +51,15 @@ typedef struct cli_simulator {
     int port;                   /* RPC port */
     struct base_process *child; /* NULL when an outside server is used */
 } cli_simulator;
+/* How to run the embedded server; zero: its defaults. */
+typedef struct cli_simulator_options {
+    const char *map; /* NAME or FILE.xodr */
+    uint64_t seed;
+    int threads;         /* of rendering; 0: one per core */
+    const char *quality; /* "0", "1" or "2" as --quality of serve; NULL: its default */
+    const char *level;   /* LANELOOP_ISA of the server; NULL: as ours */
+} cli_simulator_options;
+bool cli_simulator_serve(cli_simulator *s, const cli_simulator_options *o, base_error *err);
 /* map, seed: for the embedded server only. host NULL = embedded. */
 bool cli_simulator_start(cli_simulator *s, const char *host, int port, const char *map, uint64_t seed, base_error *err);
 void cli_simulator_stop(cli_simulator *s); /* {0} is accepted */

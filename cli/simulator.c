@@ -7,28 +7,46 @@
 
 enum { START_TIMEOUT_S = 60 };
 
-bool cli_simulator_start(cli_simulator *s, const char *host, int port, const char *map, uint64_t seed, base_error *err)
+/* The child takes our environment. */
+static bool start_at_level(base_process *child, const char *const argv[], const char *level, base_error *err)
 {
-    *s = (cli_simulator){ .port = port };
-    if (host) {
-        if (snprintf(s->host, sizeof s->host, "%s", host) >= (int)sizeof s->host)
-            return base_fail(err, BASE_ARGUMENT, "--host: longer than %zu characters", sizeof s->host - 1);
-        return true;
-    }
-    strcpy(s->host, "127.0.0.1");
-    char self[4096], seed_text[24], line[256];
+    const char *ours = getenv("LANELOOP_ISA");
+    char *before = ours ? strdup(ours) : NULL;
+    if (level)
+        setenv("LANELOOP_ISA", level, 1);
+    bool ok = base_process_start(child, argv, err);
+    if (level && before)
+        setenv("LANELOOP_ISA", before, 1);
+    else if (level)
+        unsetenv("LANELOOP_ISA");
+    free(before);
+    return ok;
+}
+
+bool cli_simulator_serve(cli_simulator *s, const cli_simulator_options *o, base_error *err)
+{
+    *s = (cli_simulator){ .host = "127.0.0.1" };
+    char self[4096], seed_text[24], threads_text[16], line[256];
     if (!base_process_self(self, sizeof self, err))
         return false;
-    snprintf(seed_text, sizeof seed_text, "%llu", (unsigned long long)seed);
-    const char *argv[] = {
-        self, "serve", "--port", "0", "--ready-fd", "3", "--seed", seed_text, map ? "--map" : NULL, map, NULL
-    };
+    snprintf(seed_text, sizeof seed_text, "%llu", (unsigned long long)o->seed);
+    snprintf(threads_text, sizeof threads_text, "%d", o->threads);
+    const char *argv[16] = { self, "serve", "--port", "0", "--ready-fd", "3", "--seed", seed_text, "--threads", threads_text };
+    int n = 10;
+    if (o->map) {
+        argv[n++] = "--map";
+        argv[n++] = o->map;
+    }
+    if (o->quality) {
+        argv[n++] = "--quality";
+        argv[n++] = o->quality;
+    }
     s->child = calloc(1, sizeof *s->child);
     if (!s->child)
         return base_fail(err, BASE_MEMORY, "out of memory");
     base_json j = { 0 };
     int64_t rpc_port = 0;
-    bool ok = base_process_start(s->child, argv, err) &&
+    bool ok = start_at_level(s->child, argv, o->level, err) &&
               base_process_read_line(s->child, line, sizeof line, START_TIMEOUT_S, err) &&
               base_json_parse(&j, line, strlen(line), "ready line", err) &&
               base_json_int(&j, j.root, "rpc_port", 1, 65535, &rpc_port, err);
@@ -39,6 +57,16 @@ bool cli_simulator_start(cli_simulator *s, const char *host, int port, const cha
         return false;
     }
     s->port = (int)rpc_port;
+    return true;
+}
+
+bool cli_simulator_start(cli_simulator *s, const char *host, int port, const char *map, uint64_t seed, base_error *err)
+{
+    if (!host)
+        return cli_simulator_serve(s, &(cli_simulator_options){ .map = map, .seed = seed }, err);
+    *s = (cli_simulator){ .port = port };
+    if (snprintf(s->host, sizeof s->host, "%s", host) >= (int)sizeof s->host)
+        return base_fail(err, BASE_ARGUMENT, "--host: longer than %zu characters", sizeof s->host - 1);
     return true;
 }
 
