@@ -499,6 +499,9 @@ static bool set_up_triangle(const render *r, render_slot *slot, uint32_t item_in
     if (!(det > 0))
         return true;
     t.inverse_det = 1 / det;
+    double nearest = p[0][2] < p[1][2] ? p[0][2] : p[1][2];
+    nearest = nearest < p[2][2] ? nearest : p[2][2];
+    t.z_top = outside & OUT_NEAR ? INFINITY : (float)(1 / nearest);
     const scene_instance *in = item->instance;
     t.tag = in && in->tag ? in->tag : tri->tag;
     t.id = in && in->id ? in->id : tri->instance;

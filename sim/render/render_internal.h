@@ -65,6 +65,7 @@ typedef struct render_corners {
 typedef struct render_setup {
     double edge[3][3];
     double inverse_det;
+    float z_top;             /* 1/depth of its nearest point; +INFINITY where it crosses the near plane */
     uint32_t item, triangle; /* triangle: of the item's part */
     uint32_t id;             /* as the label pictures show it */
     uint8_t tag;
@@ -151,6 +152,8 @@ enum { RECORD_FLOATS = 32, JOBS_MAX = TILE * TILE * SAMPLES_MAX };
 typedef struct render_scratch {
     _Alignas(64) float z[TILE * TILE * SAMPLES_MAX];
     _Alignas(64) uint32_t id[TILE * TILE * SAMPLES_MAX];
+    float far[64];  /* least z of each 8 x 8 pixels, or less */
+    bool stale[64]; /* written to since that was looked up */
     _Alignas(64) float colour[3][TILE * TILE];
     _Alignas(64) uint32_t job_record[JOBS_MAX + 16];
     _Alignas(64) float job_x[JOBS_MAX + 16], job_y[JOBS_MAX + 16], job_weight[JOBS_MAX + 16];

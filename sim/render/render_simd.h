@@ -6,6 +6,7 @@
  * gives the same bits. Masks are ints, 0 or -1 per lane. */
 #ifndef SIM_RENDER_SIMD_H
 #define SIM_RENDER_SIMD_H
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #if defined(__x86_64__)
@@ -106,6 +107,25 @@ static inline uint32_t vi_starts(vi x)
     return (uint32_t)(differs[0] | differs[1] | differs[2] | differs[3]);
 }
 #endif
+#endif
+
+/* Sets of lanes for the innermost loop: one bit a lane where the machine has such masks (gcc 12 turns vector masks into them and back at
+ * every step), else as lane_mask. */
+#if LANES == 16
+static inline lane_mask vf_above(vf a, vf b) { return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GT_OQ); }
+static inline lane_mask vf_not_below(lane_mask m, vf a, vf b)
+{
+    return _mm512_mask_cmp_ps_mask(m, (__m512)a, (__m512)b, _CMP_GE_OQ);
+}
+static inline bool lanes_any(lane_mask m) { return m != 0; }
+static inline vf vf_replace(lane_mask m, vf a, vf b) { return (vf)_mm512_mask_mov_ps((__m512)b, m, (__m512)a); }
+static inline vi vi_replace(lane_mask m, vi a, vi b) { return (vi)_mm512_mask_mov_epi32((__m512i)b, m, (__m512i)a); }
+#else
+static inline lane_mask vf_above(vf a, vf b) { return a > b; }
+static inline lane_mask vf_not_below(lane_mask m, vf a, vf b) { return m & (a >= b); }
+static inline bool lanes_any(lane_mask m) { return vi_any(m); }
+static inline vf vf_replace(lane_mask m, vf a, vf b) { return vf_select(m, a, b); }
+static inline vi vi_replace(lane_mask m, vi a, vi b) { return vi_select(m, a, b); }
 #endif
 
 static inline vf vf_clamp(vf x, float lo, float hi) { return vf_min(vf_max(x, vf_splat(lo)), vf_splat(hi)); }
