@@ -3,6 +3,7 @@
  *     mapgen training_loop > configs/maps/training_loop.xodr
  *
  * What each map is stands in tools/maps/. */
+#include "tools/maps/highway.h"
 #include "tools/maps/loops.h"
 #include "tools/maps/town.h"
 #include <stdio.h>
@@ -13,7 +14,7 @@ static const struct {
     net *(*build)(void);
 } maps[] = {
     { "training_loop", loops_training }, { "driving_loop", loops_driving }, { "country_loop", loops_country },
-    { "mountain_road", loops_mountain }, { "town_grid", town_grid },
+    { "mountain_road", loops_mountain }, { "town_grid", town_grid },        { "highway_ring", highway_ring },
 };
 enum { MAPS = sizeof maps / sizeof *maps };
 

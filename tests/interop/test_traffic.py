@@ -5,7 +5,7 @@ import carla
 from common import Server, check, connect, main, official_towns, skip, synchronous, traffic_manager
 
 VEHICLES, TICKS, DELTA = 50, 1000, 0.05
-BUNDLED = 'country_loop', 'mountain_road', 'town_grid'
+BUNDLED = 'country_loop', 'mountain_road', 'town_grid', 'highway_ring'
 
 
 def nearest_lane(town, location):

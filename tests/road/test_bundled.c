@@ -22,6 +22,7 @@ static const wanted maps[] = {
     { "configs/maps/mountain_road.xodr", 2500, 50, 100, 2.5, 0.08, 0, 0, 0, 12, 0, 0, USUAL },
     { "configs/maps/town_grid.xodr", 4000, 0, 0, 0, 0, 14, 6, 6, 40, 40, 15,
       USUAL | ROAD_LANE_SIDEWALK | ROAD_LANE_PARKING | ROAD_LANE_BIKING | ROAD_LANE_BORDER },
+    { "configs/maps/highway_ring.xodr", 7000, 6.9, 7.1, 2, 0.06, 0, 4, 0, 16, 0, 12, USUAL },
 };
 
 static road_map *load(const wanted *w)
