@@ -18,16 +18,18 @@ typedef struct source {
     cli_simulator simulator;
     const char *host;
     int port;
-    uint64_t seed;
 } source;
 
-static bool give_simulator(void *user, const char *map, const char **host, int *port, base_error *err)
+static bool give_simulator(void *user, const dataset_collect_world *world, const char **host, int *port, base_error *err)
 {
     source *s = user;
-    if (!s->host && strchr(map, '/') && !base_file_exists(map))
-        return base_fail(err, BASE_IO, "%s: no such map", map);
-    cli_simulator_stop(&s->simulator); /* the embedded one is started anew for another map */
-    if (!cli_simulator_start(&s->simulator, s->host, s->port, map, s->seed, err))
+    if (!s->host && strchr(world->map, '/') && !base_file_exists(world->map))
+        return base_fail(err, BASE_IO, "%s: no such map", world->map);
+    cli_simulator_stop(&s->simulator); /* the embedded one is started anew for another map or town */
+    static const char *const qualities[] = { "0", "1", "2" };
+    const cli_simulator_options o = { .map = world->map, .seed = world->town, .quality = qualities[world->quality] };
+    if (s->host ? !cli_simulator_start(&s->simulator, s->host, s->port, world->map, world->town, err)
+                : !cli_simulator_serve(&s->simulator, &o, err))
         return false;
     *host = s->simulator.host;
     *port = s->simulator.port;
@@ -118,7 +120,6 @@ int cli_collect(int argc, char **argv)
                                 .progress = &progress,
                                 .log = &log,
                                 .threads = thread_count };
-    from.seed = config->seed;
     bool ok = dataset_collect(config, &run, &result, &err);
     cli_simulator_stop(&from.simulator);
     if (ok) {

@@ -9,12 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STANDING_MPS      0.1  /* slower is standing: one frame of each standstill is kept */
-#define STUCK_S           60.0 /* no frame kept for so long: the expert does not get on */
-#define ROUTE_STEP_M      1.0
-#define SPAWN_HEIGHT_M    0.5 /* above the lane, as the spawn points of maps */
-#define LANE_MARGIN_M     1.0 /* beyond the lane's border: the expert has lost it */
-#define LONGEST_STRETCH_M 20000.0
+#define STANDING_MPS        0.1  /* slower is standing: one frame of each standstill is kept */
+#define STUCK_S             60.0 /* no frame kept for so long: the expert does not get on */
+#define ROUTE_STEP_M        1.0
+#define SPAWN_HEIGHT_M      0.5 /* above the lane, as the spawn points of maps */
+#define LANE_MARGIN_M       1.0 /* beyond the lane's border: the expert has lost it */
+#define LONGEST_STRETCH_M   20000.0
+#define VEHICLE_CLEARANCE_M 3.2 /* of a standing vehicle's middle from the route: two cars 2.1 m wide and 1.1 m between them */
 
 /* One camera of the rig as the simulator knows it, and its pixels as the dataset wants them. */
 typedef struct sensor {
@@ -31,6 +32,7 @@ typedef struct session {
     int episode_count;
     client *client;
     const char *open_map; /* of the config; borrowed */
+    uint64_t open_town;
     road_map *map;
     uint32_t map_crc32;
     dataset_info info;
@@ -64,12 +66,13 @@ static void close_world(session *s)
 /* Be connected to a simulator that runs the episode's map, and know that map. */
 static bool open_world(session *s, const dataset_collect_episode *e, base_error *err)
 {
-    const char *map = e->group->map, *host, *name;
+    const dataset_collect_world world = { .map = e->group->map, .town = e->town, .quality = s->config->quality };
+    const char *host, *name;
     int port;
-    if (s->client && !strcmp(s->open_map, map))
+    if (s->client && !strcmp(s->open_map, world.map) && s->open_town == world.town)
         return true;
     close_world(s);
-    if (!s->run->simulator(s->run->user, map, &host, &port, err))
+    if (!s->run->simulator(s->run->user, &world, &host, &port, err))
         return false;
     client_options o = client_options_default();
     o.host = host;
@@ -85,7 +88,8 @@ static bool open_world(session *s, const dataset_collect_episode *e, base_error 
         return false;
     s->map_crc32 = base_crc32(0, xodr, strlen(xodr));
     s->map = road_map_parse(xodr, strlen(xodr), e->map_name, s->run->log, err);
-    s->open_map = map;
+    s->open_map = world.map;
+    s->open_town = world.town;
     return s->map != NULL;
 }
 
@@ -127,8 +131,9 @@ static bool print_plan(const session *s, base_buffer *out, base_error *err)
     const dataset_collect_config *c = s->config;
     base_buffer_printf(out,
                        "{\n    \"vehicle\": \"%s\", \"warmup_ticks\": %d, \"keep_metres\": %.9g, \"keep_degrees\": %.9g, "
-                       "\"keep_seconds\": %.9g,\n    \"episodes\": [",
-                       c->vehicle, c->warmup_ticks, c->keep_metres, c->keep_degrees, c->keep_seconds);
+                       "\"keep_seconds\": %.9g,\n    \"quality\": %d, \"camera_effects\": %s,\n    \"episodes\": [",
+                       c->vehicle, c->warmup_ticks, c->keep_metres, c->keep_degrees, c->keep_seconds, c->quality,
+                       c->camera_effects ? "true" : "false");
     for (int i = 0; i < s->episode_count; i++) {
         const dataset_collect_episode *e = &s->episodes[i];
         const dataset_collect_group *g = e->group;
@@ -137,9 +142,10 @@ static bool print_plan(const session *s, base_buffer *out, base_error *err)
         base_buffer_printf(
             out,
             "%s\n      {\"episode\": %d, \"map\": \"%s\", \"split\": \"%s\", \"frames\": %d, \"seed\": \"%" PRIu64
-            "\", \"spawn\": %d, \"from_m\": %.9g, \"to_m\": %.9g, \"place\": %.9g, \"cruise_mps\": %.9g,\n",
-            i ? "," : "", i, e->map_name, dataset_split_names[g->split], g->frames, e->seed, g->spawn, g->from_m, g->to_m,
-            e->place, g->cruise_mps);
+            "\", \"town\": \"%" PRIu64
+            "\", \"vehicles\": %d, \"spawn\": %d, \"from_m\": %.9g, \"to_m\": %.9g, \"place\": %.9g, \"cruise_mps\": %.9g,\n",
+            i ? "," : "", i, e->map_name, dataset_split_names[g->split], g->frames, e->seed, e->town, g->vehicles, g->spawn,
+            g->from_m, g->to_m, e->place, g->cruise_mps);
         base_buffer_printf(out,
                            "       \"perturbation\": {\"wander_m\": %.9g, \"impulse_m\": %.9g, \"impulse_every_s\": %.9g, "
                            "\"impulse_length_s\": %.9g, \"noise_steer\": %.9g},\n",
@@ -255,13 +261,18 @@ static bool spawn_sensor(session *s, sensor *one, wire_actor_id ego, base_error 
 {
     const dataset_camera *c = &s->info.cameras[one->camera];
     char width[16], height[16], fov[32];
-    const client_attribute attributes[] = { { "image_size_x", width }, { "image_size_y", height }, { "fov", fov } };
+    const client_attribute attributes[] = { { "image_size_x", width },
+                                            { "image_size_y", height },
+                                            { "fov", fov },
+                                            { "enable_postprocess_effects", s->config->camera_effects ? "true" : "false" } };
     snprintf(width, sizeof width, "%d", c->width_px);
     snprintf(height, sizeof height, "%d", c->height_px);
     snprintf(fov, sizeof fov, "%.6g", c->fov_deg);
-    client_spawn_options o = {
-        .blueprint = blueprints[one->kind], .pose = c->mount, .parent = ego, .attributes = attributes, .attribute_count = 3
-    };
+    client_spawn_options o = { .blueprint = blueprints[one->kind],
+                               .pose = c->mount,
+                               .parent = ego,
+                               .attributes = attributes,
+                               .attribute_count = one->kind == DATASET_RGB ? 4 : 3 };
     return client_spawn(s->client, &o, &one->id, err) && client_listen(s->client, one->id, err);
 }
 
@@ -335,6 +346,50 @@ static void keep(keeper *k, const agents_ego *ego, uint32_t tick)
     *k = (keeper){ true, fabs(ego->speed_mps) < STANDING_MPS, ego->pose, tick };
 }
 
+/* Standing vehicles on spawn points, none within reach of the route. Which ones is drawn from the episode's seed alone. */
+static bool place_vehicles(session *s, const dataset_collect_episode *e, const road_route *route, base_error *err)
+{
+    static const char *const models[] = { "vehicle.tesla.model3",  "vehicle.audi.a2",           "vehicle.lincoln.mkz_2020",
+                                          "vehicle.mini.cooper_s", "vehicle.mercedes.sprinter", "vehicle.nissan.patrol",
+                                          "vehicle.audi.tt" };
+    static const char *const paints[] = { "23,25,29",    "140,22,20",  "200,200,196", "30,60,120",
+                                          "110,115,120", "226,183,40", "40,90,60",    "90,70,55" };
+    enum { MODELS = sizeof models / sizeof models[0], PAINTS = sizeof paints / sizeof paints[0] };
+    size_t count;
+    const base_pose *spawns = client_spawn_points(s->client, &count, err);
+    uint32_t *order = spawns ? malloc((count + 1) * sizeof *order) : NULL;
+    base_random r = base_random_start(e->seed, "vehicles", 0, 0);
+    if (!order)
+        return spawns && base_fail(err, BASE_MEMORY, "out of memory for %zu spawn points", count);
+    for (size_t i = 0; i < count; i++) { /* Fisher and Yates, from the inside out */
+        uint32_t k = base_random_below(&r, (uint32_t)i + 1);
+        order[i] = order[k];
+        order[k] = (uint32_t)i;
+    }
+    bool ok = true;
+    int placed = 0;
+    for (size_t i = 0; ok && i < count && placed < e->group->vehicles; i++) {
+        const base_pose *p = &spawns[order[i]];
+        double nearest = INFINITY;
+        for (size_t k = 0; k < route->count; k++)
+            nearest = fmin(nearest, hypot(route->points[k].x - p->location.x, route->points[k].y - p->location.y));
+        const client_attribute paint = { "color", paints[base_random_below(&r, PAINTS)] };
+        client_spawn_options o = {
+            .blueprint = models[base_random_below(&r, MODELS)], .pose = *p, .attributes = &paint, .attribute_count = 1
+        };
+        base_error refused = { 0 };
+        wire_actor_id id;
+        if (nearest < VEHICLE_CLEARANCE_M)
+            continue;
+        if (client_spawn(s->client, &o, &id, &refused))
+            placed++;
+        else if (refused.code != BASE_REMOTE) /* the place is taken: the next one */
+            ok = base_fail(err, refused.code, "%s", refused.text);
+    }
+    free(order);
+    return ok;
+}
+
 static bool start_car(session *s, const dataset_collect_episode *e, const road_route *route, wire_actor_id *ego,
                       base_error *err)
 {
@@ -346,7 +401,8 @@ static bool start_car(session *s, const dataset_collect_episode *e, const road_r
     car.pose.location.z += SPAWN_HEIGHT_M;
     /* a world of its own: nothing is left of the episodes before, in a resumed run as in an undisturbed one */
     if (!client_load_world(s->client, "", true, err) || !client_synchronous(s->client, s->config->dt_s, err) ||
-        !client_weather_set(s->client, weather, err) || !client_spawn(s->client, &car, ego, err))
+        !client_weather_set(s->client, weather, err) || !client_spawn(s->client, &car, ego, err) ||
+        (e->group->vehicles && !place_vehicles(s, e, route, err)))
         return false;
     for (int i = 0; i < s->sensor_count; i++)
         if (!spawn_sensor(s, &s->sensors[i], *ego, err))

@@ -20,6 +20,7 @@
 
 #define DATASET_MAX_GROUPS         32
 #define DATASET_MAX_GROUP_WEATHERS 32
+#define DATASET_MAX_GROUP_TOWNS    32
 
 typedef struct dataset_weather {
     char name[DATASET_NAME_BYTES];
@@ -34,6 +35,11 @@ typedef struct dataset_collect_group {
     int frames;    /* kept per episode; default 100 */
     dataset_weather weathers[DATASET_MAX_GROUP_WEATHERS]; /* episode k has weather k mod count; default ClearNoon */
     int weather_count;
+    /* Seeds of the embedded simulator's scenery: another seed is another town around the same roads. The episodes are shared out evenly,
+     * in order; none: the config's seed. An outside simulator has its own scenery. */
+    uint64_t towns[DATASET_MAX_GROUP_TOWNS];
+    int town_count;
+    int vehicles; /* standing on spawn points beside the route, other ones in each episode; as many as find a place; default 0 */
     double sun_azimuth_spread_deg;  /* the weather's sun is turned by up to this, drawn per episode; default 0 */
     double sun_altitude_spread_deg; /* and raised or lowered; default 0 */
     int spawn;         /* spawn point of the map where the route begins; -1: another one for each episode, drawn; default 0 */
@@ -54,6 +60,8 @@ typedef struct dataset_collect_config {
     double keep_metres;  /* keep a frame this far from the last one ... default 2 */
     double keep_degrees; /* ... or turned this much; default 5 */
     double keep_seconds; /* ... or this much later; default 2 */
+    int quality;         /* of the embedded simulator's colour: 0 plain, 1 with shadows, 2 also anti-aliased; default 2 */
+    bool camera_effects; /* the colour cameras' enable_postprocess_effects; default true */
     dataset_collect_group groups[DATASET_MAX_GROUPS];
     int group_count;
 } dataset_collect_config;
@@ -70,16 +78,24 @@ typedef struct dataset_collect_episode {
     char map_name[DATASET_NAME_BYTES];
     dataset_weather weather; /* sun as drawn */
     uint64_t seed;
-    double place; /* 0..1: where in the group's stretch it starts */
+    uint64_t town; /* seed of the scenery */
+    double place;  /* 0..1: where in the group's stretch it starts */
 } dataset_collect_episode;
 /* *episodes: heap, in order of number. */
 bool dataset_collect_expand(const dataset_collect_config *c, dataset_collect_episode **episodes, int *count, base_error *err);
 
+/* What a simulator shall show. */
+typedef struct dataset_collect_world {
+    const char *map; /* of the config */
+    uint64_t town;   /* this and the next: what only the embedded simulator can be asked for */
+    int quality;
+} dataset_collect_world;
+
 typedef struct dataset_collect_run {
     const char *out; /* folder of the dataset */
-    /* Give the address of a simulator that has, or can load, a map of the config. Asked whenever the map changes; the address
+    /* Give the address of a simulator that has, or can load, a map of the config. Asked whenever map or town change; the address
      * counts until the next question. */
-    bool (*simulator)(void *user, const char *map, const char **host, int *port, base_error *err);
+    bool (*simulator)(void *user, const dataset_collect_world *world, const char **host, int *port, base_error *err);
     void *user;
     bool (*stop)(void);      /* true: end at once with BASE_INTERRUPTED, resumable; may be NULL */
     base_progress *progress; /* may be NULL */

@@ -217,6 +217,38 @@ static cJSON *print_weathers(const void *field)
 
 static const base_option_custom weathers_option = { read_weathers, print_weathers };
 
+/* ---- towns: an array of seeds ---- */
+
+static bool read_towns(void *field, const base_json *j, const cJSON *value, base_error *err)
+{
+    dataset_collect_group *g = (dataset_collect_group *)(void *)((char *)field - offsetof(dataset_collect_group, towns));
+    const cJSON *e;
+    int n = 0;
+    if (!cJSON_IsArray(value) || cJSON_GetArraySize(value) > DATASET_MAX_GROUP_TOWNS)
+        return base_json_fail(j, value, err, "\"towns\": an array of up to %d seeds expected", DATASET_MAX_GROUP_TOWNS);
+    cJSON_ArrayForEach(e, value)
+    {
+        if (!cJSON_IsNumber(e) || !(e->valuedouble >= 0 && e->valuedouble <= 9007199254740992.0) ||
+            e->valuedouble != floor(e->valuedouble))
+            return base_json_fail(j, e, err, "\"towns\": whole numbers of 0 to 2^53 expected");
+        g->towns[n++] = (uint64_t)e->valuedouble;
+    }
+    g->town_count = n;
+    return true;
+}
+
+static cJSON *print_towns(const void *field)
+{
+    const dataset_collect_group *g =
+        (const dataset_collect_group *)(const void *)((const char *)field - offsetof(dataset_collect_group, towns));
+    cJSON *array = cJSON_CreateArray();
+    for (int i = 0; i < g->town_count; i++)
+        cJSON_AddItemToArray(array, cJSON_CreateNumber((double)g->towns[i]));
+    return array;
+}
+
+static const base_option_custom towns_option = { read_towns, print_towns };
+
 /* ---- groups ---- */
 
 #define PERTURBATION(field, most, text)                                                                                        \
@@ -262,6 +294,8 @@ static const base_option group_table[] = {
       .type = BASE_OPTION_CUSTOM,
       .offset = offsetof(dataset_collect_group, weathers),
       .custom = &weathers_option },
+    { .key = "towns", .type = BASE_OPTION_CUSTOM, .offset = offsetof(dataset_collect_group, towns), .custom = &towns_option },
+    { .key = "vehicles", .type = BASE_OPTION_INT, .offset = offsetof(dataset_collect_group, vehicles), .hi = 200 },
     { .key = "sun_azimuth_spread_deg",
       .type = BASE_OPTION_DOUBLE,
       .offset = offsetof(dataset_collect_group, sun_azimuth_spread_deg),
@@ -343,6 +377,15 @@ static const base_option config_table[] = {
     { .key = "keep_metres", .type = BASE_OPTION_DOUBLE, .offset = offsetof(dataset_collect_config, keep_metres), .hi = 1000 },
     { .key = "keep_degrees", .type = BASE_OPTION_DOUBLE, .offset = offsetof(dataset_collect_config, keep_degrees), .hi = 360 },
     { .key = "keep_seconds", .type = BASE_OPTION_DOUBLE, .offset = offsetof(dataset_collect_config, keep_seconds), .hi = 1000 },
+    { .key = "quality",
+      .type = BASE_OPTION_INT,
+      .offset = offsetof(dataset_collect_config, quality),
+      .hi = 2,
+      .help = "of the embedded simulator: 0 plain, 1 with shadows, 2 also anti-aliased" },
+    { .key = "camera_effects",
+      .type = BASE_OPTION_BOOL,
+      .offset = offsetof(dataset_collect_config, camera_effects),
+      .help = "the colour cameras' enable_postprocess_effects" },
     { .key = "episodes",
       .type = BASE_OPTION_CUSTOM,
       .offset = offsetof(dataset_collect_config, groups),
@@ -363,6 +406,8 @@ dataset_collect_config *dataset_collect_config_default(void)
     c->keep_metres = 2;
     c->keep_degrees = 5;
     c->keep_seconds = 2;
+    c->quality = 2;
+    c->camera_effects = true;
     c->group_count = 1;
     group_default(&c->groups[0]);
     return c;
@@ -437,6 +482,7 @@ bool dataset_collect_expand(const dataset_collect_config *c, dataset_collect_epi
             e->group = group;
             e->seed = base_random_bits(&r);
             e->weather = group->weathers[k % group->weather_count];
+            e->town = group->town_count ? group->towns[(int64_t)k * group->town_count / group->episodes] : c->seed;
             double turn = base_random_range(&r, -1, 1) * group->sun_azimuth_spread_deg,
                    rise = base_random_range(&r, -1, 1) * group->sun_altitude_spread_deg, jitter = base_random_uniform(&r);
             wire_weather *w = &e->weather.parameters;

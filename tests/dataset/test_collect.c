@@ -37,6 +37,8 @@ static const struct {
     { "{\"episodes\": [{\"map\": \"a\", \"weathers\": [{\"name\": \"x\", \"fog\": 3}]}]}",
       "unknown weather parameter \"fog\"" },
     { "{\"cameras\": [{\"width\": 3}]}", "c.json:1: " },
+    { "{\"quality\": 3}", "\"quality\": 0 to 2 expected, found 3" },
+    { "{\"episodes\": [{\"map\": \"a\", \"towns\": [1,\n -2]}]}", "c.json:2: \"towns\": whole numbers" },
     { "{\"seed\": 1} x", "the end of the text expected" },
 };
 
@@ -56,7 +58,8 @@ static const char two_groups[] =
     "{\"seed\": 5, \"cameras\": [{\"name\": \"a\", \"depth\": true}, {\"name\": \"b\", \"yaw_deg\": 90, \"rgb\": false}],\n"
     " \"episodes\": [{\"map\": \"maps/one.xodr\", \"episodes\": 4, \"frames\": 7, \"sun_azimuth_spread_deg\": 180,\n"
     "   \"sun_altitude_spread_deg\": 10, \"weathers\": [\"ClearNoon\", {\"name\": \"fog\", \"like\": \"CloudySunset\", \"fog_density\": 60}]},\n"
-    "  {\"map\": \"Town01\", \"split\": \"test\", \"spawn\": -1, \"perturbation\": {\"impulse_m\": 0.5}}]}";
+    "  {\"map\": \"Town01\", \"split\": \"test\", \"spawn\": -1, \"perturbation\": {\"impulse_m\": 0.5},\n"
+    "   \"episodes\": 5, \"towns\": [11, 9007199254740992], \"vehicles\": 7}], \"quality\": 1, \"camera_effects\": false}";
 
 static void configurations_expand_to_episodes(void **state)
 {
@@ -70,13 +73,17 @@ static void configurations_expand_to_episodes(void **state)
     dataset_collect_episode *e, *again;
     int count, count_again;
     assert_true(dataset_collect_expand(c, &e, &count, &err));
-    assert_int_equal(count, 5);
+    assert_int_equal(count, 9);
     assert_string_equal(e[0].map_name, "one");
     assert_string_equal(e[4].map_name, "Town01");
     assert_string_equal(e[1].weather.name, "fog");
     assert_true(e[1].weather.parameters.fog_density == 60 && e[1].weather.parameters.cloudiness == 60);
     assert_string_equal(e[2].weather.name, "ClearNoon");
     assert_true(e[4].group->perturbation.impulse_m == 0.5);
+    assert_true(c->quality == 1 && !c->camera_effects);
+    assert_int_equal(e[4].group->vehicles, 7);
+    for (int i = 0; i < 9; i++) /* none given: the config's seed; else in order, as evenly as they go */
+        assert_true(e[i].town == (i < 4 ? 5 : i < 7 ? 11 : 9007199254740992u));
     for (int i = 0; i < 4; i++) {
         double base = i % 2 ? 15 : 45; /* sunset and noon */
         assert_true(fabs(e[i].weather.parameters.sun_altitude_angle - base) <= 10);

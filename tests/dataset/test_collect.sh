@@ -10,7 +10,7 @@ head='{"seed": 11, "warmup_ticks": 5, "keep_metres": 1,
  "cameras": [{"name": "front", "width_px": 64, "height_px": 32, "depth": true}],
  "episodes": [{"map": "configs/maps/training_loop.xodr", "episodes": 2, "frames": 18, "weathers": ["ClearNoon", "WetSunset"],
                "sun_azimuth_spread_deg": 90, "perturbation": {"wander_m": 0.5, "impulse_m": 0.5, "impulse_every_s": 3}}'
-echo "$head, {\"map\": \"configs/maps/driving_loop.xodr\", \"split\": \"test\", \"frames\": 12}]}" >"$tmp/c.json"
+echo "$head, {\"map\": \"configs/maps/driving_loop.xodr\", \"split\": \"test\", \"frames\": 12, \"towns\": [7], \"vehicles\": 40}]}" >"$tmp/c.json"
 echo "$head]}" >"$tmp/one.json"
 tests=0
 result() { # status, name, detail
@@ -40,10 +40,10 @@ done
 "$laneloop" collect "$tmp/c.json" --out "$tmp/k" >"$tmp/log" 2>&1 && diff -r "$tmp/a" "$tmp/k" >>"$tmp/log" 2>&1
 result $? "killed and resumed gives the same bytes" "$tmp/log"
 
-# interrupted in the middle of an episode: wait for its first line
+# interrupted in the middle of an episode: wait for the first lines of any
 "$laneloop" collect "$tmp/c.json" --out "$tmp/i" >"$tmp/log" 2>&1 &
 pid=$!
-for _ in $(seq 200); do [ -s "$tmp/i/episodes/000000.jsonl.open" ] && break; sleep 0.05; done
+for _ in $(seq 500); do [ -n "$(find "$tmp/i/episodes" -name '*.open' -size +0 2>/dev/null)" ] && break; sleep 0.02; done
 kill -INT $pid
 wait $pid
 [ $? -eq 1 ] && grep -q "stopped; the same command goes on from here" "$tmp/log"
@@ -62,6 +62,23 @@ port=$(sed -n 's/.*"rpc_port": *\([0-9]*\).*/\1/p' "$tmp/ready")
     diff -r "$tmp/a/rgb/train" "$tmp/h/rgb/train" >>"$tmp/log" 2>&1 && diff -r "$tmp/a/seg/train" "$tmp/h/seg/train" >>"$tmp/log" 2>&1
 result $? "an outside server gives the same images" "$tmp/log"
 exec 9>&-
+
+# another town around the same road, and colour without shadows: other pictures from the same places
+small='{"seed": 5, "warmup_ticks": 5, "cameras": [{"name": "front", "width_px": 64, "height_px": 32}],
+ "quality": 2, "episodes": [{"map": "configs/maps/driving_loop.xodr", "frames": 4, "towns": [7], "vehicles": 0}]}'
+echo "$small" >"$tmp/s7.json"
+sed 's/"towns": .7./"towns": [8]/' "$tmp/s7.json" >"$tmp/s8.json"
+sed 's/"quality": 2/"quality": 0/' "$tmp/s7.json" >"$tmp/s0.json"
+sed 's/"vehicles": 0/"vehicles": 60/' "$tmp/s7.json" >"$tmp/sv.json"
+for s in s7 s8 s0 sv; do "$laneloop" collect "$tmp/$s.json" --out "$tmp/$s" >>"$tmp/log" 2>&1; done
+poses() { sed 's/.*"pose"/"pose"/; s/"files".*//' "$1"/episodes/000000.jsonl; }
+[ "$(poses "$tmp/s7")" = "$(poses "$tmp/s8")" ] && ! diff -rq "$tmp/s7/seg" "$tmp/s8/seg" >/dev/null
+result $? "another town stands around the same road" "$tmp/log"
+diff -rq "$tmp/s7/seg" "$tmp/s0/seg" >/dev/null && ! diff -rq "$tmp/s7/rgb" "$tmp/s0/rgb" >/dev/null
+result $? "plain colour changes pictures and no label" "$tmp/log"
+"$laneloop" dataset stats "$tmp/sv" --json | grep -q '"Car":' && ! "$laneloop" dataset stats "$tmp/s7" --json | grep -q '"Car":' &&
+    [ "$(poses "$tmp/s7")" = "$(poses "$tmp/sv")" ]
+result $? "standing vehicles are in the pictures and not in the way" "$tmp/log"
 
 sed 's/"seed": 11/"seed": 12/' "$tmp/c.json" >"$tmp/other.json"
 "$laneloop" collect "$tmp/other.json" --out "$tmp/a" >"$tmp/log" 2>&1
