@@ -10,6 +10,12 @@ else
 CC   := gcc
 endif
 PKGS := libcurl msgpack libpng libcjson expat cairo zlib
+# A part whose libraries may be missing: the live page of `laneloop serve --view`. Its objects alone know whether they are there.
+VIEW_PKGS := libmicrohttpd libjpeg
+ifeq ($(shell pkg-config --exists $(VIEW_PKGS) && echo found),found)
+PKGS += $(VIEW_PKGS)
+VIEW := -DEVAL_VIEW_BUILT
+endif
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes
 OPT  := -O2
 CFLAGS := -std=c11 -D_GNU_SOURCE $(OPT) -g -fopenmp -pthread -ffp-contract=off -fno-math-errno $(WARN) -I. \
@@ -94,7 +100,7 @@ lint:                                  ## static analysis (cppcheck)
 	  --suppressions-list=tools/cppcheck.suppress -I. -D__x86_64__=1 -DUINTPTR_MAX=18446744073709551615UL $(SRC) $(CLI) $(wildcard tools/*.c tools/*/*.c)
 
 install: all                           ## program, library, headers and pkg-config file under PREFIX
-	@PREFIX="$(DESTDIR)$(PREFIX)" MODE=$(MODE) tools/install.sh
+	@PREFIX="$(DESTDIR)$(PREFIX)" MODE=$(MODE) PKGS="$(PKGS)" tools/install.sh
 
 clean:                                 ## remove everything that was built
 	rm -rf build
@@ -122,6 +128,12 @@ $O/%_avx2vnni.o:   CFLAGS += $(ISA_avx2vnni)
 $O/%_avx512.o:     CFLAGS += $(ISA_avx512)
 $O/%_avx512vnni.o: CFLAGS += $(ISA_avx512vnni)
 $O/%_avx512bf16.o: CFLAGS += $(ISA_avx512bf16)
+VIEW_OBJ := $(addprefix $O/eval/,view.o view_http.o view_page.o view_picture.o)
+$(VIEW_OBJ): CFLAGS += $(VIEW)
+$(VIEW_OBJ): $O/optional
+$O/eval/view_page.o: $(wildcard eval/page/*)
+$O/optional: FORCE
+	@mkdir -p $(@D); echo '$(VIEW)' | cmp -s - $@ || echo '$(VIEW)' >$@
 $O/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "cc $<"; $(CC) $(CFLAGS) -MMD -MP -c $< -o $@
@@ -139,5 +151,5 @@ build/fuzzlib/%.o: %.c
 	@mkdir -p $(@D); clang $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
 
 -include $(SRC:%.c=$O/%.d) $(CLI:%.c=$O/%.d) $(TEST:%=%.d) $(TOOL:%=%.d) $(MAPGEN:%.o=%.d) $(BENCH:%=%.d) $O/tests/load/load.d $(TESTLIB:%.o=%.d) $(SRC:%.c=build/fuzzlib/%.d)
-.PHONY: all help deps demo demo-tiny test run-tests examples interop bench sheets load fuzz format format-check lint install clean
+.PHONY: FORCE all help deps demo demo-tiny test run-tests examples interop bench sheets load fuzz format format-check lint install clean
 .SECONDARY:

@@ -74,8 +74,11 @@ int cli_parse(const cli_command *c, const cli_flag *flags, int flag_count, int a
                 return cli_usage(c, "option '%s' takes no value", f->name);
             continue;
         }
+        bool may_lack = f->metavar[0] == '[';
         if (a[n])
             *f->value = a + n + 1;
+        else if (may_lack && (i + 1 == argc || argv[i + 1][0] == '-'))
+            continue;
         else if (i + 1 < argc)
             *f->value = argv[++i];
         else

@@ -12,7 +12,7 @@
 
 typedef struct cli_flag {
     const char *name;    /* "--out" */
-    const char *metavar; /* "DIR"; NULL: a switch without a value */
+    const char *metavar; /* "DIR"; "[PORT]": the value may be left out; NULL: a switch without a value */
     const char *help;
     const char **value; /* set to the argument (flags with metavar) */
     bool *set;          /* set to true when the flag was given; may be NULL when value is not */
@@ -24,7 +24,7 @@ typedef struct cli_command {
     const char *example; /* one complete command line */
 } cli_command;
 
-/* Parse argv[1..]. "--flag value" and "--flag=value"; "--" ends flags; --help prints the help of the command.
+/* Parse argv[1..]. "--flag value" and "--flag=value"; a value that may be left out is taken unless it begins with "-"; "--" ends flags; --help prints the help of the command.
  * Returns CLI_GO, or the exit status to return with at once. */
 #define CLI_GO (-1)
 int cli_parse(const cli_command *c, const cli_flag *flags, int flag_count, int argc, char **argv, const char **positional,

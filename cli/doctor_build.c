@@ -2,6 +2,7 @@
 #include "base/cpu.h"
 #include "base/pool.h"
 #include "cli/doctor.h"
+#include "eval/view.h"
 #include <cairo.h>
 #include <curl/curl.h>
 #include <expat.h>
@@ -82,6 +83,10 @@ void doctor_build(doctor *d)
     doctor_say(d, DOCTOR_OK, "libraries", NULL, "curl %s, msgpack %s, png %s, zlib %s, cjson %s, expat %d.%d.%d, cairo %s",
                curl_version_info(CURLVERSION_NOW)->version, msgpack_version(), png_get_libpng_ver(NULL), zlibVersion(),
                cJSON_Version(), expat.major, expat.minor, expat.micro, cairo_version_string());
+    char view[160];
+    bool has_view = eval_view_libraries(view, sizeof view);
+    doctor_say(d, has_view ? DOCTOR_OK : DOCTOR_NOTE, "live page", has_view ? NULL : view, "`laneloop serve --view`: %s",
+               has_view ? view : "not in this build");
     for (size_t i = 0; i < sizeof helpers / sizeof *helpers; i++) {
         bool there = on_path(helpers[i].name);
         doctor_say(d, there ? DOCTOR_OK : DOCTOR_NOTE, helpers[i].name, there ? NULL : helpers[i].get, "%s (%s)",

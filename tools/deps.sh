@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Install the Debian packages that a build needs and that are missing. `tools/deps.sh ci` adds what CI uses.
 set -euo pipefail
-want=(gcc g++ make pkg-config libcurl4-openssl-dev libmsgpack-dev libpng-dev libcjson-dev libexpat1-dev libcairo2-dev zlib1g-dev libcmocka-dev)
+want=(gcc g++ make pkg-config libcurl4-openssl-dev libmsgpack-dev libpng-dev libcjson-dev libexpat1-dev libcairo2-dev zlib1g-dev libcmocka-dev
+    libmicrohttpd-dev libjpeg62-turbo-dev)
 if [ "${1:-}" = ci ]; then
     want+=(clang clang-format cppcheck libclang-rt-14-dev libomp-14-dev llvm-14)
 fi

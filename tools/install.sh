@@ -4,7 +4,7 @@
 # In liblaneloop.a only the names that a header declares stay global; helpers shared between files of one room become local, so
 # that a program that links the library cannot clash with them.
 set -euo pipefail
-: "${PREFIX:?}" "${MODE:?}"
+: "${PREFIX:?}" "${MODE:?}" "${PKGS:?}"
 lib=build/$MODE/liblaneloop.a
 work=build/$MODE/install
 rm -rf "$work"
@@ -32,7 +32,7 @@ prefix=$PREFIX
 Name: laneloop
 Description: CARLA client, simulator, training and integer inference in C
 Version: $("build/$MODE/laneloop" --version | awk '{print $2}')
-Requires: libcurl msgpack libpng libcjson expat cairo zlib
+Requires: $PKGS
 Cflags: -I\${prefix}/include/laneloop
 Libs: -L\${prefix}/lib -llaneloop -fopenmp -pthread -lm
 EOF

@@ -38,6 +38,9 @@ check "no command is a usage error" [ $? -eq 2 ]
 expect "unknown command" 2 "unknown command 'fly'" "$laneloop" fly
 expect "unknown option" 2 "unknown option '--sped'" "$laneloop" serve --sped 3
 expect "missing value" 2 "option '--map' needs a value" "$laneloop" serve --map
+expect "value that may be left out, but is wrong" 2 "laneloop: --view: a whole number from 0 to 65535 expected, found '80a'" "$laneloop" serve --view 80a
+expect "value left out before the next option" 2 "unknown option '--sped'" "$laneloop" serve --view --sped
+expect "address of the live page" 1 "live page: 'nowhere': expected an IPv4 address" "$laneloop" serve --port 0 --view 0 --view-bind nowhere
 for c in serve collect dataset train infer quantize eval drive bench report doctor; do
     "$laneloop" $c --help >"$work/out" 2>"$work/err"
     status=$?
