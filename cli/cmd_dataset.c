@@ -99,6 +99,21 @@ static uint64_t all_tag_pixels(const dataset_stats *s)
     return all;
 }
 
+/* "label_colours": {"Roads": {"rgb": [r, g, b], "deviation": brightness}}, 0 to 255, where colours were read. */
+static void add_colours(cJSON *o, const dataset *d, const dataset_stats *s)
+{
+    const dataset_info *info = dataset_info_of(d);
+    cJSON *list = cJSON_AddObjectToObject(o, "label_colours");
+    for (int i = 0; i < info->taxonomy.count; i++) {
+        if (!s->tag_pixels[i] || !s->tag_colours[i].brightness)
+            continue;
+        cJSON *one = cJSON_AddObjectToObject(list, info->taxonomy.tags[i].name), *rgb = cJSON_AddArrayToObject(one, "rgb");
+        for (int k = 0; k < 3; k++)
+            cJSON_AddItemToArray(rgb, cJSON_CreateNumber((double)s->tag_colours[i].rgb[k] / (double)s->tag_pixels[i]));
+        cJSON_AddNumberToObject(one, "deviation", dataset_stats_brightness_deviation(s, i));
+    }
+}
+
 static void print_stats_json(const dataset *d, const dataset_stats *s)
 {
     const dataset_info *info = dataset_info_of(d);
@@ -124,6 +139,7 @@ static void print_stats_json(const dataset *d, const dataset_stats *s)
             cJSON_AddNumberToObject(tags, info->taxonomy.tags[i].name,
                                     100.0 * (double)s->tag_pixels[i] / (double)all_tag_pixels(s));
     cJSON_AddNumberToObject(o, "label_frames", s->tag_frames);
+    add_colours(o, d, s);
     list = cJSON_AddArrayToObject(o, "curvature_frames"); /* |curvature| < 0.002, < 0.01, < 0.05, more, 1/m */
     for (int i = 0; i < DATASET_CURVATURE_BINS; i++)
         cJSON_AddItemToArray(list, cJSON_CreateNumber(s->curvature[i]));
@@ -138,6 +154,23 @@ static void print_bar(const char *name, double count, double of)
     static const char bar[] = "########################################";
     int n = of > 0 ? (int)(40 * count / of + 0.5) : 0;
     printf("  %-18s %7.2f %% %.*s\n", name, of > 0 ? 100 * count / of : 0, n > 40 ? 40 : n, bar);
+}
+
+static void print_colours(const dataset *d, const dataset_stats *s)
+{
+    const dataset_info *info = dataset_info_of(d);
+    bool head = false;
+    for (int i = 0; i < info->taxonomy.count; i++) {
+        const struct dataset_stats_colour *c = &s->tag_colours[i];
+        double n = (double)s->tag_pixels[i];
+        if (!s->tag_pixels[i] || !c->brightness)
+            continue;
+        if (!head)
+            printf("\n%-20s %5s %5s %5s %22s\n", "mean colour, 0 to 255", "R", "G", "B", "brightness deviates");
+        head = true;
+        printf("  %-18s %5.0f %5.0f %5.0f %22.1f\n", info->taxonomy.tags[i].name, (double)c->rgb[0] / n, (double)c->rgb[1] / n,
+               (double)c->rgb[2] / n, dataset_stats_brightness_deviation(s, i));
+    }
 }
 
 static void print_stats_text(const dataset *d, const dataset_stats *s)
@@ -163,6 +196,7 @@ static void print_stats_text(const dataset *d, const dataset_stats *s)
     for (int i = 0; i < info->taxonomy.count; i++)
         if (s->tag_pixels[i])
             print_bar(info->taxonomy.tags[i].name, (double)s->tag_pixels[i], (double)all_tag_pixels(s));
+    print_colours(d, s);
     printf("\ncurvature of the lane, 1/m\n");
     for (int i = 0; i < DATASET_CURVATURE_BINS; i++) {
         if (i < DATASET_CURVATURE_BINS - 1)
@@ -182,17 +216,19 @@ static void print_stats_text(const dataset *d, const dataset_stats *s)
 static int run_stats(int argc, char **argv)
 {
     static const cli_command command = {
-        .usage = "laneloop dataset stats DIR [--json] [--labels-every K]",
+        .usage = "laneloop dataset stats DIR [--json] [--labels-every K] [--colours]",
         .summary =
-            "Count a dataset: frames per split, map and weather, label classes, curvature, speed, distance from the lane's centre.",
+            "Count a dataset: frames per split, map and weather, label classes, curvature, speed, distance from the lane's centre;\n"
+            "with --colours also the mean colour of each label and how much its brightness varies.",
         .example = "laneloop dataset stats runs/demo/dataset",
     };
-    bool json = false;
+    bool json = false, colours = false;
     const char *dir, *every = NULL;
     const cli_flag flags[] = { { "--json", NULL, "one JSON object", NULL, &json },
                                { "--labels-every", "K", "count the labels of every K-th frame, 0 = none (default 1)", &every,
-                                 NULL } };
-    int status = cli_parse(&command, flags, 2, argc, argv, &dir, 1, 1, NULL), stride = 1;
+                                 NULL },
+                               { "--colours", NULL, "what colours the labels have in the pictures", NULL, &colours } };
+    int status = cli_parse(&command, flags, 3, argc, argv, &dir, 1, 1, NULL), stride = 1;
     base_error err = { 0 };
     dataset_stats stats;
     if (status != CLI_GO)
@@ -200,7 +236,7 @@ static int run_stats(int argc, char **argv)
     if (!cli_int("--labels-every", every, 0, 1000000, &stride, &err))
         return cli_usage(&command, "%s", err.text);
     dataset *d = dataset_open(dir, NULL, &err);
-    bool ok = d && dataset_stats_read(d, stride, 0, &stats, &err);
+    bool ok = d && dataset_stats_read(d, stride, colours, 0, &stats, &err);
     if (ok && json)
         print_stats_json(d, &stats);
     else if (ok)

@@ -30,8 +30,13 @@ typedef struct dataset_stats {
         char name[DATASET_NAME_BYTES];
         int frames[DATASET_SPLITS];
     } weathers[DATASET_MAX_WEATHERS];
-    int weather_count;                          /* further weathers are counted under the name "others" */
-    uint64_t tag_pixels[DATASET_MAX_TAGS];      /* label pixels per tag, over the frames looked at */
+    int weather_count;                     /* further weathers are counted under the name "others" */
+    uint64_t tag_pixels[DATASET_MAX_TAGS]; /* label pixels per tag, over the frames looked at */
+    struct dataset_stats_colour {
+        uint64_t rgb[3];  /* sums over the label's pixels */
+        uint64_t squares; /* of the pixels' brightness, (77 R + 150 G + 29 B) / 256 rounded down, which is at most 255 */
+        uint64_t brightness;
+    } tag_colours[DATASET_MAX_TAGS];            /* all 0 when colours were not asked for */
     int tag_frames;                             /* frames whose labels were counted */
     int curvature[DATASET_CURVATURE_BINS];      /* frames */
     int speed[DATASET_SPEED_BINS];              /* frames */
@@ -40,8 +45,10 @@ typedef struct dataset_stats {
 } dataset_stats;
 extern const double dataset_curvature_edges[DATASET_CURVATURE_BINS - 1]; /* 1/m */
 
-/* label_stride: count the labels of every k-th frame (1 = all, 0 = none). */
-bool dataset_stats_read(const dataset *d, int label_stride, int threads, dataset_stats *s, base_error *err);
+/* label_stride: count the labels of every k-th frame (1 = all, 0 = none). colours: read these frames' pictures too. */
+bool dataset_stats_read(const dataset *d, int label_stride, bool colours, int threads, dataset_stats *s, base_error *err);
+/* Standard deviation of the brightness of a tag's pixels, 0..128. */
+double dataset_stats_brightness_deviation(const dataset_stats *s, int tag);
 
 typedef struct dataset_sheet_options {
     int columns, rows; /* cells, each RGB beside label overlay; 1..32; default 3 x 4 */

@@ -45,13 +45,24 @@ static void count_frame(dataset_stats *s, const dataset *d, const dataset_frame 
 typedef struct label_job {
     const dataset *d;
     int stride;
+    bool colours;
     struct label_space {
-        dataset_image image;
+        dataset_image image, picture;
         uint64_t pixels[256];
+        struct dataset_stats_colour sums[256];
         base_error err;
         int frame; /* of err */
     } * spaces;    /* [threads] */
 } label_job;
+
+static void add_colour(struct dataset_stats_colour *c, const uint8_t *rgb)
+{
+    uint64_t y = (77u * rgb[0] + 150u * rgb[1] + 29u * rgb[2]) >> 8;
+    for (int k = 0; k < 3; k++)
+        c->rgb[k] += rgb[k];
+    c->brightness += y;
+    c->squares += y * y;
+}
 
 static void label_item(void *user, int item, int worker)
 {
@@ -59,7 +70,8 @@ static void label_item(void *user, int item, int worker)
     struct label_space *s = &job->spaces[worker];
     int frame = item * job->stride;
     base_error err = { 0 };
-    if (!dataset_read(job->d, dataset_frame_at(job->d, frame), 0, DATASET_SEG, &s->image, &err)) {
+    if (!dataset_read(job->d, dataset_frame_at(job->d, frame), 0, DATASET_SEG, &s->image, &err) ||
+        (job->colours && !dataset_read(job->d, dataset_frame_at(job->d, frame), 0, DATASET_RGB, &s->picture, &err))) {
         if (s->err.code == BASE_OK) { /* items come in rising order to each worker */
             s->err = err;
             s->frame = frame;
@@ -70,15 +82,17 @@ static void label_item(void *user, int item, int worker)
     size_t n = (size_t)s->image.width_px * (size_t)s->image.height_px;
     for (size_t i = 0; i < n; i++)
         s->pixels[tags[i]]++;
+    for (size_t i = 0; job->colours && i < n; i++) /* both have the camera's size */
+        add_colour(&s->sums[tags[i]], (const uint8_t *)s->picture.pixels + 3 * i);
 }
 
-static bool count_labels(const dataset *d, int stride, int threads, dataset_stats *s, base_error *err)
+static bool count_labels(const dataset *d, int stride, bool colours, int threads, dataset_stats *s, base_error *err)
 {
     base_pool *pool = base_pool_create(threads, err);
     if (!pool)
         return false;
     int workers = base_pool_threads(pool);
-    label_job job = { .d = d, .stride = stride, .spaces = calloc((size_t)workers, sizeof *job.spaces) };
+    label_job job = { .d = d, .stride = stride, .colours = colours, .spaces = calloc((size_t)workers, sizeof *job.spaces) };
     bool ok = job.spaces || base_fail(err, BASE_MEMORY, "out of memory for label counts");
     if (ok) {
         s->tag_frames = (dataset_frame_count(d) + stride - 1) / stride;
@@ -89,19 +103,32 @@ static bool count_labels(const dataset *d, int stride, int threads, dataset_stat
         const struct label_space *one = &job.spaces[i];
         if (one->err.code != BASE_OK && (!first || one->frame < first->frame))
             first = one;
-        for (int tag = 0; tag < DATASET_MAX_TAGS; tag++)
+        for (int tag = 0; tag < DATASET_MAX_TAGS; tag++) {
             s->tag_pixels[tag] += one->pixels[tag];
+            for (int k = 0; k < 3; k++)
+                s->tag_colours[tag].rgb[k] += one->sums[tag].rgb[k];
+            s->tag_colours[tag].brightness += one->sums[tag].brightness;
+            s->tag_colours[tag].squares += one->sums[tag].squares;
+        }
     }
     if (first)
         ok = base_fail(err, first->err.code, "%s", first->err.text);
-    for (int i = 0; job.spaces && i < workers; i++)
+    for (int i = 0; job.spaces && i < workers; i++) {
         dataset_image_free(&job.spaces[i].image);
+        dataset_image_free(&job.spaces[i].picture);
+    }
     free(job.spaces);
     base_pool_destroy(pool);
     return ok;
 }
 
-bool dataset_stats_read(const dataset *d, int label_stride, int threads, dataset_stats *s, base_error *err)
+double dataset_stats_brightness_deviation(const dataset_stats *s, int tag)
+{
+    double n = (double)s->tag_pixels[tag], mean = (double)s->tag_colours[tag].brightness / fmax(1, n);
+    return sqrt(fmax(0, (double)s->tag_colours[tag].squares / fmax(1, n) - mean * mean));
+}
+
+bool dataset_stats_read(const dataset *d, int label_stride, bool colours, int threads, dataset_stats *s, base_error *err)
 {
     const dataset_info *info = dataset_info_of(d);
     *s = (dataset_stats){ .episodes = dataset_episode_count(d),
@@ -113,5 +140,6 @@ bool dataset_stats_read(const dataset *d, int label_stride, int threads, dataset
         count_frame(s, d, dataset_frame_at(d, i), i ? dataset_frame_at(d, i - 1) : NULL);
     if (s->frames)
         s->mean_abs_offset_m /= s->frames;
-    return label_stride < 1 || !info->cameras[0].has[DATASET_SEG] || count_labels(d, label_stride, threads, s, err);
+    return label_stride < 1 || !info->cameras[0].has[DATASET_SEG] ||
+           count_labels(d, label_stride, colours && info->cameras[0].has[DATASET_RGB], threads, s, err);
 }

@@ -252,7 +252,7 @@ static void statistics_count(void **state)
     assert_true(synthetic_write(dir, &drawn, 2, -1, &err));
     dataset *d = dataset_open(dir, NULL, &err);
     dataset_stats s;
-    assert_true(dataset_stats_read(d, 1, 2, &s, &err));
+    assert_true(dataset_stats_read(d, 1, true, 2, &s, &err));
     assert_int_equal(s.frames, 24);
     assert_int_equal(s.per_split[DATASET_TRAIN], 12);
     assert_int_equal(s.per_split[DATASET_TEST], 6);
@@ -263,20 +263,29 @@ static void statistics_count(void **state)
     assert_int_equal(s.perturbed, 4);
     assert_int_equal(s.speed[7], 24);
     assert_true(fabs(s.distance_m - 4 * 5 * 1.5) < 1e-6);
-    uint64_t tags[WIRE_TAG_COUNT] = { 0 }, all = 0;
+    uint64_t tags[WIRE_TAG_COUNT] = { 0 }, red[WIRE_TAG_COUNT] = { 0 }, all = 0;
+    double sum = 0, squares = 0;
     for (int e = 0; e < 4; e++)
         for (int i = 0; i < 6; i++) {
             uint8_t rgb[64 * 32 * 3], label[64 * 32];
             dataset_frame f;
             synthetic_frame(&drawn, e, i, &f, rgb, label, NULL);
-            for (int k = 0; k < 64 * 32; k++)
+            for (int k = 0; k < 64 * 32; k++) {
+                uint64_t y = (77u * rgb[3 * k] + 150u * rgb[3 * k + 1] + 29u * rgb[3 * k + 2]) >> 8;
                 tags[label[k]]++;
+                red[label[k]] += rgb[3 * k];
+                sum += label[k] == WIRE_TAG_ROADS ? (double)y : 0;
+                squares += label[k] == WIRE_TAG_ROADS ? (double)(y * y) : 0;
+            }
         }
     for (int i = 0; i < WIRE_TAG_COUNT; i++) {
         assert_int_equal(s.tag_pixels[i], tags[i]);
+        assert_int_equal(s.tag_colours[i].rgb[0], red[i]);
         all += tags[i];
     }
     assert_int_equal(all, 24 * 64 * 32);
+    double n = (double)tags[WIRE_TAG_ROADS], deviation = sqrt(squares / n - sum / n * (sum / n));
+    assert_true(deviation > 1 && fabs(dataset_stats_brightness_deviation(&s, WIRE_TAG_ROADS) - deviation) < 1e-6);
     int bends = 0;
     for (int i = 0; i < DATASET_CURVATURE_BINS; i++)
         bends += s.curvature[i];
