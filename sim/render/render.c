@@ -667,12 +667,19 @@ bool render_frame(render *r, const render_view *view, const render_environment *
                                  r->item_count, instances, instance_count, &p->shadow);
     double shadowed = base_clock_s();
 
+    p->puddle_u = (float)fmod(job.camera.location.x / RENDER_PUDDLES_M, 1);
+    p->puddle_v = (float)fmod(job.camera.location.y / RENDER_PUDDLES_M, 1);
+    p->lamp_count = out->bgra ? render_lamps_in_view(view->lamps, view->lamp_count, job.camera.location, job.camera.rotation.m,
+                                                     job.camera.focal, view->width, view->height, job.camera.near_m, p->lamps)
+                              : 0;
     base_pool_run(r->pool, p->tiles_x * p->tiles_y, run_tile, &job);
     for (int i = 0; i < r->workers; i++)
         if (r->scratch[i]->failed) {
             r->scratch[i]->failed = false;
             return base_fail(err, BASE_MEMORY, "render: no memory to shade a tile");
         }
+    if (out->bgra && environment->rain > 0)
+        render_rain(environment, out->bgra, view->width, view->height);
     double end = base_clock_s();
     r->stats.geometry_s = set_up - start;
     r->stats.shadow_s = shadowed - set_up;

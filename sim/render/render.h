@@ -41,7 +41,26 @@ typedef struct render_environment {
     float fog_start_m;                   /* no fog nearer than this */
     float wetness;                       /* 0..1: dark, shiny surfaces; puddles towards 1 */
     float exposure;                      /* factor before the tone curve */
+    float puddles;                       /* 0..1: share of level ground that stands under water */
+    float window_light;                  /* 0 = day, 1 = night: some windows are lit */
+    float rain;                          /* 0..1: streaks in front of the camera */
+    float rain_slant;                    /* of the streaks: columns per row */
+    uint32_t rain_seed;                  /* of this frame's streaks */
 } render_environment;
+
+/* A lamp: lights what is around it, casts no shadow. Its light on what faces it at d metres: rgb / (d2 + soft2), brought
+ * smoothly to 0 at its range. */
+typedef struct render_lamp {
+    base_vec3 location;
+    float rgb[3]; /* light on a surface that faces it 1 m away, unit of sun_rgb */
+    float range_m;
+    float
+        soft_m; /* of a beam that is spread so that it lights near things no stronger than those at this distance; 0: a point */
+    float direction[3]; /* unit vector of a beam: full light within the angle of cos_inner, none outside that of cos_outer */
+    float cos_inner, cos_outer; /* cos_outer < -1: to all sides */
+} render_lamp;
+/* At most so many lamps act in a picture: those whose light reaches into it, the nearest first. */
+enum { RENDER_LAMPS_MAX = 128 };
 
 /* CARLA's weather, field by field (0..100 unless said); render_environment_from_weather makes light of it. */
 typedef struct render_weather {
@@ -68,6 +87,8 @@ typedef struct render_view {
     bool antialias;                     /* colour from four coverage samples */
     const struct render_before *before; /* for motion; NULL: everything stood still */
     uint32_t hidden_id;                 /* instances with this id are left out (a camera in its own car); 0 = none */
+    const render_lamp *lamps;           /* [lamp_count] */
+    int lamp_count;
 } render_view;
 
 /* What to write; NULL leaves it out. Rows are packed, row 0 on top. */

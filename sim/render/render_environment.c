@@ -48,7 +48,7 @@ render_environment render_environment_from_weather(const render_weather *w, doub
     const float sun_low[3] = { 1.25f, 0.62f, 0.28f }, sun_high[3] = { 1.62f, 1.50f, 1.32f };
     const float zenith_low[3] = { 0.16f, 0.22f, 0.38f }, zenith_high[3] = { 0.105f, 0.245f, 0.62f };
     const float horizon_low[3] = { 0.78f, 0.56f, 0.42f }, horizon_high[3] = { 0.52f, 0.66f, 0.86f };
-    const float grey[3] = { 0.62f, 0.64f, 0.67f }, night[3] = { 0.010f, 0.013f, 0.022f };
+    const float grey[3] = { 0.62f, 0.64f, 0.67f }, night[3] = { 0.006f, 0.008f, 0.014f };
     float dull = 1 - 0.35f * rain;
     for (int k = 0; k < 3; k++) {
         e.sun_rgb[k] = mixf(sun_low[k], sun_high[k], high) * through * dull;
@@ -71,6 +71,11 @@ render_environment render_environment_from_weather(const render_weather *w, doub
     e.fog_density_per_m = 1.0f / 4500 + rain / 900 + share(w->fog_density) * share(w->fog_density) * 0.055f;
     e.fog_start_m = isfinite(w->fog_distance_m) && w->fog_distance_m > 0 ? w->fog_distance_m : 0;
     e.wetness = fmaxf(share(w->wetness), fmaxf(share(w->precipitation_deposits), 0.6f * rain));
+    e.puddles = share(w->precipitation_deposits);
+    e.window_light = 1 - ramp(altitude, -7, 3);
+    e.rain = rain;
+    e.rain_slant = 0.25f * share(w->wind_intensity);
+    e.rain_seed = (uint32_t)(int64_t)floor(fmod(fabs(time_s), 1e6) * 1e3);
     /* As an automatic camera: darker scenes are exposed longer, up to a limit that leaves the night dark. */
     float level = 0.45f * (e.sun_rgb[1] * fmaxf(0, e.sun_direction[2])) + 0.55f * (0.5f * (e.zenith_rgb[1] + e.horizon_rgb[1]));
     e.exposure = 0.62f * powf(0.75f / fmaxf(level, 0.05f), 0.55f);

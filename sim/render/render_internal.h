@@ -3,6 +3,8 @@
  *   render.c           chooses the chunks in view, sets triangles up and bins them, runs the tiles
  *   render_shadow.c    the sun's shadow: square pieces of the plane across the sun's rays, kept between frames
  *   render_texture.c   the surface pictures and the clouds
+ *   render_lamp.c      which lamps act in a picture, and where in it
+ *   render_rain.c      streaks in front of the camera
  *   render_environment.c  weather -> light
  *   render_geometry_body.h  which triangles can show at all
  *   render_tile_body.h the tile kernels; both are compiled three times (render_tile_scalar.c, _avx2.c, _avx512.c) */
@@ -127,6 +129,22 @@ uint32_t render_shadow_update(render_shadow *s, base_pool *pool, const float sun
                               const render_item *items, uint32_t item_count, const scene_instance *instances,
                               int instance_count, render_shadow_lookup *lookup);
 
+#define RENDER_PUDDLES_M 31 /* one repeat of the noise that places puddles */
+
+/* ---- lamps */
+
+/* Relative to the camera. A lamp acts on pixels x0..x1, y0..y1 at most. */
+typedef struct render_lit {
+    float at[3], rgb[3], inverse_range2, soft2, direction[3], cone_scale,
+        cone_offset; /* cone: saturate(scale cos + offset)^2 */
+    int x0, y0, x1, y1;
+} render_lit;
+/* rotation: columns forward, right, up. Fills lit[RENDER_LAMPS_MAX], the nearest first; returns how many. */
+int render_lamps_in_view(const render_lamp *lamps, int count, base_vec3 camera, const double rotation[3][3], double focal,
+                         int width, int height, double near_m, render_lit *lit);
+
+void render_rain(const render_environment *e, uint8_t *bgra, int width, int height);
+
 /* ---- one frame, as the kernels see it */
 
 typedef struct render_pass {
@@ -144,6 +162,9 @@ typedef struct render_pass {
     render_shadow_lookup shadow;
     const uint32_t *textures;
     const float *clouds;
+    float puddle_u, puddle_v; /* of the camera in the noise that places puddles */
+    render_lit lamps[RENDER_LAMPS_MAX];
+    int lamp_count;
     render_output out;
 } render_pass;
 
@@ -162,6 +183,8 @@ typedef struct render_scratch {
     uint32_t *record_of;         /* [triangle of the tile] */
     const render_setup **setups; /* [triangle of the tile] */
     uint32_t record_count, record_capacity, setup_capacity;
+    uint8_t lamps[RENDER_LAMPS_MAX]; /* those that act in the tile */
+    int lamp_count;
     bool failed;
 } render_scratch;
 

@@ -15,6 +15,7 @@
 
 typedef float vf __attribute__((vector_size(4 * LANES), may_alias));
 typedef int32_t vi __attribute__((vector_size(4 * LANES), may_alias));
+typedef uint32_t vu __attribute__((vector_size(4 * LANES), may_alias));
 typedef float vf_unaligned __attribute__((vector_size(4 * LANES), may_alias, aligned(4)));
 typedef int32_t vi_unaligned __attribute__((vector_size(4 * LANES), may_alias, aligned(4)));
 

@@ -399,6 +399,11 @@ static void corner_attributes(const render_item *item, const render_setup *t, co
     a[7] = 0;
 }
 
+static bool is_facade(scene_texture t)
+{
+    return t == SCENE_FACADE_BRICK || t == SCENE_FACADE_PLASTER || t == SCENE_FACADE_OFFICE || t == SCENE_FACADE_SHOP;
+}
+
 static void fill_record(const render_pass *p, const render_setup *t, int ox, int oy, float *r)
 {
     const render_item *item = &p->items[t->item];
@@ -410,6 +415,8 @@ static void fill_record(const render_pass *p, const render_setup *t, int ox, int
     double scale = 1.0 / scene_texture_repeat_m(m->texture);
     /* Whole repeats are dropped, so that float keeps its digits far from the origin. */
     double u0 = floor(v[0]->uv[0] * scale), v0 = floor(v[0]->uv[1] * scale);
+    if (is_facade(m->texture))
+        u0 = v0 = 0; /* windows are counted from the wall's corner */
     double attribute[3][8];
     for (int k = 0; k < 3; k++)
         corner_attributes(item, t, v[k], u0, v0, scale, attribute[k]);
@@ -427,7 +434,7 @@ static void fill_record(const render_pass *p, const render_setup *t, int ox, int
         rgb = item->instance->tint;
     memcpy(r + R_RED, rgb, 3 * sizeof *r);
     r[R_GLOSS] = m->gloss;
-    r[R_EMISSION] = m->emission;
+    r[R_EMISSION] = m->emission + (m->glow && item->instance ? item->instance->glow[m->glow - 1] : 0);
     int32_t layer = (int32_t)m->texture * TEXTURE_TEXELS;
     memcpy(r + R_LAYER, &layer, sizeof layer);
     r[R_LEAF] = m->texture == SCENE_LEAF;
@@ -697,7 +704,45 @@ static inline vf field(const field_reader *f, int k)
     return x;
 }
 
-static v3 surface(const render_pass *p, const field_reader *f, vf x, vf y, v3 ray)
+/* Light of the tile's lamps on a surface; *shine gets what a wet or glossy one mirrors of them, by `gloss` squared. */
+static v3 lamp_light(const render_pass *p, const render_scratch *s, v3 at, v3 n, v3 mirrored, vf leaf, v3 *shine)
+{
+    v3 sum = { { 0 }, { 0 }, { 0 } };
+    for (int i = 0; i < s->lamp_count; i++) {
+        const render_lit *l = &p->lamps[s->lamps[i]];
+        v3 d = { l->at[0] - at.x, l->at[1] - at.y, l->at[2] - at.z };
+        vf d2 = dot3(d, d), far = d2 * l->inverse_range2;
+        vf reach = vf_saturate(1.0f - far * far);
+        if (!vi_any(reach > 0))
+            continue;
+        vf inverse2 = 1.0f / (d2 + l->soft2);
+        v3 to = scale3(d, 1.0f / vf_sqrt(vf_max(d2, vf_splat(1e-4f))));
+        vf cone = vf_saturate(l->cone_offset - dot3f(to, l->direction) * l->cone_scale);
+        reach = reach * reach * cone * cone;
+        vf facing = dot3(n, to);
+        vf diffuse = vf_saturate(facing) * (1.0f - leaf) + leaf * (0.25f + 0.35f * vf_abs(facing));
+        vf power = reach * inverse2 * diffuse;
+        vf spot = vf_saturate(dot3(mirrored, to)), s2 = spot * spot, s4 = s2 * s2, s16 = s4 * s4 * s4 * s4;
+        vf glint = reach * vf_sqrt(inverse2) * s16 * s16 * 0.05f;
+        sum = (v3){ sum.x + power * l->rgb[0], sum.y + power * l->rgb[1], sum.z + power * l->rgb[2] };
+        *shine = (v3){ shine->x + glint * l->rgb[0], shine->y + glint * l->rgb[1], shine->z + glint * l->rgb[2] };
+    }
+    return sum;
+}
+
+/* Which windows are lit: by their number on the wall, the wall's colour and the way it looks. 0 or how strongly. */
+static vf window_lit(vf u, vf v, v3 n, vf red)
+{
+    vu h = (vu)vi_of(vf_floor(u * 2.0f)) * 374761393u + (vu)vi_of(vf_floor(v * 2.0f)) * 668265263u;
+    h = h + (vu)vi_of(vf_floor(n.x * 2.0f + 0.5f)) * 2246822519u + (vu)vi_of(vf_floor(n.y * 2.0f + 0.5f)) * 3266489917u;
+    h = h + (vu)vi_of(red * 997.0f) * 1597334677u;
+    h = (h ^ (h >> 13)) * 1274126177u;
+    h = h ^ (h >> 16);
+    vf unit = vf_of((vi)(h & 1023)) * (1.0f / 1024);
+    return vf_select(unit < 0.3f, 0.35f + unit * 2.0f, vf_splat(0));
+}
+
+static v3 surface(const render_pass *p, const render_scratch *s, const field_reader *f, vf x, vf y, v3 ray)
 {
     const render_environment *e = &p->environment;
     vf za = field(f, R_Z), zb = field(f, R_Z + 8);
@@ -728,11 +773,20 @@ static v3 surface(const render_pass *p, const field_reader *f, vf x, vf y, v3 ra
     vf wall = 1.0f - glass;
     v3 albedo = { grain.x * (base.x * wall + glass * 0.5f), grain.y * (base.y * wall + glass * 0.5f),
                   grain.z * (base.z * wall + glass * 0.5f) };
-    vf gloss = field(f, R_GLOSS) * wall + glass * 0.9f;
+    vf gloss = field(f, R_GLOSS) * wall + glass * 0.9f, water = vf_splat(0);
     if (e->wetness > 0) {
         vf wet = field(f, R_WET) * vf_saturate(n.z) * e->wetness;
         albedo = scale3(albedo, 1.0f - 0.5f * wet);
         gloss = vf_max(gloss, wet * 0.75f);
+        if (e->puddles > 0) {
+            vf depth = cloud_sample(p->clouds, at.x * (1.0f / RENDER_PUDDLES_M) + p->puddle_u,
+                                    at.y * (1.0f / RENDER_PUDDLES_M) + p->puddle_v);
+            vf level = vf_saturate((n.z - 0.97f) * 50.0f) * vf_saturate(field(f, R_WET));
+            water = vf_saturate((depth - (0.80f - 0.42f * e->puddles)) * 9.0f) * level;
+            albedo = scale3(albedo, 1.0f - 0.45f * water);
+            n = (v3){ n.x * (1.0f - water), n.y * (1.0f - water), n.z + (1.0f - n.z) * water };
+            gloss = vf_max(gloss, water);
+        }
     }
 
     /* light */
@@ -754,6 +808,13 @@ static v3 surface(const render_pass *p, const field_reader *f, vf x, vf y, v3 ra
     v3 light = mix3(splat3(e->ground_rgb), above, up);
     light = (v3){ light.x * open + direct * e->sun_rgb[0], light.y * open + direct * e->sun_rgb[1],
                   light.z * open + direct * e->sun_rgb[2] };
+    vf cosine = dot3(n, eye);
+    v3 mirrored = { n.x * 2.0f * cosine - eye.x, n.y * 2.0f * cosine - eye.y, n.z * 2.0f * cosine - eye.z };
+    v3 lamp_shine = { { 0 }, { 0 }, { 0 } };
+    if (s->lamp_count) {
+        v3 lamps = lamp_light(p, s, at, n, mirrored, leaf, &lamp_shine);
+        light = (v3){ light.x + lamps.x, light.y + lamps.y, light.z + lamps.z };
+    }
     vf emission = field(f, R_EMISSION);
     v3 c = { albedo.x * light.x + base.x * emission, albedo.y * light.y + base.y * emission,
              albedo.z * light.z + base.z * emission };
@@ -762,15 +823,19 @@ static v3 surface(const render_pass *p, const field_reader *f, vf x, vf y, v3 ra
     vi shines = gloss > 0.01f;
     if (vi_any(shines)) {
         gloss = vf_select(shines, gloss, vf_splat(0)); /* a lane's light must not depend on its neighbours */
-        vf cosine = dot3(n, eye);
-        v3 mirrored = { n.x * 2.0f * cosine - eye.x, n.y * 2.0f * cosine - eye.y, n.z * 2.0f * cosine - eye.z };
         vf k = 1.0f - vf_saturate(cosine), k2 = k * k;
-        vf share = gloss * (0.05f + 0.6f * k2 * k2 * k);
+        vf share = gloss * (0.05f + (0.6f + 0.35f * water) * k2 * k2 * k);
         v3 image = sky_gradient(e, mirrored);
         vf spot = vf_saturate(dot3f(mirrored, e->sun_direction)), s2 = spot * spot, s4 = s2 * s2, s16 = s4 * s4 * s4 * s4;
         vf shine = gloss * gloss * lit * (s16 * s16 * s16 * s16) * 1.2f;
         c = (v3){ c.x + share * image.x * open + shine * e->sun_rgb[0], c.y + share * image.y * open + shine * e->sun_rgb[1],
                   c.z + share * image.z * open + shine * e->sun_rgb[2] };
+        vf polish = gloss * gloss;
+        c = (v3){ c.x + polish * lamp_shine.x, c.y + polish * lamp_shine.y, c.z + polish * lamp_shine.z };
+    }
+    if (e->window_light > 0 && vi_any(glass > 0.0f)) {
+        vf inside = window_lit(u, v, n, base.x) * glass * (e->window_light * 0.30f);
+        c = (v3){ c.x + inside, c.y + inside * 0.72f, c.z + inside * 0.42f };
     }
     if (e->fog_density_per_m > 0) {
         vf path = vf_max(distance - e->fog_start_m, vf_splat(0));
@@ -797,7 +862,7 @@ static void shade(const render_pass *p, render_scratch *s, int tile, int from, i
             c = sky(p, scale3(ray, 1.0f / vf_sqrt(dot3(ray, ray))));
         } else {
             field_reader f = read_fields(s->records, s->job_record + i);
-            c = surface(p, &f, x, y, ray);
+            c = surface(p, s, &f, x, y, ray);
         }
         c = tone_curve(c, p->environment.exposure);
         c = scale3(c, weight);
@@ -839,6 +904,17 @@ static void resolve(const render_pass *p, const render_scratch *s, int tile)
 }
 
 /* ---- the tile */
+
+static void choose_lamps(const render_pass *p, render_scratch *s, int tile)
+{
+    int x0 = tile % p->tiles_x * TILE, y0 = tile / p->tiles_x * TILE;
+    s->lamp_count = 0;
+    for (int i = 0; i < p->lamp_count; i++) {
+        const render_lit *l = &p->lamps[i];
+        if (l->x1 >= x0 && l->x0 < x0 + TILE && l->y1 >= y0 && l->y0 < y0 + TILE)
+            s->lamps[s->lamp_count++] = (uint8_t)i;
+    }
+}
 
 static bool reserve(render_scratch *s, uint32_t triangles)
 {
@@ -885,6 +961,7 @@ static void draw_tile(const render_pass *p, render_scratch *s, int tile)
             memset(s->record_of, 0xff, (size_t)triangles * sizeof *s->record_of);
         memset(s->colour, 0, sizeof s->colour);
         s->record_count = 0;
+        choose_lamps(p, s, tile);
         int jobs = make_jobs(p, s, tile, samples, &sky_jobs);
         if (s->failed)
             return;

@@ -56,7 +56,7 @@ void scene_destroy(scene *s)
 static bool same_material(const scene_material *a, const scene_material *b)
 {
     return a->rgb[0] == b->rgb[0] && a->rgb[1] == b->rgb[1] && a->rgb[2] == b->rgb[2] && a->texture == b->texture &&
-           a->gloss == b->gloss && a->emission == b->emission;
+           a->gloss == b->gloss && a->emission == b->emission && a->glow == b->glow;
 }
 
 static uint16_t append_material(scene *s, scene_material m)

@@ -82,6 +82,7 @@ typedef struct scene_material {
     float gloss;    /* 0 = matt, 1 = mirror-like reflection of the sky at grazing angles */
     float emission; /* light given off, as a multiple of rgb (lamps); 0 for almost everything */
     bool is_own;    /* made by scene_material_own */
+    uint8_t glow;   /* 0, or 1 + the number of the instance's glow that is added to emission: lamps of things that move */
 } scene_material;
 
 /* Reflectance as a material wants it, from a colour as files and clients give it (sRGB, 0..1; IEC 61966-2-1). */
@@ -200,14 +201,18 @@ bool scene_finish(scene *s, double chunk_m, base_error *err);
 uint32_t scene_edit(scene *s, const scene_bounds *where, uint32_t instance, bool (*visit)(void *user, scene_triangle *t),
                     void *user);
 
+/* Lamps of a moving thing that are switched one by one. */
+enum { SCENE_GLOW_FRONT, SCENE_GLOW_REAR, SCENE_GLOWS };
+
 /* A moving thing in one frame. */
 typedef struct scene_instance {
     int mesh;
     base_pose pose;
-    base_vec3 scale; /* factors along the mesh's own axes, applied before the pose; a 0 counts as 1 */
-    float tint[3];   /* linear reflectance for SCENE_CAR_PAINT surfaces */
-    uint8_t tag;     /* 0 = the tags of the mesh */
-    uint32_t id;     /* instance id of all its pixels; 0 = those of the mesh */
+    base_vec3 scale;         /* factors along the mesh's own axes, applied before the pose; a 0 counts as 1 */
+    float tint[3];           /* linear reflectance for SCENE_CAR_PAINT surfaces */
+    float glow[SCENE_GLOWS]; /* emission of its lamps that are on, by the materials' number */
+    uint8_t tag;             /* 0 = the tags of the mesh */
+    uint32_t id;             /* instance id of all its pixels; 0 = those of the mesh */
 } scene_instance;
 
 typedef struct scene_hit {

@@ -320,6 +320,14 @@ void town_debug_tick(town_world *w); /* what is over goes (debug_shapes.c) */
 void town_recorder_tick(town_world *w, double dt_s); /* the tick is computed: write it down */
 void town_replay_tick(town_world *w, double dt_s);   /* physics are done: put the replayed actors in their places */
 
+/* ---- lamps that light their surroundings (lamps.c) ---- */
+struct render_lamp;
+/* Street lights that are on and the lamps of vehicles, in the order of the list and of the actors: at most _most. */
+int town_lamps_most(const town_world *w);
+int town_lamps_list(const town_world *w, struct render_lamp *lamps);
+/* What the lenses of a vehicle with these lights give off: glow[SCENE_GLOWS]. */
+void town_lamps_glow(uint32_t vehicle_lights, float *glow);
+
 /* ---- scenery objects (objects.c), street lights (street_lights.c) ---- */
 void town_objects_reset(town_world *w);
 bool town_street_lights_create(town_world *w, base_error *err); /* those of the scenery, as they are at first */

@@ -87,6 +87,7 @@ typedef struct town_scenery_car { /* what a vehicle looks like in one frame */
     double steer_deg;             /* front wheels, right positive */
     double roll_deg;              /* how far the wheels have turned, forward positive */
     float tint[3];                /* linear reflectance of the paint */
+    float glow[SCENE_GLOWS];      /* emission of its lamps */
     uint32_t id;                  /* instance id of all its parts */
 } town_scenery_car;
 

@@ -428,6 +428,7 @@ int town_scenery_vehicle(const town_scenery *t, const town_scenery_car *car, sce
     bool two = kind >= BODY_MOTORCYCLE;
     scene_instance base = { .mesh = t->body[kind], .pose = car->pose, .scale = { e.x, e.y, 2 * e.z }, .id = car->id };
     memcpy(base.tint, car->tint, sizeof base.tint);
+    memcpy(base.glow, car->glow, sizeof base.glow);
     parts[0] = base;
     double radius = car->wheel_radius_m > 0 ? car->wheel_radius_m : two ? 0.32 : fmin(0.55, 0.30 + 0.06 * e.z);
     double front = two ? e.x - radius : shapes[kind].axle_front_x * e.x,

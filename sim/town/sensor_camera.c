@@ -24,6 +24,8 @@ struct town_eye {
     float *vector;                   /* normals or motion: [capacity][3], when one was asked for */
     size_t vector_px;
     uint8_t tag_number[256]; /* of the world's version */
+    render_lamp *lamps;      /* of this frame */
+    int lamp_count, lamp_capacity;
 };
 
 struct town_eye *town_eye_create(town_world *w, base_error *err)
@@ -69,6 +71,7 @@ void town_eye_destroy(struct town_eye *e)
     render_destroy(e->renderer);
     free_pictures(e);
     free(e->vector);
+    free(e->lamps);
     free(e);
 }
 
@@ -241,7 +244,9 @@ static bool take_pass(town_world *w, struct town_eye *e, town_actor *const *grou
                          .width = lens->width_px,
                          .height = lens->height_px,
                          .fov_deg = lens->fov_deg,
-                         .antialias = w->options.quality >= 2 };
+                         .antialias = w->options.quality >= 2,
+                         .lamps = e->lamps,
+                         .lamp_count = e->lamp_count };
     render_output out = {
         .bgra = wants[TOWN_CAMERA_RGB] || wants[TOWN_CAMERA_DVS] ? e->color : NULL,
         .tag = wants[TOWN_CAMERA_SEMANTIC] || wants[TOWN_CAMERA_INSTANCE] ? e->tag : NULL,
@@ -283,11 +288,27 @@ render_environment town_environment(const town_world *w)
     return render_environment_from_weather(&weather, w->elapsed_s);
 }
 
+static bool find_lamps(struct town_eye *e, const town_world *w, base_error *err)
+{
+    int most = town_lamps_most(w);
+    if (most > e->lamp_capacity) {
+        free(e->lamps);
+        e->lamps = malloc((size_t)most * sizeof *e->lamps);
+        e->lamp_capacity = e->lamps ? most : 0;
+        if (!e->lamps)
+            return base_fail(err, BASE_MEMORY, "out of memory for %d lamps", most);
+    }
+    e->lamp_count = town_lamps_list(w, e->lamps);
+    return true;
+}
+
 bool town_cameras_measure(town_world *w, town_actor *const *due, int count, const town_sink *sink, base_error *err)
 {
     if (!w->eye && !(w->eye = town_eye_create(w, err)))
         return false;
     render_environment light = town_environment(w);
+    if (!find_lamps(w->eye, w, err))
+        return false;
     town_actor **group = malloc(2 * (size_t)count * sizeof *group);
     if (!group)
         return base_fail(err, BASE_MEMORY, "out of memory for %d cameras", count);

@@ -22,6 +22,7 @@ static int show_vehicle(const town_world *w, const town_actor *a, scene_instance
         .id = a->id,
     };
     tint_of(a, car.tint);
+    town_lamps_glow(a->vehicle_lights, car.glow);
     return town_scenery_vehicle(w->scenery, &car, parts);
 }
 

@@ -29,6 +29,8 @@ struct town_watch {
     scene_instance *instances;
     int actor_capacity, shape_capacity, instance_count;
     render_environment light;
+    render_lamp *lamps;
+    int lamp_count, lamp_capacity;
     uint64_t seen_scenery; /* which scenery the instances' meshes are of */
 
     pthread_mutex_t drawing;
@@ -75,10 +77,11 @@ void town_watch_destroy(town_watch *w)
     free(w->actors);
     free(w->shapes);
     free(w->instances);
+    free(w->lamps);
     free(w);
 }
 
-static bool make_room(town_watch *w, int actors, int shapes)
+static bool make_room(town_watch *w, int actors, int shapes, int lamps)
 {
     if (actors > w->actor_capacity) {
         free(w->actors);
@@ -92,7 +95,12 @@ static bool make_room(town_watch *w, int actors, int shapes)
         w->shapes = malloc((size_t)shapes * sizeof *w->shapes);
         w->shape_capacity = w->shapes ? shapes : 0;
     }
-    return w->actor_capacity >= actors && w->shape_capacity >= shapes;
+    if (lamps > w->lamp_capacity) {
+        free(w->lamps);
+        w->lamps = malloc((size_t)lamps * sizeof *w->lamps);
+        w->lamp_capacity = w->lamps ? lamps : 0;
+    }
+    return w->actor_capacity >= actors && w->shape_capacity >= shapes && w->lamp_capacity >= lamps;
 }
 
 static void copy_actor(town_seen_actor *to, const town_actor *a)
@@ -119,7 +127,7 @@ static void copy_actor(town_seen_actor *to, const town_actor *a)
 static bool copy_world(town_watch *w, const town_server *s)
 {
     const town_world *world = s->world;
-    if (!make_room(w, world->actor_count, world->drawn.count))
+    if (!make_room(w, world->actor_count, world->drawn.count, town_lamps_most(world)))
         return false;
     int count = 0;
     for (int i = 0; i < world->actor_count; i++)
@@ -129,6 +137,7 @@ static bool copy_world(town_watch *w, const town_server *s)
         memcpy(w->shapes, world->drawn.shapes, (size_t)world->drawn.count * sizeof *w->shapes);
     w->instance_count = world->scenery ? town_shown_list(world, w->instances) : 0;
     w->light = town_environment(world);
+    w->lamp_count = town_lamps_list(world, w->lamps);
     w->seen_scenery = w->scenery_count; /* written by this thread only */
     const town_actor *spectator = town_actor_find(world, world->spectator);
     base_pose from = { 0 };
@@ -251,7 +260,9 @@ bool town_watch_draw(town_watch *w, const town_watch_view *v, uint8_t *bgra, uin
                          .width = v->width_px,
                          .height = v->height_px,
                          .fov_deg = v->fov_deg,
-                         .hidden_id = v->hidden_id };
+                         .hidden_id = v->hidden_id,
+                         .lamps = w->lamps,
+                         .lamp_count = w->lamp_count };
     render_output out = { .bgra = bgra, .tag = tag };
     *drawn = false;
     pthread_mutex_lock(&w->drawing);
