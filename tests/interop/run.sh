@@ -87,6 +87,19 @@ for version in "$@"; do
     read -r p f s <<<"$before"
     summary+="carla $version: $((passed - p)) passed, $((failed - f)) failed, $((skipped - s)) skipped, $((SECONDS - since)) s"$'\n'
 done
+# ASAM's checker of OpenDRIVE files, from PyPI as well
+checker=build/asam-venv
+if [ -x "$checker/bin/qc_opendrive" ] || { p=$(find_python 0.9.16 2>"$out") && "$p" -m venv "$checker" >"$out" 2>&1 &&
+    "$checker/bin/pip" install --quiet --disable-pip-version-check asam-qc-opendrive==1.0.0 >"$out" 2>&1; }; then
+    echo "# ASAM's OpenDRIVE checker"
+    timeout "${TEST_TIMEOUT:-300}" "$checker/bin/python" tests/interop/asam_checker.py configs/maps/*.xodr >"$out" 2>&1 ||
+        grep -q '^not ok ' "$out" || echo "not ok asam_checker.py: ended early" >>"$out"
+    cat "$out"
+    count
+    summary+="ASAM's OpenDRIVE checker: $(grep -c '^ok ' "$out") passed, $(grep -c '^not ok ' "$out") failed"$'\n'
+else
+    skip "ASAM's OpenDRIVE checker: $(tail -1 "$out")"
+fi
 printf '%s' "$summary"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ] && [ $((passed + skipped)) -gt 0 ]

@@ -106,10 +106,10 @@ static void write_signal(const net_signal *g)
     else
         printf(
             "            <signal id=\"%d\" name=\"%s\" s=\"%.10f\" t=\"%.10f\" dynamic=\"%s\" orientation=\"%s\" zOffset=\"0\" "
-            "country=\"OpenDRIVE\" type=\"%s\" subtype=\"-1\" value=\"%d\" unit=\"%s\" text=\"\" height=\"1\" width=\"0.6\" "
+            "country=\"OpenDRIVE\" type=\"%s\" subtype=\"-1\" value=\"%d\" %stext=\"\" height=\"1\" width=\"0.6\" "
             "hOffset=\"%.12f\" pitch=\"0\" roll=\"0\">\n",
-            g->id, g->name, g->s, g->t, g->dynamic ? "yes" : "no", orientation, g->type, g->value, g->value > 0 ? "km/h" : "",
-            g->h_offset);
+            g->id, g->name, g->s, g->t, g->dynamic ? "yes" : "no", orientation, g->type, g->value,
+            g->value > 0 ? "unit=\"km/h\" " : "", g->h_offset);
     printf("                <validity fromLane=\"%d\" toLane=\"%d\"/>\n            </%s>\n", g->from_lane, g->to_lane,
            g->reference ? "signalReference" : "signal");
 }
