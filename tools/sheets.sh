@@ -18,6 +18,7 @@ spawn_of() {
     case $1 in
     Town01) echo 20 ;;
     Town10HD) echo 10 ;;
+    town_grid) echo 60 ;;
     *) echo 0 ;;
     esac
 }
