@@ -39,7 +39,7 @@ static bool make_shape(const scene_part *part, render_shape *out)
         out->z[i] = part->vertices[i].position[2];
     }
     for (int k = 0; k < 3; k++)
-        out->vertex[k] = (int32_t *)(memory + 3 * vertices) + (size_t)k * triangles;
+        out->vertex[k] = (int32_t *)(void *)(memory + 3 * vertices) + (size_t)k * triangles;
     return true;
 }
 
@@ -390,9 +390,9 @@ static bool reserve_item(render_slot *slot, const render_item *item)
     double *memory = slot->corners.memory = malloc(n * (5 * sizeof(double) + sizeof(int32_t)));
     if (!memory)
         return false;
-    slot->corners =
-        (render_corners){ memory, memory + n, memory + 2 * n, memory + 3 * n, memory + 4 * n, (int32_t *)(memory + 5 * n),
-                          memory };
+    slot->corners = (render_corners){ memory,         memory + n,     memory + 2 * n,
+                                      memory + 3 * n, memory + 4 * n, (int32_t *)(void *)(memory + 5 * n),
+                                      memory };
     slot->corner_capacity = (uint32_t)n - RENDER_PADDING;
     return true;
 }

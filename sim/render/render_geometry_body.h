@@ -105,7 +105,7 @@ static inline void span(vd a, vd b, vd c, double limit, vd *lo, vd *hi)
 static uint32_t cull(const render_lens *c, const render_corners *at, const render_shape *shape, uint32_t first, uint32_t count,
                      uint32_t *kept)
 {
-    wide_ints lane;
+    wide_ints lane = { 0 };
     for (int k = 0; k < WIDE; k++)
         lane[k] = k;
     uint32_t n = 0;

@@ -95,13 +95,21 @@ static inline uint32_t vi_starts(vi x)
 typedef vi lane_mask;
 static inline vf vf_put(vf x, lane_mask m, float v) { return vf_select(m, vf_splat(v), x); }
 #if LANES == 8
-static inline lane_mask lanes_from(int k) { return (vi){ 0, 1, 2, 3, 4, 5, 6, 7 } >= k; }
+static inline lane_mask lanes_from(int k)
+{
+    vi lane = { 0, 1, 2, 3, 4, 5, 6, 7 };
+    return lane >= k;
+}
 static inline uint32_t vi_starts(vi x)
 {
     return (uint32_t)_mm256_movemask_ps((__m256)(x != __builtin_shufflevector(x, x, 0, 0, 1, 2, 3, 4, 5, 6)));
 }
 #else
-static inline lane_mask lanes_from(int k) { return (vi){ 0, 1, 2, 3 } >= k; }
+static inline lane_mask lanes_from(int k)
+{
+    vi lane = { 0, 1, 2, 3 };
+    return lane >= k;
+}
 static inline uint32_t vi_starts(vi x)
 {
     vi differs = (x != __builtin_shufflevector(x, x, 0, 0, 1, 2)) & (vi){ 1, 2, 4, 8 };

@@ -158,8 +158,13 @@ static void go_on(net *n, net_junction *j, arm from, arm to, bool at_end)
     left->before = left->after = 1;
     net_lane *right = net_add_lane(&r->section[0], -1, "shoulder", 0, "none");
     double from_m = 0.6 * r->length, part = r->length - from_m;
-    right->width[0] = at_end ? (net_cubic){ 0 } : net_hermite(0, part, OUTER_M, 0, 0, 0);
-    right->width[1] = at_end ? net_hermite(from_m, part, 0, 0, OUTER_M, 0) : (net_cubic){ part, 0, 0, 0, 0 };
+    if (at_end) {
+        right->width[0] = (net_cubic){ 0 };
+        right->width[1] = net_hermite(from_m, part, 0, 0, OUTER_M, 0);
+    } else {
+        right->width[0] = net_hermite(0, part, OUTER_M, 0, 0, 0);
+        right->width[1] = (net_cubic){ part, 0, 0, 0, 0 };
+    }
     right->widths = 2;
     *(at_end ? &right->after : &right->before) = -3;
 }

@@ -186,7 +186,7 @@ typedef struct heights { /* knots at the start of each leg's straight and bend, 
 
 static void find_heights(const loop *l, heights *h)
 {
-    double grade[2 * LEGS_MAX], rise = 0, total = 0;
+    double grade[2 * LEGS_MAX] = { 0 }, rise = 0, total = 0;
     int n = 2 * l->legs;
     for (int i = 0; i < n; i++) {
         const leg *g = &l->leg[i / 2];
