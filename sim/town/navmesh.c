@@ -14,9 +14,9 @@
 
 #define KERB_M        0.15 /* sidewalks are raised by this, as they are built (scenery_road.c) */
 #define INSET_INNER_M 0.2  /* towards the road */
-#define INSET_OUTER_M 0.3
-#define REACH_M       6.0 /* how far beyond its end a crosswalk looks for a sidewalk */
-#define JOIN_M        0.5 /* ends of lanes nearer than this are one place */
+#define INSET_OUTER_M 0.65 /* street lights stand there, 0.35 m inside and 0.1 m thick, and a body is 0.2 m wide on each side */
+#define REACH_M       6.0  /* how far beyond its end a crosswalk looks for a sidewalk */
+#define JOIN_M        0.5  /* ends of lanes nearer than this are one place */
 #define STATIONS_MAX  4096
 #define CROSSINGS_MAX 1024
 
@@ -109,7 +109,7 @@ static void walk_borders(const road_map *map, int road, int section, int lane, d
     }
     base_vec3 span = base_vec3_sub(*outer, *inner);
     double width = hypot(span.x, span.y), inside = INSET_INNER_M, outside = INSET_OUTER_M;
-    if (width < 1.2) /* too narrow for that: the middle half is left */
+    if (width < 2 * (INSET_INNER_M + INSET_OUTER_M)) /* too narrow for that: the middle half is left */
         inside = outside = width / 4;
     if (width > 1e-6) {
         *outer = base_vec3_sub(*outer, base_vec3_scale(span, outside / width));

@@ -1,6 +1,7 @@
 /* The navigation mesh: its polygons and neighbours, crosswalks between sidewalks, and the bytes of the file. */
 #include "base/clock.h"
 #include "sim/town/navmesh.h"
+#include "sim/town/scenery.h"
 #include "sim/town/town.h"
 #include <math.h>
 #include <setjmp.h>
@@ -136,9 +137,9 @@ static void test_street(void **state)
     road_map *map = street(true, false);
     nav_mesh m = built(map);
     check_mesh(&m, "street");
-    assert_true(fabs(area_total(&m, NAV_SIDEWALK) - 2 * 100 * 2.5) < 0.1); /* 3 m less 0.2 and 0.3 m on the two sides */
-    assert_true(fabs(area_total(&m, NAV_ROAD) - 2 * 100 * 3.2) < 0.1);     /* which begin where the sidewalks end */
-    assert_true(fabs(largest_part(&m) - 0.5) < 1e-6);                      /* no way over the road */
+    assert_true(fabs(area_total(&m, NAV_SIDEWALK) - 2 * 100 * 2.15) < 0.1); /* 3 m less 0.2 and 0.65 m on the two sides */
+    assert_true(fabs(area_total(&m, NAV_ROAD) - 2 * 100 * 3.2) < 0.1);      /* which begin where the sidewalks end */
+    assert_true(fabs(largest_part(&m) - 0.5) < 1e-6);                       /* no way over the road */
     nav_mesh_free(&m);
     road_map_destroy(map);
 }
@@ -150,7 +151,7 @@ static void test_crosswalk_joins_sidewalks(void **state)
     nav_mesh m = built(map);
     check_mesh(&m, "crosswalk");
     assert_true(fabs(area_total(&m, NAV_CROSSWALK) - 4 * 6.4) < 0.1); /* from sidewalk to sidewalk: 6 m and twice 0.2 m */
-    assert_true(fabs(area_total(&m, NAV_SIDEWALK) - 2 * 100 * 2.5) < 0.1);
+    assert_true(fabs(area_total(&m, NAV_SIDEWALK) - 2 * 100 * 2.15) < 0.1);
     assert_true(largest_part(&m) > 0.999);
     nav_mesh_free(&m);
     road_map_destroy(map);
@@ -237,6 +238,57 @@ static void test_our_maps(void **state)
     }
 }
 
+static double distance_to(base_vec3 p, base_vec3 a, base_vec3 b)
+{
+    double dx = b.x - a.x, dy = b.y - a.y, length2 = dx * dx + dy * dy;
+    double t = length2 > 0 ? fmax(0, fmin(1, ((p.x - a.x) * dx + (p.y - a.y) * dy) / length2)) : 0;
+    return hypot(p.x - a.x - t * dx, p.y - a.y - t * dy);
+}
+
+/* Of a place from a polygon seen from above, 0 inside. */
+static double distance_from(const nav_polygon *p, base_vec3 place)
+{
+    double nearest = INFINITY;
+    bool inside = false;
+    for (int i = 0; i < p->count; i++) {
+        base_vec3 a = p->corner[i], b = p->corner[(i + 1) % p->count];
+        nearest = fmin(nearest, distance_to(place, a, b));
+        if ((a.y > place.y) != (b.y > place.y) && place.x < (b.x - a.x) * (place.y - a.y) / (b.y - a.y) + a.x)
+            inside = !inside;
+    }
+    return inside ? 0 : nearest;
+}
+
+/* Who keeps to the mesh does not walk through street lights, whose feet are 0.1 m thick; polygons cut corners in bends. */
+static void test_room_beside_street_lights(void **state)
+{
+    (void)state;
+    static const char *const paths[] = { "configs/maps/training_loop.xodr", "configs/maps/town_grid.xodr" };
+    base_error err;
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        road_map *map = read_map(paths[i]);
+        nav_mesh m = built(map);
+        town_scenery *scenery = town_scenery_build(map, 1, &err);
+        if (!scenery)
+            fail_msg("%s", err.text);
+        int lights = 0;
+        for (int k = 0; k < town_scenery_object_count(scenery); k++) {
+            const town_scenery_object *o = town_scenery_object_at(scenery, k);
+            if (strncmp(o->name, "StreetLight", 11) != 0)
+                continue;
+            lights++;
+            for (int n = 0; n < m.count; n++)
+                if (m.polygons[n].area == NAV_SIDEWALK && distance_from(&m.polygons[n], o->pose.location) < 0.2)
+                    fail_msg("%s: %s at (%.2f, %.2f) is %.2f m from where people walk", paths[i], o->name, o->pose.location.x,
+                             o->pose.location.y, distance_from(&m.polygons[n], o->pose.location));
+        }
+        assert_true(lights > 20);
+        town_scenery_destroy(scenery);
+        nav_mesh_free(&m);
+        road_map_destroy(map);
+    }
+}
+
 static void test_towns(void **state)
 {
     (void)state;
@@ -271,9 +323,13 @@ static void test_towns(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_street),       cmocka_unit_test(test_crosswalk_joins_sidewalks),
-        cmocka_unit_test(test_no_sidewalks), cmocka_unit_test(test_file),
-        cmocka_unit_test(test_our_maps),     cmocka_unit_test(test_towns),
+        cmocka_unit_test(test_street),
+        cmocka_unit_test(test_crosswalk_joins_sidewalks),
+        cmocka_unit_test(test_no_sidewalks),
+        cmocka_unit_test(test_file),
+        cmocka_unit_test(test_our_maps),
+        cmocka_unit_test(test_towns),
+        cmocka_unit_test(test_room_beside_street_lights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
