@@ -129,7 +129,8 @@ def traffic_manager(client):
     return manager
 
 
-PATIENCE = 90   # seconds that the checks of one program may take
+PATIENCE = 240  # seconds that the checks of one program may take
+IDLE = 25       # seconds without a tenth of a second of work after which they have stalled: longer than any time-out in them
 STALLED = 75    # exit status: the client hung, the server did not
 
 PROBE = """
@@ -143,23 +144,43 @@ sys.exit(0 if after > before else 1)
 """
 
 
+def answers(server):
+    """Does a client of another process find the server well?"""
+    fine = subprocess.run([sys.executable, '-c', PROBE, str(server.port)], timeout=60).returncode == 0
+    print('# stalled; the server %s' % ('answers and ticks: the client hung' if fine else 'is not well either'), flush=True)
+    return fine
+
+
+def work_of(process):
+    """Processor seconds of a process and all that it started, dead or alive."""
+    try:
+        with open('/proc/%d/stat' % process) as stat:
+            ticks = sum(map(int, stat.read().rpartition(')')[2].split()[11:15]))
+        with open('/proc/%d/task/%d/children' % (process, process)) as children:
+            return ticks / os.sysconf('SC_CLK_TCK') + sum(map(work_of, map(int, children.read().split())))
+    except FileNotFoundError:  # it ended meanwhile
+        return 0.0
+
+
 def end_of(child, server):
     """Exit status of the process that runs the checks. One that stalls says where and is killed; then a client of another process
     asks the server: when it answers and ticks, the checks hung inside CARLA's client, whose traffic manager does that now and then
     (TrafficManagerLocal wakes its two waits without holding their mutex)."""
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
+    begun = moved = time.monotonic()
+    work = 0
+    while time.monotonic() < min(begun + PATIENCE, moved + IDLE):
         pid, status = os.waitpid(child, os.WNOHANG)
         if pid:
             return os.waitstatus_to_exitcode(status)
+        done = work_of(child)
+        if abs(done - work) > 0.1:
+            work, moved = done, time.monotonic()
         time.sleep(0.05)
     os.kill(child, signal.SIGABRT)
     time.sleep(1)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    fine = subprocess.run([sys.executable, '-c', PROBE, str(server.port)], timeout=60).returncode == 0
-    print('# stalled; the server %s' % ('answers and ticks: the client hung' if fine else 'is not well either'), flush=True)
-    return STALLED if fine else 1
+    return STALLED if answers(server) else 1
 
 
 def main(run, *server_args):
