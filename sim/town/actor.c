@@ -229,6 +229,7 @@ uint32_t town_spawn(town_world *w, const town_description *d, base_pose pose, ui
     a->parent = parent;
     a->attachment = attachment;
     a->next_measure_s = w->elapsed_s;
+    a->spawn_frame = w->frame;
     if (base) {
         a->pose = base_pose_compose(&base->pose, &pose);
         a->spring_location = a->pose.location;

@@ -178,7 +178,7 @@ typedef struct town_actor {
     double sensor_tick_s, next_measure_s;
     bool has_measured;
     town_camera camera;
-    uint64_t noise_seed;
+    uint64_t noise_seed, spawn_frame;
     struct town_sense *sense;
     base_vec3 spring_location; /* last place of a spring-arm camera */
     /* traffic lights and signs */

@@ -31,8 +31,13 @@ typedef struct town_dvs {
     bool use_log;
 } town_dvs;
 
+typedef struct town_noise { /* of IMU (accelerometer, then gyroscope) and GNSS (latitude, longitude, altitude) */
+    double deviation[6], bias[6];
+} town_noise;
+
 struct town_sense {
     union {
+        town_noise noise;
         town_lidar lidar;
         town_radar radar;
         town_obstacle obstacle;
@@ -51,7 +56,8 @@ struct town_sense {
     uint64_t frame_before;
 };
 
-/* Draws of one sensor in one frame for one purpose: the same whatever else is measured, and on any number of threads. */
+/* Draws of one sensor in one frame for one purpose: the same whatever else is measured, and on any number of threads. Frames count
+ * from the sensor's spawn: how long the server ticked before a client came must not change what it measures. */
 base_random town_sense_random(const town_world *w, const town_actor *sensor, const char *purpose, uint64_t part);
 /* At least `bytes` in s->items; false: out of memory. */
 bool town_sense_room(struct town_sense *s, size_t bytes, base_error *err);

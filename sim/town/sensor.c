@@ -50,6 +50,23 @@ static const number_row dvs_rows[] = {
     ROW(town_dvs, log_eps, "log_eps", 1e-9, 1e3),
 };
 
+static const number_row imu_rows[] = {
+    ROW(town_noise, deviation[0], "noise_accel_stddev_x", -1e9, 1e9),
+    ROW(town_noise, deviation[1], "noise_accel_stddev_y", -1e9, 1e9),
+    ROW(town_noise, deviation[2], "noise_accel_stddev_z", -1e9, 1e9),
+    ROW(town_noise, deviation[3], "noise_gyro_stddev_x", -1e9, 1e9),
+    ROW(town_noise, deviation[4], "noise_gyro_stddev_y", -1e9, 1e9),
+    ROW(town_noise, deviation[5], "noise_gyro_stddev_z", -1e9, 1e9),
+    ROW(town_noise, bias[3], "noise_gyro_bias_x", -1e9, 1e9),
+    ROW(town_noise, bias[4], "noise_gyro_bias_y", -1e9, 1e9),
+    ROW(town_noise, bias[5], "noise_gyro_bias_z", -1e9, 1e9),
+};
+static const number_row gnss_rows[] = {
+    ROW(town_noise, deviation[0], "noise_lat_stddev", -1e9, 1e9), ROW(town_noise, deviation[1], "noise_lon_stddev", -1e9, 1e9),
+    ROW(town_noise, deviation[2], "noise_alt_stddev", -1e9, 1e9), ROW(town_noise, bias[0], "noise_lat_bias", -1e9, 1e9),
+    ROW(town_noise, bias[1], "noise_lon_bias", -1e9, 1e9),        ROW(town_noise, bias[2], "noise_alt_bias", -1e9, 1e9),
+};
+
 static bool read_rows(const town_actor *a, void *settings, const number_row *rows, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -101,11 +118,13 @@ static bool read_dvs(const town_actor *a, town_dvs *d)
 
 bool town_sense_create(town_actor *a)
 {
-    double value = 0;
-    if (town_actor_number(a, "sensor_tick", 0, 1e6, &value))
-        a->sensor_tick_s = value;
-    if (town_actor_number(a, "noise_seed", 0, 4294967295.0, &value))
-        a->noise_seed = (uint64_t)value;
+    double tick_s = 0, seed = 0;
+    bool has_tick = town_actor_attribute(a, "sensor_tick"), has_seed = town_actor_attribute(a, "noise_seed");
+    if ((has_tick && !town_actor_number(a, "sensor_tick", -1e9, 1e9, &tick_s)) || /* below 0 is every tick, as in Unreal */
+        (has_seed && !town_actor_number(a, "noise_seed", INT32_MIN, UINT32_MAX, &seed)))
+        return false;
+    a->sensor_tick_s = fmax(0, tick_s);
+    a->noise_seed = (uint64_t)(int64_t)seed;
     a->sense = calloc(1, sizeof *a->sense);
     if (!a->sense)
         return false;
@@ -123,9 +142,9 @@ bool town_sense_create(town_actor *a)
     case TOWN_OBSTACLE:
         a->sense->is.obstacle.only_dynamics = flag(a, "only_dynamics");
         return READ_ROWS(a, &a->sense->is.obstacle, obstacle_rows);
+    case TOWN_IMU: return READ_ROWS(a, &a->sense->is.noise, imu_rows);
+    case TOWN_GNSS: return READ_ROWS(a, &a->sense->is.noise, gnss_rows);
     case TOWN_COLLISION:
-    case TOWN_GNSS:
-    case TOWN_IMU:
     case TOWN_LANE_INVASION:
     case TOWN_RSS:
     case TOWN_SENSOR_NONE: break;
@@ -160,7 +179,7 @@ town_measurement town_measurement_of(const town_world *w, const town_actor *sens
 
 base_random town_sense_random(const town_world *w, const town_actor *sensor, const char *purpose, uint64_t part)
 {
-    return base_random_start(w->options.seed ^ sensor->noise_seed, purpose, w->frame, part);
+    return base_random_start(w->options.seed ^ sensor->noise_seed, purpose, w->frame - sensor->spawn_frame, part);
 }
 
 bool town_sense_room(struct town_sense *s, size_t bytes, base_error *err)

@@ -35,21 +35,12 @@ void town_collisions_measure(town_world *w, const town_sink *sink)
     }
 }
 
-/* One normal draw per sensor, frame and quantity: the same whatever else is measured. */
-static double noise(const town_world *w, const town_actor *sensor, const char *attribute, uint64_t quantity)
+/* What quantity k is off by: one normal draw per sensor, frame and quantity, the same whatever else is measured. */
+static double noise(const town_world *w, const town_actor *sensor, int k)
 {
-    double deviation = 0;
-    if (!town_actor_number(sensor, attribute, -1e9, 1e9, &deviation) || deviation == 0)
-        return 0;
-    base_random r = town_sense_random(w, sensor, attribute, quantity);
-    return deviation * base_random_normal(&r);
-}
-
-static double bias(const town_actor *sensor, const char *attribute)
-{
-    double value = 0;
-    town_actor_number(sensor, attribute, -1e9, 1e9, &value);
-    return value;
+    const town_noise *n = &sensor->sense->is.noise;
+    base_random r = town_sense_random(w, sensor, sensor->type_id, (uint64_t)k);
+    return n->bias[k] + (n->deviation[k] != 0 ? n->deviation[k] * base_random_normal(&r) : 0);
 }
 
 void town_imu_measure(town_world *w, town_actor *sensor, const town_sink *sink)
@@ -60,13 +51,13 @@ void town_imu_measure(town_world *w, town_actor *sensor, const town_sink *sink)
     felt.z += (double)w->imu_gravity_mps2;
     m.accelerometer = base_mat3_apply_inverse(&turn, felt);
     m.gyroscope = base_mat3_apply_inverse(&turn, sensor->angular_radps);
-    m.accelerometer.x += noise(w, sensor, "noise_accel_stddev_x", 0);
-    m.accelerometer.y += noise(w, sensor, "noise_accel_stddev_y", 1);
-    m.accelerometer.z += noise(w, sensor, "noise_accel_stddev_z", 2);
-    m.gyroscope.x += noise(w, sensor, "noise_gyro_stddev_x", 3) + bias(sensor, "noise_gyro_bias_x");
-    m.gyroscope.y += noise(w, sensor, "noise_gyro_stddev_y", 4) + bias(sensor, "noise_gyro_bias_y");
-    m.gyroscope.z += noise(w, sensor, "noise_gyro_stddev_z", 5) + bias(sensor, "noise_gyro_bias_z");
-    double compass = BASE_RAD(sensor->pose.rotation.yaw_deg) + BASE_PI / 2; /* 0 looks along -y, north */
+    m.accelerometer.x += noise(w, sensor, 0);
+    m.accelerometer.y += noise(w, sensor, 1);
+    m.accelerometer.z += noise(w, sensor, 2);
+    m.gyroscope.x += noise(w, sensor, 3);
+    m.gyroscope.y += noise(w, sensor, 4);
+    m.gyroscope.z += noise(w, sensor, 5);
+    double compass = BASE_RAD(base_wrap_deg(sensor->pose.rotation.yaw_deg + 90)); /* 0 looks along -y, north */
     m.compass_rad = compass < 0 ? compass + 2 * BASE_PI : compass;
     sink->measurement(sink->user, &m);
 }
@@ -80,8 +71,8 @@ void town_gnss_measure(town_world *w, town_actor *sensor, const town_sink *sink)
         m.longitude_deg = geo.y;
         m.altitude_m = geo.z;
     }
-    m.latitude_deg += noise(w, sensor, "noise_lat_stddev", 0) + bias(sensor, "noise_lat_bias");
-    m.longitude_deg += noise(w, sensor, "noise_lon_stddev", 1) + bias(sensor, "noise_lon_bias");
-    m.altitude_m += noise(w, sensor, "noise_alt_stddev", 2) + bias(sensor, "noise_alt_bias");
+    m.latitude_deg += noise(w, sensor, 0);
+    m.longitude_deg += noise(w, sensor, 1);
+    m.altitude_m += noise(w, sensor, 2);
     sink->measurement(sink->user, &m);
 }
