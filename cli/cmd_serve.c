@@ -51,7 +51,7 @@ int cli_serve(int argc, char **argv)
 {
     const char *map = "training_loop", *bind_to = "127.0.0.1", *version = "0.9.16", *quality = "2";
     const char *port_text = NULL, *seed_text = NULL, *threads_text = NULL, *ready_text = NULL, *recordings = NULL;
-    const char *view_port = NULL, *view_bind = "127.0.0.1", *view_rate = NULL;
+    const char *view_port = NULL, *view_bind = NULL, *view_rate = NULL;
     bool verbose = false, wants_view = false;
     const cli_flag flags[] = {
         { "--map", "NAME|FILE", "a map of configs/maps, or an OpenDRIVE file (default training_loop)", &map, NULL },
@@ -85,7 +85,6 @@ int cli_serve(int argc, char **argv)
     o.bind = bind_to;
     o.recordings = recordings;
     o.log = page.log = &log;
-    page.bind = view_bind;
     if (!cli_int("--port", port_text, 0, 65534, &o.port, &err) || !cli_u64("--seed", seed_text, &o.seed, &err) ||
         !cli_int("--threads", threads_text, 0, 256, &o.threads, &err) ||
         !cli_int("--quality", quality, 0, 2, &o.quality, &err) ||
@@ -93,6 +92,10 @@ int cli_serve(int argc, char **argv)
         !cli_int("--view", view_port, 0, 65535, &page.port, &err) ||
         !cli_int("--view-rate", view_rate, 1, 30, &page.rate_hz, &err))
         return cli_usage(&command, "%s", err.text);
+    if (!wants_view && (view_rate || view_bind))
+        return cli_usage(&command, "%s is of the live page and needs --view", view_rate ? "--view-rate" : "--view-bind");
+    if (view_bind)
+        page.bind = view_bind;
     o.version = (int)v;
     base_stop_install();
     town_server *s = town_server_create(&o, &err);
@@ -106,7 +109,7 @@ int cli_serve(int argc, char **argv)
     base_log_write(&log, BASE_LOG_INFO, "CARLA %s on %s, RPC port %d, streams %d, map %s; Ctrl-C ends it", wire_version_name(v),
                    bind_to, town_server_rpc_port(s), town_server_stream_port(s), map);
     if (view)
-        base_log_write(&log, BASE_LOG_INFO, "live page: http://%s:%d/", view_bind, eval_view_port(view));
+        base_log_write(&log, BASE_LOG_INFO, "live page: http://%s:%d/", page.bind, eval_view_port(view));
     bool ok = (ready_fd < 0 || announce(ready_fd, s, view, &err)) &&
               town_server_run(s, base_stop_requested, ready_fd < 0 ? -1 : 0, &err);
     print_stats(&log, s);

@@ -128,18 +128,25 @@ bool town_maps_find(char *dir, size_t bytes, base_error *err)
         self, self);
 }
 
+static int is_map(const struct dirent *e)
+{
+    size_t length = strlen(e->d_name);
+    return length > 5 && !strcmp(e->d_name + length - 5, ".xodr");
+}
+
 static void list_names(const char *dir, char *text, size_t bytes)
 {
+    struct dirent **entries = NULL;
+    int count = scandir(dir, &entries, is_map, alphasort);
     size_t used = 0;
     text[0] = 0;
-    DIR *d = opendir(dir);
-    for (struct dirent *e; d && (e = readdir(d));) {
-        size_t length = strlen(e->d_name);
-        if (length > 5 && !strcmp(e->d_name + length - 5, ".xodr") && used + length + 3 < bytes)
-            used += (size_t)snprintf(text + used, bytes - used, "%s%.*s", used ? ", " : "", (int)length - 5, e->d_name);
+    for (int i = 0; i < count; i++) {
+        int length = (int)strlen(entries[i]->d_name) - 5;
+        if (used + (size_t)length + 3 < bytes)
+            used += (size_t)snprintf(text + used, bytes - used, "%s%.*s", used ? ", " : "", length, entries[i]->d_name);
+        free(entries[i]);
     }
-    if (d)
-        closedir(d);
+    free(entries);
 }
 
 bool town_map_path(const char *maps_dir, const char *name, char *path, size_t bytes, base_error *err)

@@ -1,5 +1,6 @@
 /* The server: two listening sockets, one poll loop, and the clock of asynchronous mode. */
 #include "base/clock.h"
+#include "base/cpu.h"
 #include "sim/town/serve.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -116,7 +117,8 @@ town_server *town_server_create(const town_server_options *o, base_error *err)
     s->options = *o;
     s->rpc_listen = s->stream_listen = -1;
     s->message.max_bytes = WIRE_FRAME_MAX_BYTES;
-    s->memory = wire_memory_create(WIRE_MEMORY_DEFAULT, err);
+    uint32_t bits; /* the renderer chooses for itself, and would take the slowest for a level that it does not know */
+    s->memory = base_cpu_select(NULL, &bits, err) ? wire_memory_create(WIRE_MEMORY_DEFAULT, err) : NULL;
     s->pool = s->memory ? base_pool_create(o->threads, err) : NULL;
     if (!s->pool || !listen_pair(s, err) || !open_world(s, err)) { /* the ports first: a busy one must fail at once */
         town_server_destroy(s);

@@ -41,6 +41,9 @@ expect "missing value" 2 "option '--map' needs a value" "$laneloop" serve --map
 expect "value that may be left out, but is wrong" 2 "laneloop: --view: a whole number from 0 to 65535 expected, found '80a'" "$laneloop" serve --view 80a
 expect "value left out before the next option" 2 "unknown option '--sped'" "$laneloop" serve --view --sped
 expect "address of the live page" 1 "live page: 'nowhere': expected an IPv4 address" "$laneloop" serve --port 0 --view 0 --view-bind nowhere
+expect "an address for a live page that is not there" 2 "view-bind is of the live page and needs --view" "$laneloop" serve --port 0 --view-bind 127.0.0.1
+expect "a rate for a live page that is not there" 2 "view-rate is of the live page and needs --view" "$laneloop" serve --port 0 --view-rate 5
+expect "serve: no instruction set of that name" 1 "LANELOOP_ISA.*avx9" env LANELOOP_ISA=avx9 "$laneloop" serve --port 0
 for c in serve collect dataset train infer quantize eval drive bench report doctor; do
     "$laneloop" $c --help >"$work/out" 2>"$work/err"
     status=$?
@@ -69,7 +72,7 @@ head -c 20000 configs/maps/training_loop.xodr >"$work/cut.xodr"
 echo '<?xml version="1.0"?><OpenDRIVE><header revMajor="1" revMinor="4"/></OpenDRIVE>' >"$work/empty.xodr"
 expect "truncated map" 1 '/cut.xodr: cut:[0-9]+: ' "$laneloop" serve --map "$work/cut.xodr" --port 0
 expect "map without roads" 1 '/empty.xodr: empty: no <road>' "$laneloop" serve --map "$work/empty.xodr" --port 0
-expect "map that is not there" 1 'Town99' "$laneloop" serve --map Town99 --port 0
+expect "map that is not there" 1 'Town99.*has: country_loop, driving_loop, highway_ring, mountain_road, ' "$laneloop" serve --map Town99 --port 0
 
 # Configurations
 printf '{\n  "seed": 1,\n  "sede": 2\n}\n' >"$work/unknown.json"
