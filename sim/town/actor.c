@@ -179,7 +179,7 @@ static bool shape_body(town_actor *a, const town_blueprint *b)
         a->tag = SCENE_TAG_PEDESTRIANS;
     } else if (b->prop) {
         a->box = upright_box(b->prop->extent_m);
-        a->tag = SCENE_TAG_STATIC;
+        a->tag = b->prop->tag;
         a->simulate_physics = false;
     } else {
         a->collisions = a->simulate_physics = false;

@@ -44,12 +44,12 @@ static const char *const bike_paint[] = { "120,20,20", "20,20,20", "60,80,140", 
     {                                                                                                                          \
         .id = NAME, .kind = TOWN_SENSOR, .since = SINCE, .id_list = { NAME, NULL }, .sensor = KIND                             \
     }
-#define PROP(NAME, SIZE_CLASS, X, Y, Z)                                                                                        \
+#define PROP(NAME, TAG, SIZE_CLASS, X, Y, Z)                                                                                   \
     {                                                                                                                          \
         .id = "static.prop." NAME, .kind = TOWN_PROP, .since = 13, .id_list = { "static.prop." NAME, NULL },                   \
         .prop = &(const town_prop_spec)                                                                                        \
         {                                                                                                                      \
-            .size = SIZE_CLASS, .extent_m = { X, Y, Z }                                                                        \
+            .size = SIZE_CLASS, .tag = TAG, .extent_m = { X, Y, Z }                                                            \
         }                                                                                                                      \
     }
 
@@ -127,14 +127,14 @@ static const town_blueprint table[] = {
     SENSOR("sensor.other.gnss", 13, TOWN_GNSS),
     SENSOR("sensor.other.imu", 13, TOWN_IMU),
     { .id = "controller.ai.walker", .kind = TOWN_CONTROLLER, .since = 13, .id_list = { "controller.ai.walker", NULL } },
-    PROP("trafficcone01", "small", 0.21, 0.21, 0.36),
-    PROP("constructioncone", "small", 0.17, 0.17, 0.29),
-    PROP("streetbarrier", "medium", 0.19, 0.61, 0.54),
-    PROP("barrel", "small", 0.28, 0.28, 0.46),
-    PROP("box01", "small", 0.30, 0.30, 0.30),
-    PROP("container", "big", 1.00, 0.55, 0.70),
-    PROP("bench01", "medium", 0.35, 0.85, 0.45),
-    PROP("warningconstruction", "medium", 0.30, 0.45, 0.80),
+    PROP("trafficcone01", SCENE_TAG_DYNAMIC, "small", 0.21, 0.21, 0.36),
+    PROP("constructioncone", SCENE_TAG_DYNAMIC, "small", 0.17, 0.17, 0.29),
+    PROP("streetbarrier", SCENE_TAG_DYNAMIC, "medium", 0.19, 0.61, 0.54),
+    PROP("barrel", SCENE_TAG_DYNAMIC, "small", 0.28, 0.28, 0.46),
+    PROP("box01", SCENE_TAG_DYNAMIC, "small", 0.30, 0.30, 0.30),
+    PROP("container", SCENE_TAG_DYNAMIC, "big", 1.00, 0.55, 0.70),
+    PROP("bench01", SCENE_TAG_STATIC, "medium", 0.35, 0.85, 0.45),
+    PROP("warningconstruction", SCENE_TAG_DYNAMIC, "medium", 0.30, 0.45, 0.80),
     /* The rest of CARLA's walkers: children are 0009 to 0014, 0048 and 0049, police 0030 and 0032. Its catalogue shows groups of
      * variants of one person; which of them are women it does not say in words, so only their being alike within a group is CARLA's. */
     ADULT("0005", 1, "female"),

@@ -27,6 +27,7 @@ typedef struct town_walker_spec {
 } town_walker_spec;
 typedef struct town_prop_spec {
     const char *size;
+    uint8_t tag; /* CARLA tags what lies in its folder "Dynamic" (cones, barriers, bins, boxes) and "Static" (benches) so */
     double extent_m[3];
 } town_prop_spec;
 

@@ -8,6 +8,14 @@ static void tint_of(const town_actor *a, float tint[3])
         tint[i] = (float)scene_linear_from_srgb(a->color[i] / 255.0);
 }
 
+/* Bodies are shared by kinds of vehicles and props that CARLA tags differently: the blueprint knows. (Riders sit on two wheels only.) */
+static int tagged(scene_instance *parts, int count, uint8_t tag)
+{
+    for (int i = 0; i < count; i++)
+        parts[i].tag = tag;
+    return count;
+}
+
 static int show_vehicle(const town_world *w, const town_actor *a, scene_instance *parts)
 {
     int last = a->physics.wheel_count - 1;
@@ -23,7 +31,8 @@ static int show_vehicle(const town_world *w, const town_actor *a, scene_instance
     };
     tint_of(a, car.tint);
     town_lamps_glow(a->vehicle_lights, car.glow);
-    return town_scenery_vehicle(w->scenery, &car, parts);
+    int count = town_scenery_vehicle(w->scenery, &car, parts);
+    return a->tag == SCENE_TAG_BICYCLE || a->tag == SCENE_TAG_MOTORCYCLE ? count : tagged(parts, count, a->tag);
 }
 
 static int show_actor(const town_world *w, const town_actor *a, scene_instance *parts)
@@ -39,7 +48,7 @@ static int show_actor(const town_world *w, const town_actor *a, scene_instance *
         return town_scenery_walker(w->scenery, &feet, a->box.extent.z, a->stride, cloth[a->id % 5], a->id, parts);
     }
     if (a->kind == TOWN_PROP)
-        return town_scenery_prop(w->scenery, a->type_id, &a->pose, a->box.extent, a->id, parts);
+        return tagged(parts, town_scenery_prop(w->scenery, a->type_id, &a->pose, a->box.extent, a->id, parts), a->tag);
     if (a->light)
         return town_scenery_light(w->scenery, a->light->signal, a->light->state, a->id, parts);
     return 0;
