@@ -112,9 +112,7 @@ function trace(path, points, closed) {
 }
 
 function legend(tags) {
-  const shown = ["Roads", "RoadLine", "SideWalks", "Terrain", "Vegetation", "Building", "Pole", "TrafficLight", "TrafficSign", "Car", "Pedestrian",
-    "Sky"];
-  $("legend").replaceChildren(...tags.filter((t) => shown.includes(t[0])).map(([name, color]) => {
+  $("legend").replaceChildren(...tags.map(([name, color]) => {
     const item = document.createElement("span"), svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     const rect = document.createElementNS("http://www.w3.org/2000/svg", "rect");
     rect.setAttribute("width", "100%");

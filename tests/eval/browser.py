@@ -122,7 +122,7 @@ with tempfile.TemporaryDirectory() as profile:
                b.eval('document.getElementById("pace").textContent'))
         for name, text in (("map", "training_loop"), ("mode", "synchronous"), ("clients", "1 ("), ("weather", "rain 100 %"),
                            ("looking", "actor %d," % ego), ("counts", "4 vehicles, 0 walkers"), ("counts", "2 shapes"),
-                           ("legend", "RoadLine")):
+                           ("legend", "RoadLine"), ("legend", "Fence"), ("legend", "Truck"), ("legend", "GuardRail")):
             found = b.eval('document.getElementById("%s").textContent' % name)
             expect(name, text in found, found)
 
