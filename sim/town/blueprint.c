@@ -196,6 +196,8 @@ static const town_blueprint table[] = {
             .wheelbase_m = 3.05, SIZE(2.619, 1.048, 0.819)),
     VEHICLE("carlamotors.european_hgv", 15, BIG, .base_type = "truck", .tag = SCENE_TAG_TRUCK, .colors = paint, .generation = 2,
             .mass_kg = 8500, .wheelbase_m = 3.90, SIZE(3.968, 1.446, 1.734)),
+    SENSOR("sensor.other.v2x", 16, TOWN_V2X),
+    SENSOR("sensor.other.v2x_custom", 16, TOWN_V2X_CUSTOM),
 };
 #define TABLE_COUNT ((uint32_t)(sizeof table / sizeof table[0]))
 
@@ -327,6 +329,25 @@ static const sensor_row obstacle_rows[] = {
     B("only_dynamics", "false"), B("debug_linetrace", "false"),
 };
 
+static const char *const scenarios[] = { "highway", "rural", "urban", NULL };
+static const char *const path_loss_models[] = { "winner", "geometric", NULL };
+static const sensor_row v2x_rows[] = {
+    F("sensor_tick", "0.0"),          I("noise_seed", "0"),
+    F("transmit_power", "21.5"),      F("receiver_sensitivity", "-99.0"),
+    F("frequency_ghz", "5.9"),        F("combined_antenna_gain", "10.0"),
+    F("path_loss_exponent", "2.7"),   F("d_ref", "1.0"),
+    F("filter_distance", "500.0"),    B("use_etsi_fading", "true"),
+    F("custom_fading_stddev", "0.0"),
+};
+static const sensor_row cam_rows[] = {
+    F("gen_cam_min", "0.1"),          F("gen_cam_max", "1.0"),          B("fixed_rate", "false"),
+    F("noise_lat_stddev", "0.0"),     F("noise_lat_bias", "0.0"),       F("noise_lon_stddev", "0.0"),
+    F("noise_lon_bias", "0.0"),       F("noise_alt_stddev", "0.0"),     F("noise_alt_bias", "0.0"),
+    F("noise_head_stddev", "0.0"),    F("noise_head_bias", "0.0"),      F("noise_accel_stddev_x", "0.0"),
+    F("noise_accel_stddev_y", "0.0"), F("noise_accel_stddev_z", "0.0"), F("noise_yawrate_stddev", "0.0"),
+    F("noise_yawrate_bias", "0.0"),   F("noise_vel_stddev_x", "0.0"),
+};
+
 typedef struct offer_list {
     town_attribute_offer *offers;
     int count, version;
@@ -398,6 +419,14 @@ static void add_sensor(offer_list *l, town_sensor_kind kind)
     case TOWN_LIDAR_SEMANTIC: ADD_ROWS(l, lidar_rows); break;
     case TOWN_RADAR: ADD_ROWS(l, radar_rows); break;
     case TOWN_OBSTACLE: ADD_ROWS(l, obstacle_rows); break;
+    case TOWN_V2X:
+    case TOWN_V2X_CUSTOM:
+        ADD_ROWS(l, v2x_rows);
+        add_choice(l, "scenario", TOWN_STRING, scenarios, true, 16);
+        add_choice(l, "path_loss_model", TOWN_STRING, path_loss_models, true, 16);
+        if (kind == TOWN_V2X)
+            ADD_ROWS(l, cam_rows);
+        break;
     case TOWN_COLLISION:
     case TOWN_LANE_INVASION:
     case TOWN_RSS:

@@ -138,6 +138,8 @@ static wire_sensor sensor_on_wire(town_sensor_kind kind)
     case TOWN_RADAR: return WIRE_SENSOR_RADAR;
     case TOWN_OBSTACLE: return WIRE_SENSOR_OBSTACLE;
     case TOWN_RSS: return WIRE_SENSOR_RSS;
+    case TOWN_V2X: return WIRE_SENSOR_V2X;
+    case TOWN_V2X_CUSTOM: return WIRE_SENSOR_V2X_CUSTOM;
     case TOWN_SENSOR_NONE: break;
     }
     return WIRE_SENSOR_COUNT;
@@ -217,6 +219,9 @@ static bool append_head(town_server *s, const town_measurement *m)
     case TOWN_RADAR:
         return wire_radar_append(&s->message, m->frame, m->time_s, pose, (const wire_detection *)m->detections, m->item_count,
                                  version, err);
+    case TOWN_V2X:
+    case TOWN_V2X_CUSTOM:
+        return wire_v2x_append(&s->message, sensor, m->frame, m->time_s, pose, m->v2x, m->item_count, version, err);
     case TOWN_CAMERA_DVS:
         return wire_dvs_append(&s->message, m->frame, m->time_s, pose, &image, (const wire_event *)m->events, m->item_count,
                                version, err);

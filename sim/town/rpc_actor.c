@@ -238,7 +238,14 @@ HANDLER(disable_actor_constant_velocity)
            town_call_refuse(c, TOWN_NOT_FOUND, a->actor);
 }
 
+HANDLER(send_text) /* "send" on the wire */
+{
+    ARGS(wire_args_actor_text);
+    return town_v2x_send(c->world, a->actor, a->text, c->err);
+}
+
 const town_row town_rows_actor[] = {
+    { WIRE_METHOD_send, send_text },
     { WIRE_METHOD_get_actor_definitions, get_actor_definitions },
     { WIRE_METHOD_get_spectator, get_spectator },
     { WIRE_METHOD_get_actors_by_id, get_actors_by_id },

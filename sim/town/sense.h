@@ -4,6 +4,7 @@
 #include "base/random.h"
 #include "sim/scene/rays.h"
 #include "sim/town/internal.h"
+#include "sim/wire/sensor.h"
 
 /* A message holds at most this many points: 100 MB as the semantic lidar packs them. More is cut down evenly over the channels. */
 #define TOWN_POINTS_MAX   (1 << 22)
@@ -35,9 +36,44 @@ typedef struct town_noise { /* of IMU (accelerometer, then gyroscope) and GNSS (
     double deviation[6], bias[6];
 } town_noise;
 
+typedef enum town_radio_scenario { TOWN_RADIO_HIGHWAY, TOWN_RADIO_RURAL, TOWN_RADIO_URBAN } town_radio_scenario;
+typedef struct town_radio {
+    double power_dbm, sensitivity_dbm, frequency_ghz, gain_db, exponent, reference_m, filter_m, fading_db;
+    town_radio_scenario scenario;
+    bool geometric, etsi_fading;
+} town_radio;
+
+/* What lies between two antennas (radio.c). */
+typedef enum town_radio_state { TOWN_RADIO_FREE, TOWN_RADIO_VEHICLES, TOWN_RADIO_SCENERY } town_radio_state;
+typedef struct town_radio_way {
+    town_radio_state state;
+    double distance_m, from_m, to_m; /* between the antennas; their heights above the lower carrier */
+    double edge_db;                  /* what the worst vehicle between them costs */
+} town_radio_way;
+#define TOWN_ANTENNA_M 0.02 /* above the roof of who carries it */
+double town_radio_loss_db(const town_radio *r, const town_radio_way *way);
+double town_radio_fading_db(const town_radio *r, town_radio_state state); /* its standard deviation */
+town_radio_way town_radio_between(const town_world *w, const town_radio *r, const scene_rays *rays, uint32_t from_id,
+                                  base_vec3 from, uint32_t to_id, base_vec3 to, double ground_m);
+
+typedef struct town_v2x {
+    town_radio radio;
+    double gen_min_s, gen_max_s;
+    bool fixed_rate, has_sent, has_text;
+    double deviation[9], bias[9];          /* noise_of in sensor_v2x.c */
+    double last_s, last_low_s, interval_s; /* of the messages sent */
+    base_vec3 last_place;
+    double last_mps, last_yaw_deg;
+    int slow_count;
+    uint64_t sent_frame; /* of what follows */
+    wire_cam cam;
+    wire_v2x_message message;
+} town_v2x;
+
 struct town_sense {
     union {
         town_noise noise;
+        town_v2x v2x;
         town_lidar lidar;
         town_radar radar;
         town_obstacle obstacle;
@@ -61,10 +97,14 @@ struct town_sense {
 base_random town_sense_random(const town_world *w, const town_actor *sensor, const char *purpose, uint64_t part);
 /* At least `bytes` in s->items; false: out of memory. */
 bool town_sense_room(struct town_sense *s, size_t bytes, base_error *err);
+bool town_sense_more(struct town_sense *s, size_t bytes, base_error *err); /* likewise, and what is there stays */
 
 bool town_lidar_measure(town_world *w, town_actor *sensor, const scene_rays *rays, const town_sink *sink, base_error *err);
 bool town_radar_measure(town_world *w, town_actor *sensor, const scene_rays *rays, const town_sink *sink, base_error *err);
 bool town_obstacle_measure(town_world *w, town_actor *sensor, const scene_rays *rays, const town_sink *sink);
+/* Before any V2X sensor measures: what each of them sends in this frame, heard or not. */
+void town_v2x_prepare(town_world *w);
+bool town_v2x_measure(town_world *w, town_actor *sensor, const scene_rays *rays, const town_sink *sink, base_error *err);
 /* bgra: the colour picture of this frame. Sends nothing when nothing has changed. */
 bool town_dvs_measure(town_world *w, town_actor *camera, const uint8_t *bgra, const town_sink *sink, base_error *err);
 /* Where a flow camera is in this frame: the next one shows motion against it. */

@@ -67,6 +67,35 @@ static const number_row gnss_rows[] = {
     ROW(town_noise, bias[1], "noise_lon_bias", -1e9, 1e9),        ROW(town_noise, bias[2], "noise_alt_bias", -1e9, 1e9),
 };
 
+static const number_row radio_rows[] = {
+    ROW(town_v2x, radio.power_dbm, "transmit_power", -1e3, 1e3),
+    ROW(town_v2x, radio.sensitivity_dbm, "receiver_sensitivity", -1e4, 1e3),
+    ROW(town_v2x, radio.frequency_ghz, "frequency_ghz", 1e-3, 1e3),
+    ROW(town_v2x, radio.gain_db, "combined_antenna_gain", -1e3, 1e3),
+    ROW(town_v2x, radio.exponent, "path_loss_exponent", 0, 100),
+    ROW(town_v2x, radio.reference_m, "d_ref", 1e-3, 1e5),
+    ROW(town_v2x, radio.filter_m, "filter_distance", 0, 1e6),
+    ROW(town_v2x, radio.fading_db, "custom_fading_stddev", 0, 1e3),
+};
+static const number_row cam_rows[] = {
+    ROW(town_v2x, gen_min_s, "gen_cam_min", 0, 1e6),
+    ROW(town_v2x, gen_max_s, "gen_cam_max", 0, 1e6),
+    ROW(town_v2x, deviation[0], "noise_lat_stddev", -1e9, 1e9),
+    ROW(town_v2x, bias[0], "noise_lat_bias", -1e9, 1e9),
+    ROW(town_v2x, deviation[1], "noise_lon_stddev", -1e9, 1e9),
+    ROW(town_v2x, bias[1], "noise_lon_bias", -1e9, 1e9),
+    ROW(town_v2x, deviation[2], "noise_alt_stddev", -1e9, 1e9),
+    ROW(town_v2x, bias[2], "noise_alt_bias", -1e9, 1e9),
+    ROW(town_v2x, deviation[3], "noise_head_stddev", -1e9, 1e9),
+    ROW(town_v2x, bias[3], "noise_head_bias", -1e9, 1e9),
+    ROW(town_v2x, deviation[4], "noise_accel_stddev_x", -1e9, 1e9),
+    ROW(town_v2x, deviation[5], "noise_accel_stddev_y", -1e9, 1e9),
+    ROW(town_v2x, deviation[6], "noise_accel_stddev_z", -1e9, 1e9),
+    ROW(town_v2x, deviation[7], "noise_yawrate_stddev", -1e9, 1e9),
+    ROW(town_v2x, bias[7], "noise_yawrate_bias", -1e9, 1e9),
+    ROW(town_v2x, deviation[8], "noise_vel_stddev_x", -1e9, 1e9),
+};
+
 static bool read_rows(const town_actor *a, void *settings, const number_row *rows, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -116,6 +145,24 @@ static bool read_dvs(const town_actor *a, town_dvs *d)
     return true;
 }
 
+static bool read_v2x(const town_actor *a, town_v2x *v)
+{
+    static const char *const scenarios[] = { "highway", "rural", "urban" };
+    const char *scenario = town_actor_attribute(a, "scenario"), *model = town_actor_attribute(a, "path_loss_model");
+    int k = 0;
+    while (k < 3 && scenario && strcmp(scenario, scenarios[k]) != 0)
+        k++;
+    if (k == 3 || !READ_ROWS(a, v, radio_rows))
+        return false;
+    v->radio.scenario = (town_radio_scenario)k;
+    v->radio.geometric = model && !strcmp(model, "geometric");
+    if (!v->radio.geometric && model && strcmp(model, "winner") != 0)
+        return false;
+    v->radio.etsi_fading = flag(a, "use_etsi_fading");
+    v->fixed_rate = flag(a, "fixed_rate");
+    return a->sensor == TOWN_V2X_CUSTOM || READ_ROWS(a, v, cam_rows);
+}
+
 bool town_sense_create(town_actor *a)
 {
     double tick_s = 0, seed = 0;
@@ -144,6 +191,8 @@ bool town_sense_create(town_actor *a)
         return READ_ROWS(a, &a->sense->is.obstacle, obstacle_rows);
     case TOWN_IMU: return READ_ROWS(a, &a->sense->is.noise, imu_rows);
     case TOWN_GNSS: return READ_ROWS(a, &a->sense->is.noise, gnss_rows);
+    case TOWN_V2X:
+    case TOWN_V2X_CUSTOM: return read_v2x(a, &a->sense->is.v2x);
     case TOWN_COLLISION:
     case TOWN_LANE_INVASION:
     case TOWN_RSS:
@@ -192,6 +241,18 @@ bool town_sense_room(struct town_sense *s, size_t bytes, base_error *err)
     return s->items || base_fail(err, BASE_MEMORY, "out of memory for a measurement of %zu bytes", bytes);
 }
 
+bool town_sense_more(struct town_sense *s, size_t bytes, base_error *err)
+{
+    if (bytes <= s->item_bytes)
+        return true;
+    void *more = realloc(s->items, 2 * bytes);
+    if (!more)
+        return base_fail(err, BASE_MEMORY, "out of memory for a measurement of %zu bytes", bytes);
+    s->items = more;
+    s->item_bytes = 2 * bytes;
+    return true;
+}
+
 /* ---- measuring ---- */
 
 static bool is_due(const town_world *w, town_actor *a, const town_sink *sink)
@@ -220,9 +281,10 @@ static bool measure_rays(town_world *w, town_actor *const *due, int count, const
     scene_rays *rays = scene_rays_create(town_scenery_scene(w->scenery), w->shown.instances, w->shown.count, err);
     bool ok = rays != NULL;
     for (int i = 0; ok && i < count; i++)
-        ok = due[i]->sensor == TOWN_RADAR      ? town_radar_measure(w, due[i], rays, sink, err)
-             : due[i]->sensor == TOWN_OBSTACLE ? town_obstacle_measure(w, due[i], rays, sink)
-                                               : town_lidar_measure(w, due[i], rays, sink, err);
+        ok = due[i]->sensor == TOWN_V2X || due[i]->sensor == TOWN_V2X_CUSTOM ? town_v2x_measure(w, due[i], rays, sink, err)
+             : due[i]->sensor == TOWN_RADAR                                  ? town_radar_measure(w, due[i], rays, sink, err)
+             : due[i]->sensor == TOWN_OBSTACLE                               ? town_obstacle_measure(w, due[i], rays, sink)
+                                                                             : town_lidar_measure(w, due[i], rays, sink, err);
     scene_rays_destroy(rays);
     return ok;
 }
@@ -236,6 +298,7 @@ bool town_sensors_measure(town_world *w, const town_sink *sink, base_error *err)
     int camera_count = 0, ray_count = 0;
     bool ok = true, motion = false;
     town_collisions_measure(w, sink);
+    town_v2x_prepare(w);
     for (int i = 0; i < w->actor_count; i++) {
         town_actor *a = w->actors[i];
         motion = motion || (a->sensor == TOWN_CAMERA_FLOW && a->has_measured); /* looks back: needs every frame */

@@ -59,7 +59,9 @@ typedef enum town_sensor_kind {
     TOWN_GNSS,
     TOWN_IMU,
     TOWN_LANE_INVASION, /* computed by the client; the server only hands out a stream */
-    TOWN_RSS            /* likewise */
+    TOWN_RSS,           /* likewise */
+    TOWN_V2X,           /* since 0.9.16 */
+    TOWN_V2X_CUSTOM
 } town_sensor_kind;
 
 /* An attribute as a blueprint offers it. Values are strings, as on the wire ("800", "90.0", "true", "255,0,0"). */
@@ -407,6 +409,7 @@ typedef struct town_measurement {
     const town_lidar_point *points;             /* by channel, the top one first */
     const town_semantic_point *semantic_points; /* likewise */
     const town_radar_detection *detections;
+    const void *v2x;                /* wire_cam or, of a custom sensor, wire_v2x_message: see sim/wire/sensor.h */
     size_t item_count;              /* of the array above that is not NULL */
     const uint32_t *channel_points; /* [channel_count] */
     int channel_count;
@@ -502,6 +505,8 @@ typedef struct town_debug_shape {
     double since_s, until_s; /* simulation clock; INFINITY: stays */
 } town_debug_shape;
 #define TOWN_SHAPES_MAX 4096 /* beyond this the oldest goes */
+/* What a sensor.other.v2x_custom says in the next tick, at most 99 bytes; a text that waits already is replaced. */
+bool town_v2x_send(town_world *w, uint32_t id, const char *text, base_error *err);
 /* life_s < 0: for ever; 0: this frame. since_s and until_s of shape are not read. Refuses numbers that are not finite. */
 bool town_debug_draw(town_world *w, const town_debug_shape *shape, double life_s, base_error *err);
 int town_debug_count(const town_world *w);
