@@ -185,6 +185,44 @@ static void collisions(void **state)
     stop(&s);
 }
 
+/* Two cars that talk: awareness messages by themselves, a text when one is told to. */
+static void vehicles_talk(void **state)
+{
+    (void)state;
+    server s = start("0.9.16", NULL);
+    client *c = connect_to(&s);
+    base_error err = { 0 };
+    CHECK(client_synchronous(c, 0.05, &err));
+    wire_actor_id car[2] = { spawn_car(c, 0), spawn_car(c, 4) }, aware[2], text[2];
+    for (int i = 0; i < 2; i++) {
+        CHECK(client_spawn(c, &(client_spawn_options){ .blueprint = "sensor.other.v2x", .parent = car[i] }, &aware[i], &err));
+        CHECK(client_spawn(c, &(client_spawn_options){ .blueprint = "sensor.other.v2x_custom", .parent = car[i] }, &text[i],
+                           &err));
+    }
+    CHECK(client_listen(c, aware[0], &err) && client_listen(c, text[0], &err));
+    int cams = 0;
+    bool heard = false;
+    CHECK(client_tick(c, &err) && client_v2x_send(c, text[1], "good evening", &err));
+    for (int i = 0; i < 40; i++) {
+        client_v2x v;
+        CHECK(client_tick(c, &err));
+        if (client_v2x_get(c, aware[0], &v, &err)) {
+            cams++;
+            assert_int_equal(v.count, 1);
+            assert_int_equal(v.cams[0].header.station_id, car[1]);
+            assert_int_equal(v.cams[0].station_type, 5);
+        }
+        if (client_v2x_get(c, text[0], &v, &err)) {
+            heard = true;
+            assert_int_equal(v.count, 1);
+            assert_string_equal(v.messages[0].message, "good evening");
+        }
+    }
+    assert_true(heard && cams >= 2);
+    CHECK(client_close(c, &err));
+    stop(&s);
+}
+
 static void loads_another_world(void **state)
 {
     (void)state;
@@ -267,6 +305,7 @@ int main(void)
         cmocka_unit_test(world_and_map),
         cmocka_unit_test(batches_and_small_sensors),
         cmocka_unit_test(collisions),
+        cmocka_unit_test(vehicles_talk),
         cmocka_unit_test(loads_another_world),
         cmocka_unit_test(a_sensor_is_taken_away),
         cmocka_unit_test(server_dies),
