@@ -637,7 +637,8 @@ bool render_frame(render *r, const render_view *view, const render_environment *
     p->out = *out;
     p->slots = r->slots;
     p->slot_count = SLOTS;
-    r->lens = (render_lens){ job.camera.width, job.camera.height, job.camera.near_m, view->antialias && out->bgra };
+    bool colour = out->bgra || out->radiance;
+    r->lens = (render_lens){ job.camera.width, job.camera.height, job.camera.near_m, view->antialias && colour };
     set_rays(p, &job.camera);
     camera before = job.camera;
     if (view->before) {
@@ -661,7 +662,7 @@ bool render_frame(render *r, const render_view *view, const render_environment *
     }
     const float *sun = environment->sun_direction, *sun_rgb = environment->sun_rgb;
     p->shadow.on = false;
-    if (r->options.shadows && out->bgra && sun[2] > 0.03f && sun_rgb[0] + sun_rgb[1] + sun_rgb[2] > 0.02f)
+    if (r->options.shadows && colour && sun[2] > 0.03f && sun_rgb[0] + sun_rgb[1] + sun_rgb[2] > 0.02f)
         r->stats.shadow_tiles_drawn =
             render_shadow_update(r->shadow, r->pool, sun, job.camera.location, r->options.shadow_range_m, r->items,
                                  r->item_count, instances, instance_count, &p->shadow);
@@ -669,17 +670,17 @@ bool render_frame(render *r, const render_view *view, const render_environment *
 
     p->puddle_u = (float)fmod(job.camera.location.x / RENDER_PUDDLES_M, 1);
     p->puddle_v = (float)fmod(job.camera.location.y / RENDER_PUDDLES_M, 1);
-    p->lamp_count = out->bgra ? render_lamps_in_view(view->lamps, view->lamp_count, job.camera.location, job.camera.rotation.m,
-                                                     job.camera.focal, view->width, view->height, job.camera.near_m, p->lamps)
-                              : 0;
+    p->lamp_count = colour ? render_lamps_in_view(view->lamps, view->lamp_count, job.camera.location, job.camera.rotation.m,
+                                                  job.camera.focal, view->width, view->height, job.camera.near_m, p->lamps)
+                           : 0;
     base_pool_run(r->pool, p->tiles_x * p->tiles_y, run_tile, &job);
     for (int i = 0; i < r->workers; i++)
         if (r->scratch[i]->failed) {
             r->scratch[i]->failed = false;
             return base_fail(err, BASE_MEMORY, "render: no memory to shade a tile");
         }
-    if (out->bgra && environment->rain > 0)
-        render_rain(environment, out->bgra, view->width, view->height);
+    if (colour && environment->rain > 0)
+        render_rain(environment, out->bgra, out->radiance, view->width, view->height);
     double end = base_clock_s();
     r->stats.geometry_s = set_up - start;
     r->stats.shadow_s = shadowed - set_up;

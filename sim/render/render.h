@@ -94,6 +94,9 @@ typedef struct render_view {
 /* What to write; NULL leaves it out. Rows are packed, row 0 on top. */
 typedef struct render_output {
     uint8_t *bgra; /* [height][width][4], alpha 255 */
+    /* [height][width][4]; linear red, green, blue before exposure and tone curve, and 1: what a camera of its own makes a picture of
+     * (optics.h). 16-byte aligned. */
+    float *radiance;
     uint8_t *tag;  /* [height][width]; sky is SCENE_TAG_SKY */
     uint32_t *id;  /* [height][width]; instance id, 0 = none */
     float *depth;  /* [height][width]; metres along the camera's x axis, +INFINITY in the sky */

@@ -143,7 +143,8 @@ typedef struct render_lit {
 int render_lamps_in_view(const render_lamp *lamps, int count, base_vec3 camera, const double rotation[3][3], double focal,
                          int width, int height, double near_m, render_lit *lit);
 
-void render_rain(const render_environment *e, uint8_t *bgra, int width, int height);
+/* Either picture may be NULL. */
+void render_rain(const render_environment *e, uint8_t *bgra, float *radiance, int width, int height);
 
 /* ---- one frame, as the kernels see it */
 
@@ -176,6 +177,7 @@ typedef struct render_scratch {
     float far[64];  /* least z of each 8 x 8 pixels, or less */
     bool stale[64]; /* written to since that was looked up */
     _Alignas(64) float colour[3][TILE * TILE];
+    _Alignas(64) float radiance[4][TILE * TILE]; /* times its weight, and the weight */
     _Alignas(64) uint32_t job_record[JOBS_MAX + 16];
     _Alignas(64) float job_x[JOBS_MAX + 16], job_y[JOBS_MAX + 16], job_weight[JOBS_MAX + 16];
     uint16_t job_pixel[JOBS_MAX + 16];

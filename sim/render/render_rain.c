@@ -24,13 +24,26 @@ static void blend(uint8_t *pixel, const int color[3], int part) /* part of 256 *
         pixel[k] = (uint8_t)(pixel[k] + (color[k] - pixel[k]) * part / 256);
 }
 
-void render_rain(const render_environment *e, uint8_t *bgra, int width, int height)
+/* The same in linear light: mixed as roots, which is about how the finished picture is coded, a streak looks the same in both. */
+static void blend_radiance(float *pixel, const float light[3], int part)
+{
+    float share = (float)part / 256;
+    for (int k = 0; k < 3; k++) {
+        float root = sqrtf(pixel[k]), mixed = root + (sqrtf(light[k]) - root) * share;
+        pixel[k] = mixed * mixed;
+    }
+}
+
+void render_rain(const render_environment *e, uint8_t *bgra, float *radiance, int width, int height)
 {
     enum { PIXELS_PER_STREAK = 1100, ONE = 256 };
     /* Drops gather light from all around: the sky, and at night what little the street gives. */
     int color[3];
-    for (int k = 0; k < 3; k++)
-        color[2 - k] = shown(1.25f * e->horizon_rgb[k] + 0.02f, e->exposure);
+    float light[3];
+    for (int k = 0; k < 3; k++) {
+        light[k] = 1.25f * e->horizon_rgb[k] + 0.02f;
+        color[2 - k] = shown(light[k], e->exposure);
+    }
     int count = (int)(e->rain * (float)width * (float)height / PIXELS_PER_STREAK);
     int slant = (int)(e->rain_slant * ONE);
     for (int i = 0; i < count; i++) {
@@ -42,11 +55,16 @@ void render_rain(const render_environment *e, uint8_t *bgra, int width, int heig
         int part = 52 - 9 * near;
         for (int y = y0 < 0 ? 0 : y0; y < y0 + length && y < height; y++) {
             int x = x0 + slant * y, column = x >> 8, share = x & (ONE - 1);
-            uint8_t *row = bgra + (size_t)y * (size_t)width * 4;
-            if (column >= 0 && column < width)
-                blend(row + 4 * column, color, part * (ONE - share) / ONE);
-            if (column + 1 >= 0 && column + 1 < width)
-                blend(row + 4 * (column + 1), color, part * share / ONE);
+            for (int side = 0; side < 2; side++) { /* between two pixels */
+                int at = column + side, part_here = part * (side ? share : ONE - share) / ONE;
+                if (at < 0 || at >= width)
+                    continue;
+                size_t pixel = ((size_t)y * (size_t)width + (size_t)at) * 4;
+                if (bgra)
+                    blend(bgra + pixel, color, part_here);
+                if (radiance)
+                    blend_radiance(radiance + pixel, light, part_here);
+            }
         }
     }
 }

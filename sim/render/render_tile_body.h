@@ -849,6 +849,20 @@ static v3 surface(const render_pass *p, const render_scratch *s, const field_rea
     return c;
 }
 
+/* Brighter jobs of a pixel count less, as they do behind the tone curve: else a lamp at an edge would outshine all the rest of it. */
+static void keep_radiance(const render_pass *p, render_scratch *s, int from, int to, v3 c, vf share)
+{
+    vf weight = share / (1.0f + (c.x * 0.2126f + c.y * 0.7152f + c.z * 0.0722f) * p->environment.exposure);
+    c = scale3(c, weight);
+    for (int k = 0; k < LANES && from + k < to; k++) {
+        int pixel = s->job_pixel[from + k];
+        s->radiance[0][pixel] += c.x[k];
+        s->radiance[1][pixel] += c.y[k];
+        s->radiance[2][pixel] += c.z[k];
+        s->radiance[3][pixel] += weight[k];
+    }
+}
+
 static void shade(const render_pass *p, render_scratch *s, int tile, int from, int to, bool is_sky)
 {
     float ox = (float)(tile % p->tiles_x * TILE), oy = (float)(tile / p->tiles_x * TILE);
@@ -864,6 +878,8 @@ static void shade(const render_pass *p, render_scratch *s, int tile, int from, i
             field_reader f = read_fields(s->records, s->job_record + i);
             c = surface(p, s, &f, x, y, ray);
         }
+        if (p->out.radiance)
+            keep_radiance(p, s, i, to, c, weight);
         c = tone_curve(c, p->environment.exposure);
         c = scale3(c, weight);
         for (int k = 0; k < LANES && i + k < to; k++) { /* neighbouring jobs may share a pixel */
@@ -899,6 +915,23 @@ static void resolve(const render_pass *p, const render_scratch *s, int tile)
                 vi_store(row + 4 * (size_t)x, packed);
             else
                 memcpy(row + 4 * (size_t)x, &packed, 4 * (size_t)(w - x));
+        }
+    }
+}
+
+static void put_radiance(const render_pass *p, const render_scratch *s, int tile)
+{
+    int ox = tile % p->tiles_x * TILE, oy = tile / p->tiles_x * TILE;
+    int w = p->width - ox < TILE ? p->width - ox : TILE, h = p->height - oy < TILE ? p->height - oy : TILE;
+    for (int y = 0; y < h; y++) {
+        float *row = p->out.radiance + ((size_t)(oy + y) * p->width + ox) * 4;
+        for (int x = 0; x < w; x++) {
+            size_t at = (size_t)y * TILE + x;
+            float share = 1.0f / s->radiance[3][at];
+            row[4 * x] = s->radiance[0][at] * share;
+            row[4 * x + 1] = s->radiance[1][at] * share;
+            row[4 * x + 2] = s->radiance[2][at] * share;
+            row[4 * x + 3] = 1;
         }
     }
 }
@@ -948,18 +981,21 @@ static void draw_tile(const render_pass *p, render_scratch *s, int tile)
             s->setups[n++] = &slot->setups[slot->bins[i]];
     }
     bool want_labels = p->out.tag || p->out.id || p->out.depth || p->out.normal || p->out.motion;
-    int samples = p->out.bgra && p->antialias ? 4 : 1;
+    bool want_colour = p->out.bgra || p->out.radiance;
+    int samples = want_colour && p->antialias ? 4 : 1;
     visibility(p, s, tile, triangles, samples);
     bool want_surfaces = p->out.normal || p->out.motion;
     if (want_labels && samples == 1)
         labels(p, s, tile);
     if (want_surfaces && samples == 1)
         surfaces(p, s, tile);
-    if (p->out.bgra) {
+    if (want_colour) {
         int sky_jobs;
         if (triangles)
             memset(s->record_of, 0xff, (size_t)triangles * sizeof *s->record_of);
         memset(s->colour, 0, sizeof s->colour);
+        if (p->out.radiance)
+            memset(s->radiance, 0, sizeof s->radiance);
         s->record_count = 0;
         choose_lamps(p, s, tile);
         int jobs = make_jobs(p, s, tile, samples, &sky_jobs);
@@ -977,7 +1013,10 @@ static void draw_tile(const render_pass *p, render_scratch *s, int tile)
         }
         shade(p, s, tile, 0, jobs, false);
         shade(p, s, tile, JOBS_MAX - sky_jobs, JOBS_MAX, true);
-        resolve(p, s, tile);
+        if (p->out.bgra)
+            resolve(p, s, tile);
+        if (p->out.radiance)
+            put_radiance(p, s, tile);
     }
     if (want_labels && samples != 1) {
         visibility(p, s, tile, triangles, 1);
