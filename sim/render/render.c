@@ -14,6 +14,7 @@ struct render {
     const render_kernel *kernel;
     uint32_t *textures;
     float *clouds;
+    uint8_t display[DISPLAY_COUNT + 3];
     render_shadow *shadow;
     render_shape world, *meshes; /* [mesh] */
     render_item *items;
@@ -85,6 +86,19 @@ static const render_kernel *choose_kernel(uint32_t bits)
     return &render_kernel_plain;
 }
 
+/* Narkowicz's fit of the ACES film curve, then sRGB (IEC 61966-2-1), at the middle of each step. */
+static void fill_display(uint8_t display[DISPLAY_COUNT + 3])
+{
+    for (int i = 0; i < DISPLAY_COUNT; i++) {
+        int exponent = i / 256 - 12;
+        double v = ldexp(1 + (i % 256 + 0.5) / 256, exponent), c = v * (2.51 * v + 0.03) / (v * (2.43 * v + 0.59) + 0.14);
+        c = c < 1 ? c : 1;
+        c = c <= 0.0031308 ? 12.92 * c : 1.055 * pow(c, 1 / 2.4) - 0.055;
+        display[i] = (uint8_t)(255 * c + 0.5);
+    }
+    memset(display + DISPLAY_COUNT, display[DISPLAY_COUNT - 1], 3);
+}
+
 render *render_create(const scene *s, base_pool *pool, const render_options *o, base_error *err)
 {
     assert(s->finished);
@@ -102,6 +116,7 @@ render *render_create(const scene *s, base_pool *pool, const render_options *o, 
     r->pool = pool;
     r->options = options;
     r->kernel = choose_kernel(options.cpu_bits);
+    fill_display(r->display);
     r->workers = pool ? base_pool_threads(pool) : 1;
     r->scratch = calloc((size_t)r->workers, sizeof *r->scratch);
     bool good = r->scratch && (r->textures = render_textures_create(pool, options.seed, err)) &&
@@ -634,6 +649,7 @@ bool render_frame(render *r, const render_view *view, const render_environment *
     p->environment = *environment;
     p->textures = r->textures;
     p->clouds = r->clouds;
+    p->display = r->display;
     p->out = *out;
     p->slots = r->slots;
     p->slot_count = SLOTS;

@@ -91,6 +91,16 @@ typedef struct render_view {
     int lamp_count;
 } render_view;
 
+/* A rectangle of the picture: columns x0 .. x1 - 1 of rows y0 .. y1 - 1. Its labels, when any were asked for: row y0 + j begins at
+ * [j * RENDER_PART_PITCH]. */
+enum { RENDER_PART_PITCH = 64 };
+typedef struct render_part {
+    int x0, y0, x1, y1;
+    const uint8_t *tag;
+    const uint32_t *id;
+    const float *depth;
+} render_part;
+
 /* What to write; NULL leaves it out. Rows are packed, row 0 on top. */
 typedef struct render_output {
     uint8_t *bgra; /* [height][width][4], alpha 255 */
@@ -104,10 +114,11 @@ typedef struct render_output {
     /* [height][width][2]; pixels to the right and down from where the surface point seen here was in view.before's picture. 0 for
      * points that were beside or behind the camera then. The sky is infinitely far. */
     float *motion;
-    /* NULL, or called once for each part of the picture, columns x0 .. x1 - 1 of rows y0 .. y1 - 1, as soon as everything above is
-     * written there: from any thread of the pool, several at a time. Who turns pictures into something else finds them in the cache. */
-    void (*finished)(void *user, int x0, int y0, int x1, int y1);
+    /* NULL, or called once for each part of the picture, as soon as everything above is written there: from any thread of the pool, several
+     * at a time. Who turns pictures into something else finds them in the cache. */
+    void (*finished)(void *user, const render_part *part);
     void *user;
+    bool part_labels; /* tags, ids and depth for `finished` alone: they need no pictures above */
 } render_output;
 
 /* Time spent in the parts of the last frame, in seconds, and what it drew. */

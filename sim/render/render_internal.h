@@ -12,21 +12,28 @@
 #define SIM_RENDER_INTERNAL_H
 #include "sim/render/render.h"
 
-/* ---- surface pictures: [layer][mip pixels] of R, G, B, A bytes in one int.
+/* ---- surface pictures: [layer][mip pixels] of R, G, B, A bytes in one int. Each level has a row and a column more, copies of the first
+ * ones, so that a texel's right neighbour is the next one in memory.
  * A texel t stands for the factor 2 (t/255)^2 on the material's colour; A is the share of glass, which has its own colour. */
 enum {
     TEXTURE_SIZE_LOG2 = 8,
     TEXTURE_SIZE = 1 << TEXTURE_SIZE_LOG2,
     TEXTURE_LEVELS = TEXTURE_SIZE_LOG2 + 1,
-    TEXTURE_TEXELS = 87381, /* (4^9 - 1) / 3: all levels of one layer */
+    TEXTURE_TEXELS = 88412, /* 257^2 + 129^2 + ... + 2^2: all levels of one layer */
     CLOUD_SIZE = 512        /* one repeat of the cloud density, floats 0..1 */
 };
 uint32_t *render_textures_create(base_pool *pool, uint64_t seed, base_error *err); /* SCENE_TEXTURE_COUNT layers */
 float *render_clouds_create(base_pool *pool, uint64_t seed, base_error *err);      /* CLOUD_SIZE squared */
 
+/* ---- light to bytes: display[((bits of v) >> DISPLAY_SHIFT) - DISPLAY_FIRST] is the byte that shows v = radiance x exposure, tone curve and
+ * display coding in one; 256 steps for each doubling of v, so that no step skips a byte. */
+enum { DISPLAY_SHIFT = 15, DISPLAY_FIRST = (127 - 12) << 8, DISPLAY_COUNT = 16 << 8 };
+#define DISPLAY_LEAST 0x1p-12f
+#define DISPLAY_MOST  15.99f
+
 /* ---- triangles in view */
 
-enum { TILE = 64, SLOTS = 16, SAMPLES_MAX = 4 };
+enum { TILE_LOG2 = 6, TILE = RENDER_PART_PITCH, SLOTS = 16, SAMPLES_MAX = 4 };
 
 typedef struct render_item { /* a chunk of the world or one instance */
     const scene_part *part;
@@ -146,6 +153,8 @@ int render_lamps_in_view(const render_lamp *lamps, int count, base_vec3 camera, 
 /* Either picture may be NULL. */
 void render_rain(const render_environment *e, uint8_t *bgra, float *radiance, int width, int height);
 
+_Static_assert(TILE == 1 << TILE_LOG2, "tiles");
+
 /* ---- one frame, as the kernels see it */
 
 typedef struct render_pass {
@@ -163,6 +172,7 @@ typedef struct render_pass {
     render_shadow_lookup shadow;
     const uint32_t *textures;
     const float *clouds;
+    const uint8_t *display; /* [DISPLAY_COUNT], and 3 more that may be read */
     float puddle_u, puddle_v; /* of the camera in the noise that places puddles */
     render_lit lamps[RENDER_LAMPS_MAX];
     int lamp_count;
@@ -170,14 +180,24 @@ typedef struct render_pass {
 } render_pass;
 
 /* Scratch of one thread. */
-enum { RECORD_FLOATS = 32, JOBS_MAX = TILE * TILE * SAMPLES_MAX };
+enum { RECORD_FLOATS = 32, WHOLE_MAX = TILE * TILE, JOBS_MAX = TILE * TILE * SAMPLES_MAX };
 typedef struct render_scratch {
     _Alignas(64) float z[TILE * TILE * SAMPLES_MAX];
     _Alignas(64) uint32_t id[TILE * TILE * SAMPLES_MAX];
+    /* Of the middle of each pixel: [TILE][TILE]. */
+    _Alignas(64) uint8_t label_tag[TILE * TILE];
+    _Alignas(64) uint32_t label_id[TILE * TILE];
+    _Alignas(64) float label_depth[TILE * TILE];
     float far[64];  /* least z of each 8 x 8 pixels, or less */
     bool stale[64]; /* written to since that was looked up */
-    _Alignas(64) float colour[3][TILE * TILE];
-    _Alignas(64) float radiance[4][TILE * TILE]; /* times its weight, and the weight */
+    /* Pixels of one triangle and blocks of them, then parts of pixels that several share: colour[][n] and radiance[][n] add up what shared_pixel[n] shows. */
+    _Alignas(64) uint32_t whole_record[WHOLE_MAX + 16];
+    uint16_t whole_pixel[WHOLE_MAX + 16];
+    uint32_t block_record[WHOLE_MAX / 4];
+    uint16_t block_pixel[WHOLE_MAX / 4];
+    _Alignas(64) float colour[3][TILE * TILE + 16];
+    _Alignas(64) float radiance[4][TILE * TILE + 16]; /* times its weight, and the weight */
+    uint16_t shared_pixel[TILE * TILE];
     _Alignas(64) uint32_t job_record[JOBS_MAX + 16];
     _Alignas(64) float job_x[JOBS_MAX + 16], job_y[JOBS_MAX + 16], job_weight[JOBS_MAX + 16];
     uint16_t job_pixel[JOBS_MAX + 16];

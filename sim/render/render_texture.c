@@ -5,6 +5,7 @@
 #include "sim/render/render_internal.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static uint32_t hash3(uint32_t x, uint32_t y, uint32_t seed)
 {
@@ -257,23 +258,36 @@ typedef struct texture_job {
     uint64_t seed;
 } texture_job;
 
+/* A level's copies of its first column and row, behind the last ones. */
+static void repeat_edges(uint32_t *level, int size)
+{
+    int pitch = size + 1;
+    for (int y = 0; y < size; y++)
+        level[y * pitch + size] = level[y * pitch];
+    memcpy(level + size * pitch, level, (size_t)pitch * sizeof *level);
+}
+
 static void make_layer(void *user, int layer, int worker)
 {
     (void)worker;
     const texture_job *job = user;
     uint32_t *level = job->texels + (size_t)layer * TEXTURE_TEXELS;
     uint32_t seed = hash3((uint32_t)job->seed, (uint32_t)(job->seed >> 32), (uint32_t)layer);
+    const int pitch = TEXTURE_SIZE + 1;
     for (int y = 0; y < TEXTURE_SIZE; y++)
         for (int x = 0; x < TEXTURE_SIZE; x++)
-            level[y * TEXTURE_SIZE + x] =
+            level[y * pitch + x] =
                 pack(picture((scene_texture)layer, ((float)x + 0.5f) / TEXTURE_SIZE, ((float)y + 0.5f) / TEXTURE_SIZE, seed));
+    repeat_edges(level, TEXTURE_SIZE);
     for (int size = TEXTURE_SIZE; size > 1; size /= 2) {
-        uint32_t *next = level + (size_t)size * size;
+        int from = size + 1, to = size / 2 + 1;
+        uint32_t *next = level + (size_t)from * from;
         for (int y = 0; y < size / 2; y++)
             for (int x = 0; x < size / 2; x++) {
-                const uint32_t *q = level + (size_t)(2 * y) * size + 2 * x;
-                next[y * (size / 2) + x] = average((uint32_t[]){ q[0], q[1], q[size], q[size + 1] });
+                const uint32_t *q = level + (size_t)(2 * y) * from + 2 * x;
+                next[y * to + x] = average((uint32_t[]){ q[0], q[1], q[from], q[from + 1] });
             }
+        repeat_edges(next, size / 2);
         level = next;
     }
 }

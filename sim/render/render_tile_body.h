@@ -17,6 +17,8 @@
 #include <stdlib.h>
 
 #define NOTHING UINT32_MAX
+/* Colour and labels go by blocks of 4 x HIGH pixels, one vector. */
+enum { HIGH = LANES / 4, BLOCK_MAX = TILE * TILE / LANES };
 
 /* Rotated grid: four samples, no two in one row or column. */
 static const float sample_x[2][4] = { { 0.5f, 0.5f, 0.5f, 0.5f }, { 0.375f, 0.875f, 0.125f, 0.625f } };
@@ -74,7 +76,7 @@ static inline __attribute__((always_inline)) int fill(const coverage *t, render_
     const vi number = t->number;
     const float width = (float)l->width, height = (float)l->height;
     const int pitch = l->pitch;
-    lane_mask written = lanes_from(LANES);
+    lane_mask written = no_lanes();
     for (int vy = r.y0; vy < r.y1; vy++) {
         vf py = lane_y + (float)vy * height, z_row = zb * py, row0 = b0 * py, row1 = b1 * py, row2 = b2 * py;
         float *z_at = s->z + (size_t)(vy * pitch + r.x0) * LANES;
@@ -270,31 +272,54 @@ static void visibility(const render_pass *p, render_scratch *s, int tile, uint32
     }
 }
 
-/* ---- labels: the sample in the middle of the pixel, as it is */
+/* ---- labels: the sample in the middle of the pixel, as it is. A vector is 4 pixels of LANES / 4 rows. */
 
+/* To the tile's own rows, where who turns them into something else finds them; whole vectors, beyond the picture's edge too. */
 static void labels(const render_pass *p, render_scratch *s, int tile)
 {
     int ox = tile % p->tiles_x * TILE, oy = tile / p->tiles_x * TILE;
     int w = p->width - ox < TILE ? p->width - ox : TILE, h = p->height - oy < TILE ? p->height - oy : TILE;
-    for (int y = 0; y < h; y++) {
-        size_t row = (size_t)(oy + y) * p->width + ox;
-        uint32_t last = NOTHING, id = 0; /* neighbours mostly share their triangle */
-        uint8_t tag = SCENE_TAG_SKY;
-        for (int x = 0; x < w; x++) {
-            int at = sample_at(x, y, 1);
-            uint32_t n = s->id[at];
-            if (n != last) {
-                last = n;
-                tag = n == NOTHING ? SCENE_TAG_SKY : s->setups[n]->tag;
-                id = n == NOTHING ? 0 : s->setups[n]->id;
+    uint32_t last = NOTHING, id = 0; /* neighbours mostly share their triangle */
+    uint8_t tag = SCENE_TAG_SKY;
+    for (int y = 0; y < h; y += HIGH)
+        for (int x = 0; x < w; x += 4) {
+            const uint32_t *numbers = s->id + sample_at(x, y, 1);
+            vf depth = 1.0f / vf_load(s->z + sample_at(x, y, 1)); /* z = 0 in the sky */
+            vi ids;
+            uint32_t id_of[LANES];
+            uint8_t tags[LANES];
+            bool same = vi_same(vi_load(numbers));
+            for (int k = 0; k < (same ? 1 : LANES); k++) {
+                uint32_t n = numbers[k];
+                if (n != last) {
+                    last = n;
+                    tag = n == NOTHING ? SCENE_TAG_SKY : s->setups[n]->tag;
+                    id = n == NOTHING ? 0 : s->setups[n]->id;
+                }
+                tags[k] = tag;
+                id_of[k] = id;
             }
-            if (p->out.tag)
-                p->out.tag[row + x] = tag;
-            if (p->out.id)
-                p->out.id[row + x] = id;
-            if (p->out.depth)
-                p->out.depth[row + x] = 1.0f / s->z[at]; /* z = 0 in the sky */
+            if (same) {
+                ids = vi_splat((int32_t)id);
+                memset(tags, tag, sizeof tags);
+            } else {
+                ids = vi_load(id_of);
+            }
+            for (int j = 0; j < HIGH; j++) {
+                int at = (y + j) * TILE + x;
+                memcpy(s->label_tag + at, tags + 4 * j, 4);
+                memcpy(s->label_id + at, (const int32_t *)&ids + 4 * j, 16);
+                memcpy(s->label_depth + at, (const float *)&depth + 4 * j, 16);
+            }
         }
+    for (int y = 0; y < h; y++) {
+        size_t at = (size_t)(oy + y) * p->width + ox;
+        if (p->out.tag)
+            memcpy(p->out.tag + at, s->label_tag + y * TILE, (size_t)w);
+        if (p->out.id)
+            memcpy(p->out.id + at, s->label_id + y * TILE, (size_t)w * sizeof *s->label_id);
+        if (p->out.depth)
+            memcpy(p->out.depth + at, s->label_depth + y * TILE, (size_t)w * sizeof *s->label_depth);
     }
 }
 
@@ -460,51 +485,101 @@ static uint32_t record_for(const render_pass *p, render_scratch *s, uint32_t n, 
     return s->record_of[n] = s->record_count++;
 }
 
-/* Surfaces are listed from the front of the arrays, sky from the back. Returns the number of surface jobs. */
-static int make_jobs(const render_pass *p, render_scratch *s, int tile, int samples, int *sky)
+/* What is to be shaded in a tile, in four lists: blocks of 4 x LANES / 4 pixels that show one triangle, other pixels that do, and parts of
+ * pixels that several triangles share, with their middle and weight. In each, surfaces are listed from the front of the arrays, sky from
+ * the back. */
+typedef struct job_counts {
+    int block, block_sky, whole, whole_sky, part, part_sky, shared; /* shared: pixels of several triangles */
+} job_counts;
+
+static inline void add_whole(const render_pass *p, render_scratch *s, job_counts *c, uint32_t n, int pixel, int ox, int oy)
 {
-    int ox = tile % p->tiles_x * TILE, oy = tile / p->tiles_x * TILE, jobs = 0;
-    int w = p->width - ox < TILE ? p->width - ox : TILE, h = p->height - oy < TILE ? p->height - oy : TILE;
-    *sky = 0;
-    for (int y = 0; y < h; y++)
-        for (int x = 0; x < w; x++) {
-            const uint32_t *id = s->id + sample_at(x, y, samples);
-            if (samples == 1 || ((id[0] ^ id[1]) | (id[0] ^ id[2]) | (id[0] ^ id[3])) == 0) { /* nearly always */
-                int at = id[0] == NOTHING ? JOBS_MAX - 1 - (*sky)++ : jobs++;
-                s->job_record[at] = id[0] == NOTHING ? 0 : record_for(p, s, id[0], ox, oy) * RECORD_FLOATS;
-                s->job_pixel[at] = (uint16_t)(y * TILE + x);
-                s->job_x[at] = (float)x + 0.5f;
-                s->job_y[at] = (float)y + 0.5f;
-                s->job_weight[at] = 1;
-                continue;
+    int at = n == NOTHING ? WHOLE_MAX - ++c->whole_sky : c->whole++;
+    s->whole_record[at] = n == NOTHING ? 0 : record_for(p, s, n, ox, oy) * RECORD_FLOATS;
+    s->whole_pixel[at] = (uint16_t)pixel;
+}
+
+/* A pixel with several triangles: one part for each. */
+static void add_parts(const render_pass *p, render_scratch *s, job_counts *c, const uint32_t id[4], int x, int y, int ox, int oy)
+{
+    uint32_t left = 15;
+    while (left) {
+        int k = __builtin_ctz(left), at;
+        uint32_t n = id[k], mine = 0;
+        float sx = 0, sy = 0, count = 0;
+        for (int j = k; j < 4; j++)
+            if (id[j] == n) {
+                mine |= 1u << j;
+                sx += sample_x[1][j];
+                sy += sample_y[1][j];
+                count++;
             }
-            uint32_t left = (1u << samples) - 1;
-            while (left) { /* one turn per distinct triangle */
-                int k = __builtin_ctz(left), at;
-                uint32_t n = id[k], mine = 0;
-                float sx = 0, sy = 0, count = 0;
-                for (int j = k; j < samples; j++)
-                    if (id[j] == n) {
-                        mine |= 1u << j;
-                        sx += sample_x[samples == 4][j];
-                        sy += sample_y[samples == 4][j];
-                        count++;
-                    }
-                left &= ~mine;
-                if (n == NOTHING) {
-                    at = JOBS_MAX - 1 - (*sky)++;
-                    s->job_record[at] = 0;
-                } else {
-                    at = jobs++;
-                    s->job_record[at] = record_for(p, s, n, ox, oy) * RECORD_FLOATS;
-                }
-                s->job_pixel[at] = (uint16_t)(y * TILE + x);
-                s->job_x[at] = (float)x + sx / count;
-                s->job_y[at] = (float)y + sy / count;
-                s->job_weight[at] = count / (float)samples;
-            }
+        left &= ~mine;
+        at = n == NOTHING ? JOBS_MAX - ++c->part_sky : c->part++;
+        s->job_record[at] = n == NOTHING ? 0 : record_for(p, s, n, ox, oy) * RECORD_FLOATS;
+        s->job_pixel[at] = (uint16_t)c->shared;
+        s->job_x[at] = (float)x + sx / count;
+        s->job_y[at] = (float)y + sy / count;
+        s->job_weight[at] = count / 4;
+    }
+    s->shared_pixel[c->shared++] = (uint16_t)(y * TILE + x);
+}
+
+/* Does a block show one triangle? One sample per pixel: it is a vector; four: a row of it is 16 of them. */
+static inline bool is_one(const uint32_t *id, int samples)
+{
+    vi first = vi_splat((int32_t)id[0]);
+    if (samples == 1)
+        return lane_bits(vi_equal(vi_load(id), first)) == ALL_LANES;
+    for (int row = 0; row < HIGH; row++, id += TILE * 4)
+        for (int k = 0; k < 16; k += LANES)
+            if (lane_bits(vi_equal(vi_load(id + k), first)) != ALL_LANES)
+                return false;
+    return true;
+}
+
+static void list_block(const render_pass *p, render_scratch *s, job_counts *c, int x, int y, int samples, int ox, int oy, bool cut)
+{
+    const uint32_t *id = s->id + sample_at(x, y, samples);
+    if (!cut && is_one(id, samples)) {
+        int at = id[0] == NOTHING ? BLOCK_MAX - ++c->block_sky : c->block++;
+        s->block_record[at] = id[0] == NOTHING ? 0 : record_for(p, s, id[0], ox, oy) * RECORD_FLOATS;
+        s->block_pixel[at] = (uint16_t)(y * TILE + x);
+        return;
+    }
+    for (int j = 0; j < HIGH && oy + y + j < p->height; j++)
+        for (int i = 0; i < 4 && ox + x + i < p->width; i++) {
+            const uint32_t *at = samples == 1 ? id + 4 * j + i : id + 4 * (j * TILE + i);
+            if (samples == 1 || ((at[0] ^ at[1]) | (at[0] ^ at[2]) | (at[0] ^ at[3])) == 0)
+                add_whole(p, s, c, at[0], (y + j) * TILE + x + i, ox, oy);
+            else
+                add_parts(p, s, c, at, x + i, y + j, ox, oy);
         }
-    return jobs;
+}
+
+static job_counts make_jobs(const render_pass *p, render_scratch *s, int tile, int samples)
+{
+    int ox = tile % p->tiles_x * TILE, oy = tile / p->tiles_x * TILE;
+    job_counts c = { 0 };
+    for (int y = 0; y < TILE && oy + y < p->height; y += HIGH)
+        for (int x = 0; x < TILE && ox + x < p->width; x += 4)
+            list_block(p, s, &c, x, y, samples, ox, oy, ox + x + 4 > p->width || oy + y + HIGH > p->height);
+    /* Lanes behind the last job repeat it, their results are dropped; those behind the last of the sky see the tile's corner. */
+    for (int k = 0; k < LANES; k++) {
+        if (c.whole > 0 && c.whole + k < WHOLE_MAX - c.whole_sky) {
+            s->whole_record[c.whole + k] = s->whole_record[c.whole - 1];
+            s->whole_pixel[c.whole + k] = s->whole_pixel[c.whole - 1];
+        }
+        if (c.part > 0 && c.part + k < JOBS_MAX - c.part_sky) {
+            s->job_record[c.part + k] = s->job_record[c.part - 1];
+            s->job_x[c.part + k] = s->job_x[c.part - 1];
+            s->job_y[c.part + k] = s->job_y[c.part - 1];
+        }
+        s->whole_pixel[WHOLE_MAX + k] = 0;
+        s->whole_record[WHOLE_MAX + k] = s->job_record[JOBS_MAX + k] = 0;
+        s->job_x[JOBS_MAX + k] = s->job_y[JOBS_MAX + k] = s->job_weight[JOBS_MAX + k] = 0;
+    }
+    return c;
 }
 
 /* ---- 3. light */
@@ -526,7 +601,7 @@ static inline vf smooth(vf x, float lo, float hi)
 /* Clear sky in direction d (unit), and its glow around the sun. Below the horizon: the sunlit ground. */
 static v3 sky_gradient(const render_environment *e, v3 d)
 {
-    vf up = vf_saturate(d.z), curve = vf_sqrt(up);
+    vf up = vf_saturate(d.z), curve = up * vf_rsqrt(vf_max(up, vf_splat(1e-12f)));
     v3 c = mix3(splat3(e->horizon_rgb), splat3(e->zenith_rgb), vf_saturate(curve * 1.25f - 0.06f));
     vf towards = vf_saturate(dot3f(d, e->sun_direction)), t2 = towards * towards, t8 = t2 * t2 * t2 * t2;
     vf glow = t8 * 0.12f * (1.0f - e->cloud_cover * 0.8f);
@@ -554,14 +629,17 @@ static v3 sky(const render_pass *p, v3 d)
     v3 c = sky_gradient(e, d);
     vf towards = dot3f(d, e->sun_direction);
     /* The disc is a quarter degree in radius; its halo hides in the clouds. */
-    vf disc = smooth(towards, 0.99980f, 0.99993f) * 12.0f + smooth(towards, 0.985f, 1.0004f) * 0.55f;
-    vf cover = vf_splat(0);
-    if (e->cloud_cover > 0) {
-        vf k = 0.55f / (vf_max(d.z, vf_splat(0)) + 0.16f);
-        vf u = d.x * k + e->cloud_offset_m[0] * 1e-4f, v = d.y * k + e->cloud_offset_m[1] * 1e-4f;
-        vf density =
-            cloud_sample(p->clouds, u, v) * 0.68f + cloud_sample(p->clouds, u * 3.7f + 0.31f, v * 3.7f + 0.17f) * 0.32f;
-        float least = 0.80f - 0.95f * e->cloud_cover;
+    vf disc = vf_splat(0), cover = vf_splat(0), density = vf_splat(0);
+    if (vi_any(towards > 0.985f))
+        disc = smooth(towards, 0.99980f, 0.99993f) * 12.0f + smooth(towards, 0.985f, 1.0004f) * 0.55f;
+    /* Both octaves are at most 1: where the first one is low no cloud can be, whatever the second. */
+    float least = 0.80f - 0.95f * e->cloud_cover;
+    vf k = 0.55f / (vf_max(d.z, vf_splat(0)) + 0.16f);
+    vf u = d.x * k + e->cloud_offset_m[0] * 1e-4f, v = d.y * k + e->cloud_offset_m[1] * 1e-4f;
+    if (e->cloud_cover > 0)
+        density = cloud_sample(p->clouds, u, v) * 0.68f;
+    if (e->cloud_cover > 0.9f || vi_any(density > least - 0.33f)) {
+        density = density + cloud_sample(p->clouds, u * 3.7f + 0.31f, v * 3.7f + 0.17f) * 0.32f;
         vf body = (density - least) * 3.2f;
         cover = vf_saturate(body);
         cover = cover * cover * (3.0f - 2.0f * cover) * vf_saturate(d.z * 9.0f - 0.1f);
@@ -583,41 +661,36 @@ static v3 sky(const render_pass *p, v3 d)
     return c;
 }
 
-/* Trilinear sample of the surface pictures. rgb: factor on the material's colour; a: share of glass. */
-static void texture(const uint32_t *textures, vi layer, vf u, vf v, vf lod, v3 *rgb, vf *a)
+/* Trilinear sample of the surface pictures. rgb: factor on the material's colour; a: share of glass. Only the weights are floats: colours
+ * are mixed as whole numbers (render_simd.h), four channels at a time. */
+static inline __attribute__((always_inline)) void texture(const uint32_t *textures, vi layer, vf u, vf v, vf lod, v3 *rgb, vf *a)
 {
     lod = vf_clamp(lod, 0, TEXTURE_LEVELS - 1.001f);
     vi level = vi_of(lod);
     vf blend = lod - vf_of(level);
     u = u - vf_floor(u);
     v = v - vf_floor(v);
-    vf sum[4] = { { 0 }, { 0 }, { 0 }, { 0 } };
+    texels mixed = { 0 };
     int levels = vi_any(blend > 0.0f) ? 2 : 1;
     for (int k = 0; k < levels; k++) {
         vi size = vi_splat(TEXTURE_SIZE) >> level, mask = size - 1;
         vf pu = u * vf_of(size) - 0.5f, pv = v * vf_of(size) - 0.5f;
         vf fu = vf_floor(pu), fv = vf_floor(pv), tu = pu - fu, tv = pv - fv;
-        vi x0 = vi_of(fu) & mask, x1 = (x0 + 1) & mask, iy = vi_of(fv);
-        vi base = layer + (0x15554 & -(vi_splat(4 << 2 * TEXTURE_SIZE_LOG2) >> (level + level))); /* 0, 4^8, 4^8 + 4^7, ... */
-        vi y0 = base + (iy & mask) * size, y1 = base + ((iy + 1) & mask) * size;
-        vf share = blend;
-        if (k == 0)
-            share = 1.0f - blend;
-        vf w11 = tu * tv * share, w10 = tv * share - w11, w01 = tu * share - w11, w00 = share - tu * share - w10;
-        vi t00 = vi_gather(textures, y0 + x0), t01 = vi_gather(textures, y0 + x1);
-        vi t10 = vi_gather(textures, y1 + x0), t11 = vi_gather(textures, y1 + x1);
-        for (int c = 0; c < 4; c++) {
-            int shift = 8 * c;
-            sum[c] += (vf_of((t00 >> shift) & 255) * w00 + vf_of((t01 >> shift) & 255) * w01) +
-                      (vf_of((t10 >> shift) & 255) * w10 + vf_of((t11 >> shift) & 255) * w11);
-        }
-        level = vi_select(level < TEXTURE_LEVELS - 1, level + 1, level);
+        /* Where the level begins: squares of 257, 129, 65 ... texels come before it. */
+        vi squares = 0x15554 & -(vi_splat(4 << 2 * TEXTURE_SIZE_LOG2) >> (level + level)); /* 0, 4^8, 4^8 + 4^7, ... */
+        vi base = layer + squares + (4 * TEXTURE_SIZE + level - 4 * size);
+        vi pitch = size + 1, at = base + (vi_of(fv) & mask) * pitch + (vi_of(fu) & mask);
+        texels here = texels_lerp(texels_row(textures, at, tu), texels_row(textures, at + pitch, tu), tv);
+        mixed = k == 0 ? here : texels_lerp(mixed, here, blend);
+        level = level + 1;
     }
-    const float unit = 1.4142135f / 255;
+    vf sum[4];
+    texels_split(mixed, sum);
+    const float unit = 1.4142135f / (255 * 127);
     for (int c = 0; c < 3; c++)
         sum[c] = sum[c] * unit;
     *rgb = (v3){ sum[0] * sum[0], sum[1] * sum[1], sum[2] * sum[2] };
-    *a = sum[3] * (1.0f / 255);
+    *a = sum[3] * (1.0f / (255 * 127));
 }
 
 /* Share of sunlight that reaches a camera-relative world point: four neighbouring texels, weighted by distance. */
@@ -665,37 +738,40 @@ static v3 tone_curve(v3 c, float exposure) /* Narkowicz's fit of the ACES film c
     return c;
 }
 
-/* Fields of the records of LANES jobs. Neighbouring jobs mostly share a record: each run of equal ones is one broadcast into its lanes.
- * A gather reads lane by lane and costs four times as much as the usual two or three runs. */
+/* Fields of the records of LANES jobs. Neighbouring jobs mostly share a record: each distinct one is one broadcast into its lanes. A
+ * gather reads lane by lane and costs four times as much as the usual two or three. */
 enum { RUNS_MAX = LANES / 2 };
 typedef struct field_reader {
     const float *records;
     vi offset;
-    int runs; /* 0: too many, gather */
+    int runs; /* distinct ones; 0: too many, gather */
     const float *first[RUNS_MAX];
-    lane_mask lanes[RUNS_MAX]; /* of the runs after the first */
+    lane_mask lanes[RUNS_MAX]; /* of those after the first */
 } field_reader;
 
 static field_reader read_fields(const float *records, const uint32_t *offsets)
 {
     field_reader f = { .records = records, .offset = vi_load(offsets), .runs = 1 };
     f.first[0] = records + offsets[0];
-    uint32_t starts = vi_starts(f.offset);
-    while (starts) {
+    uint32_t left = ~lane_bits(vi_equal(f.offset, vi_splat((int32_t)offsets[0]))) & ALL_LANES;
+    while (left) {
         if (f.runs == RUNS_MAX) {
             f.runs = 0;
             break;
         }
-        int k = __builtin_ctz(starts);
-        starts &= starts - 1;
+        int k = __builtin_ctz(left);
+        lane_mask same = vi_equal(f.offset, vi_splat((int32_t)offsets[k]));
+        left &= ~lane_bits(same);
         f.first[f.runs] = records + offsets[k];
-        f.lanes[f.runs++] = lanes_from(k); /* later runs overwrite their part */
+        f.lanes[f.runs++] = same;
     }
     return f;
 }
 
-static inline vf field(const field_reader *f, int k)
+static inline __attribute__((always_inline)) vf field(const field_reader *f, int k, const bool one)
 {
+    if (one)
+        return vf_splat(f->records[k]);
     if (f->runs == 0)
         return vf_gather(f->records + k, f->offset);
     vf x = vf_splat(f->first[0][k]);
@@ -742,46 +818,48 @@ static vf window_lit(vf u, vf v, v3 n, vf red)
     return vf_select(unit < 0.3f, 0.35f + unit * 2.0f, vf_splat(0));
 }
 
-static v3 surface(const render_pass *p, const render_scratch *s, const field_reader *f, vf x, vf y, v3 ray)
+/* ray: of unit depth; inverse: 1 / its length. one: all lanes have the record f->records. */
+static inline __attribute__((always_inline)) v3 surface(const render_pass *p, const render_scratch *s, const field_reader *f, vf x, vf y,
+                                                        v3 ray, vf inverse, const bool one)
 {
     const render_environment *e = &p->environment;
-    vf za = field(f, R_Z), zb = field(f, R_Z + 8);
-    vf w = 1.0f / (field(f, R_Z + 16) + za * x + zb * y);
-    vf ua = field(f, R_U), ub = field(f, R_U + 8), va = field(f, R_V), vb = field(f, R_V + 8);
-    vf u = (field(f, R_U + 16) + ua * x + ub * y) * w, v = (field(f, R_V + 16) + va * x + vb * y) * w;
+    vf za = field(f, R_Z, one), zb = field(f, R_Z + 8, one);
+    vf w = 1.0f / (field(f, R_Z + 16, one) + za * x + zb * y);
+    vf ua = field(f, R_U, one), ub = field(f, R_U + 8, one), va = field(f, R_V, one), vb = field(f, R_V + 8, one);
+    vf u = (field(f, R_U + 16, one) + ua * x + ub * y) * w, v = (field(f, R_V + 16, one) + va * x + vb * y) * w;
     /* Footprint of the pixel in texels: along the screen's axes, then a compromise between the longer and the shorter. */
     vf size = w * (float)TEXTURE_SIZE;
     vf ux = (ua - u * za) * size, vx = (va - v * za) * size, uy = (ub - u * zb) * size, vy = (vb - v * zb) * size;
     vf dx = ux * ux + vx * vx, dy = uy * uy + vy * vy;
     vf longer = vf_max(vf_max(dx, dy), vf_splat(1e-12f)), shorter = vf_max(vf_min(dx, dy), longer * (1.0f / 16));
-    vf lod = 0.25f * vf_log2(longer) + 0.25f * vf_log2(shorter);
+    vf lod = 0.25f * vf_log2(vf_min(longer, vf_splat(1e15f)) * vf_min(shorter, vf_splat(1e15f)));
     v3 grain;
     vf glass;
-    texture(p->textures, (vi)field(f, R_LAYER), u, v, lod, &grain, &glass);
+    texture(p->textures, (vi)field(f, R_LAYER, one), u, v, lod, &grain, &glass);
 
-    v3 n = { field(f, R_NX + 16) + field(f, R_NX) * x + field(f, R_NX + 8) * y,
-             field(f, R_NY + 16) + field(f, R_NY) * x + field(f, R_NY + 8) * y,
-             field(f, R_NZ + 16) + field(f, R_NZ) * x + field(f, R_NZ + 8) * y };
-    n = scale3(n, 1.0f / vf_sqrt(vf_max(dot3(n, n), vf_splat(1e-30f))));
-    vf open = vf_saturate((field(f, R_LIGHT + 16) + field(f, R_LIGHT) * x + field(f, R_LIGHT + 8) * y) * w);
+    v3 n = { field(f, R_NX + 16, one) + field(f, R_NX, one) * x + field(f, R_NX + 8, one) * y,
+             field(f, R_NY + 16, one) + field(f, R_NY, one) * x + field(f, R_NY + 8, one) * y,
+             field(f, R_NZ + 16, one) + field(f, R_NZ, one) * x + field(f, R_NZ + 8, one) * y };
+    n = scale3(n, vf_rsqrt(vf_max(dot3(n, n), vf_splat(1e-30f))));
+    vf open = vf_saturate((field(f, R_LIGHT + 16, one) + field(f, R_LIGHT, one) * x + field(f, R_LIGHT + 8, one) * y) * w);
     v3 at = scale3(ray, w);
-    vf distance = vf_sqrt(dot3(at, at));
-    v3 eye = scale3(at, -1.0f / vf_max(distance, vf_splat(1e-6f)));
+    vf distance = w * dot3(ray, ray) * inverse;
+    v3 eye = scale3(ray, -inverse);
 
     /* colour: glass in a picture keeps its own */
-    v3 base = { field(f, R_RED), field(f, R_RED + 1), field(f, R_RED + 2) };
+    v3 base = { field(f, R_RED, one), field(f, R_RED + 1, one), field(f, R_RED + 2, one) };
     vf wall = 1.0f - glass;
     v3 albedo = { grain.x * (base.x * wall + glass * 0.5f), grain.y * (base.y * wall + glass * 0.5f),
                   grain.z * (base.z * wall + glass * 0.5f) };
-    vf gloss = field(f, R_GLOSS) * wall + glass * 0.9f, water = vf_splat(0);
+    vf gloss = field(f, R_GLOSS, one) * wall + glass * 0.9f, water = vf_splat(0);
     if (e->wetness > 0) {
-        vf wet = field(f, R_WET) * vf_saturate(n.z) * e->wetness;
+        vf wet = field(f, R_WET, one) * vf_saturate(n.z) * e->wetness;
         albedo = scale3(albedo, 1.0f - 0.5f * wet);
         gloss = vf_max(gloss, wet * 0.75f);
         if (e->puddles > 0) {
             vf depth = cloud_sample(p->clouds, at.x * (1.0f / RENDER_PUDDLES_M) + p->puddle_u,
                                     at.y * (1.0f / RENDER_PUDDLES_M) + p->puddle_v);
-            vf level = vf_saturate((n.z - 0.97f) * 50.0f) * vf_saturate(field(f, R_WET));
+            vf level = vf_saturate((n.z - 0.97f) * 50.0f) * vf_saturate(field(f, R_WET, one));
             water = vf_saturate((depth - (0.80f - 0.42f * e->puddles)) * 9.0f) * level;
             albedo = scale3(albedo, 1.0f - 0.45f * water);
             n = (v3){ n.x * (1.0f - water), n.y * (1.0f - water), n.z + (1.0f - n.z) * water };
@@ -790,11 +868,11 @@ static v3 surface(const render_pass *p, const render_scratch *s, const field_rea
     }
 
     /* light */
-    vf leaf = field(f, R_LEAF);
+    vf leaf = field(f, R_LEAF, one);
     vf facing = dot3f(n, e->sun_direction);
     vf sun = vf_max(facing, vf_splat(0)) * (1.0f - leaf) + leaf * (0.30f + 0.45f * vf_abs(facing));
     vf lit = vf_splat(1);
-    if (p->shadow.on) {
+    if (p->shadow.on && vi_any(sun > 0.0f)) { /* what faces away is dark anyway, but does not mirror the sun */
         v3 lifted = { at.x + n.x * 0.04f, at.y + n.y * 0.04f, at.z + n.z * 0.04f };
         lit = sunlit(&p->shadow, lifted, n, distance);
         lit = lit + (1.0f - lit) * leaf * 0.25f;
@@ -815,7 +893,7 @@ static v3 surface(const render_pass *p, const render_scratch *s, const field_rea
         v3 lamps = lamp_light(p, s, at, n, mirrored, leaf, &lamp_shine);
         light = (v3){ light.x + lamps.x, light.y + lamps.y, light.z + lamps.z };
     }
-    vf emission = field(f, R_EMISSION);
+    vf emission = field(f, R_EMISSION, one);
     v3 c = { albedo.x * light.x + base.x * emission, albedo.y * light.y + base.y * emission,
              albedo.z * light.z + base.z * emission };
 
@@ -849,44 +927,124 @@ static v3 surface(const render_pass *p, const render_scratch *s, const field_rea
     return c;
 }
 
+static inline v3 ray_through(const render_pass *p, vf x, vf y)
+{
+    return (v3){ p->ray_0[0] + x * p->ray_x[0] + y * p->ray_y[0], p->ray_0[1] + x * p->ray_x[1] + y * p->ray_y[1],
+                 p->ray_0[2] + x * p->ray_x[2] + y * p->ray_y[2] };
+}
+
+static v3 light(const render_pass *p, const render_scratch *s, const uint32_t *record, vf x, vf y, float ox, float oy, bool is_sky)
+{
+    v3 ray = ray_through(p, x + ox, y + oy);
+    vf inverse = vf_rsqrt(dot3(ray, ray));
+    if (is_sky)
+        return sky(p, scale3(ray, inverse));
+    field_reader f = read_fields(s->records, record);
+    return surface(p, s, &f, x, y, ray, inverse, false);
+}
+
+static v3 light_of_one(const render_pass *p, const render_scratch *s, uint32_t record, vf x, vf y, float ox, float oy)
+{
+    v3 ray = ray_through(p, x + ox, y + oy);
+    field_reader f = { .records = s->records + record };
+    return surface(p, s, &f, x, y, ray, vf_rsqrt(dot3(ray, ray)), true);
+}
+
+/* Light to bytes by a table (render_internal.h). */
+static inline vi shown(const render_pass *p, v3 c)
+{
+    const vf channel[3] = { c.z, c.y, c.x };
+    vi packed = vi_splat((int32_t)0xff000000);
+    for (int k = 0; k < 3; k++) {
+        vf v = vf_clamp(channel[k] * p->environment.exposure, DISPLAY_LEAST, DISPLAY_MOST);
+        vi code = vi_gather1(p->display, ((vi)v >> DISPLAY_SHIFT) - DISPLAY_FIRST);
+        packed |= (code & 255) << (8 * k);
+    }
+    return packed;
+}
+
+/* The first `count` lanes to pixels at[] of the picture, counted from the tile's corner. */
+static inline void put(const render_pass *p, size_t corner, vi at, v3 c, int count)
+{
+    for (int k = 0; p->out.radiance && k < LANES && k < count; k++) {
+        float *out = p->out.radiance + (corner + (size_t)at[k]) * 4;
+        memcpy(out, (float[4]){ c.x[k], c.y[k], c.z[k], 1 }, 4 * sizeof *out);
+    }
+    if (!p->out.bgra)
+        return;
+    uint32_t *bgra = (uint32_t *)(void *)p->out.bgra + corner, pixel[LANES], to[LANES];
+    vi_store(pixel, shown(p, c));
+    vi_store(to, at);
+    for (int k = 0; k < LANES && k < count; k++)
+        bgra[to[k]] = pixel[k];
+}
+
+static void shade_blocks(const render_pass *p, render_scratch *s, int tile, int from, int to, bool is_sky)
+{
+    int left = tile % p->tiles_x * TILE, top = tile / p->tiles_x * TILE;
+    float ox = (float)left, oy = (float)top;
+    vf lane_x, lane_y;
+    vi lane_at;
+    for (int k = 0; k < LANES; k++) {
+        lane_x[k] = (float)(k % 4) + 0.5f;
+        lane_y[k] = (float)(k / 4) + 0.5f;
+        lane_at[k] = k / 4 * p->width + k % 4;
+    }
+    for (int i = from; i < to; i++) {
+        int column = s->block_pixel[i] & (TILE - 1), row = s->block_pixel[i] >> TILE_LOG2;
+        vf x = lane_x + (float)column, y = lane_y + (float)row;
+        size_t corner = (size_t)(top + row) * p->width + left + column;
+        v3 c = is_sky ? light(p, s, NULL, x, y, ox, oy, true) : light_of_one(p, s, s->block_record[i], x, y, ox, oy);
+        if (p->out.radiance) {
+            put(p, corner, lane_at, c, LANES);
+            continue;
+        }
+        vi pixels = shown(p, c);
+        for (int k = 0; k < HIGH; k++)
+            memcpy(p->out.bgra + (corner + (size_t)k * p->width) * 4, (const int32_t *)&pixels + 4 * k, 16);
+    }
+}
+
+static void shade_whole(const render_pass *p, render_scratch *s, int tile, int from, int to, bool is_sky)
+{
+    int left = tile % p->tiles_x * TILE, top = tile / p->tiles_x * TILE;
+    size_t corner = (size_t)top * p->width + left;
+    for (int i = from; i < to; i += LANES) {
+        vi pixel = vi_load16(s->whole_pixel + i), column = pixel & (TILE - 1), row = pixel >> TILE_LOG2;
+        v3 c = light(p, s, s->whole_record + i, vf_of(column) + 0.5f, vf_of(row) + 0.5f, (float)left, (float)top, is_sky);
+        put(p, corner, row * p->width + column, c, to - i);
+    }
+}
+
 /* Brighter jobs of a pixel count less, as they do behind the tone curve: else a lamp at an edge would outshine all the rest of it. */
 static void keep_radiance(const render_pass *p, render_scratch *s, int from, int to, v3 c, vf share)
 {
     vf weight = share / (1.0f + (c.x * 0.2126f + c.y * 0.7152f + c.z * 0.0722f) * p->environment.exposure);
     c = scale3(c, weight);
     for (int k = 0; k < LANES && from + k < to; k++) {
-        int pixel = s->job_pixel[from + k];
-        s->radiance[0][pixel] += c.x[k];
-        s->radiance[1][pixel] += c.y[k];
-        s->radiance[2][pixel] += c.z[k];
-        s->radiance[3][pixel] += weight[k];
+        int shared = s->job_pixel[from + k];
+        s->radiance[0][shared] += c.x[k];
+        s->radiance[1][shared] += c.y[k];
+        s->radiance[2][shared] += c.z[k];
+        s->radiance[3][shared] += weight[k];
     }
 }
 
-static void shade(const render_pass *p, render_scratch *s, int tile, int from, int to, bool is_sky)
+/* Parts of pixels: light after the tone curve is added up by weight. */
+static void shade_parts(const render_pass *p, render_scratch *s, int tile, int from, int to, bool is_sky)
 {
     float ox = (float)(tile % p->tiles_x * TILE), oy = (float)(tile / p->tiles_x * TILE);
     for (int i = from; i < to; i += LANES) {
-        vf x = vf_load(s->job_x + i), y = vf_load(s->job_y + i), weight = vf_load(s->job_weight + i);
-        vf ix = x + ox, iy = y + oy;
-        v3 ray = { p->ray_0[0] + ix * p->ray_x[0] + iy * p->ray_y[0], p->ray_0[1] + ix * p->ray_x[1] + iy * p->ray_y[1],
-                   p->ray_0[2] + ix * p->ray_x[2] + iy * p->ray_y[2] };
-        v3 c;
-        if (is_sky) {
-            c = sky(p, scale3(ray, 1.0f / vf_sqrt(dot3(ray, ray))));
-        } else {
-            field_reader f = read_fields(s->records, s->job_record + i);
-            c = surface(p, s, &f, x, y, ray);
-        }
+        vf weight = vf_load(s->job_weight + i);
+        v3 c = light(p, s, s->job_record + i, vf_load(s->job_x + i), vf_load(s->job_y + i), ox, oy, is_sky);
         if (p->out.radiance)
             keep_radiance(p, s, i, to, c, weight);
-        c = tone_curve(c, p->environment.exposure);
-        c = scale3(c, weight);
-        for (int k = 0; k < LANES && i + k < to; k++) { /* neighbouring jobs may share a pixel */
-            int pixel = s->job_pixel[i + k];
-            s->colour[0][pixel] += c.x[k];
-            s->colour[1][pixel] += c.y[k];
-            s->colour[2][pixel] += c.z[k];
+        c = scale3(tone_curve(c, p->environment.exposure), weight);
+        for (int k = 0; k < LANES && i + k < to; k++) { /* neighbouring jobs share a pixel */
+            int shared = s->job_pixel[i + k];
+            s->colour[0][shared] += c.x[k];
+            s->colour[1][shared] += c.y[k];
+            s->colour[2][shared] += c.z[k];
         }
     }
 }
@@ -900,39 +1058,28 @@ static vi display_code(vf c) /* sRGB curve by three roots, error < 0.3 of a step
     return vi_of(vf_saturate(v) * 255.0f + 0.5f);
 }
 
-static void resolve(const render_pass *p, const render_scratch *s, int tile)
+static void resolve(const render_pass *p, const render_scratch *s, int tile, int count)
 {
-    int ox = tile % p->tiles_x * TILE, oy = tile / p->tiles_x * TILE;
-    int w = p->width - ox < TILE ? p->width - ox : TILE, h = p->height - oy < TILE ? p->height - oy : TILE;
-    for (int y = 0; y < h; y++) {
-        uint8_t *row = p->out.bgra + ((size_t)(oy + y) * p->width + ox) * 4;
-        for (int x = 0; x < w; x += LANES) {
-            size_t at = (size_t)y * TILE + x;
-            vi r = display_code(vf_load(s->colour[0] + at)), g = display_code(vf_load(s->colour[1] + at));
-            vi b = display_code(vf_load(s->colour[2] + at));
-            vi packed = b | (g << 8) | (r << 16) | (int32_t)0xff000000;
-            if (w - x >= LANES)
-                vi_store(row + 4 * (size_t)x, packed);
-            else
-                memcpy(row + 4 * (size_t)x, &packed, 4 * (size_t)(w - x));
+    uint32_t *bgra = (uint32_t *)(void *)p->out.bgra + (size_t)(tile / p->tiles_x * TILE) * p->width + tile % p->tiles_x * TILE;
+    for (int i = 0; i < count; i += LANES) {
+        vi r = display_code(vf_load(s->colour[0] + i)), g = display_code(vf_load(s->colour[1] + i));
+        vi packed = display_code(vf_load(s->colour[2] + i)) | (g << 8) | (r << 16) | (int32_t)0xff000000;
+        for (int k = 0; k < LANES && i + k < count; k++) {
+            int pixel = s->shared_pixel[i + k];
+            bgra[(pixel >> TILE_LOG2) * p->width + (pixel & (TILE - 1))] = (uint32_t)packed[k];
         }
     }
 }
 
-static void put_radiance(const render_pass *p, const render_scratch *s, int tile)
+static void put_radiance(const render_pass *p, const render_scratch *s, int tile, int count)
 {
-    int ox = tile % p->tiles_x * TILE, oy = tile / p->tiles_x * TILE;
-    int w = p->width - ox < TILE ? p->width - ox : TILE, h = p->height - oy < TILE ? p->height - oy : TILE;
-    for (int y = 0; y < h; y++) {
-        float *row = p->out.radiance + ((size_t)(oy + y) * p->width + ox) * 4;
-        for (int x = 0; x < w; x++) {
-            size_t at = (size_t)y * TILE + x;
-            float share = 1.0f / s->radiance[3][at];
-            row[4 * x] = s->radiance[0][at] * share;
-            row[4 * x + 1] = s->radiance[1][at] * share;
-            row[4 * x + 2] = s->radiance[2][at] * share;
-            row[4 * x + 3] = 1;
-        }
+    float *corner = p->out.radiance + ((size_t)(tile / p->tiles_x * TILE) * p->width + tile % p->tiles_x * TILE) * 4;
+    for (int i = 0; i < count; i++) {
+        int pixel = s->shared_pixel[i];
+        float *out = corner + ((size_t)(pixel >> TILE_LOG2) * p->width + (pixel & (TILE - 1))) * 4, share = 1.0f / s->radiance[3][i];
+        for (int k = 0; k < 3; k++)
+            out[k] = s->radiance[k][i] * share;
+        out[3] = 1;
     }
 }
 
@@ -980,53 +1127,54 @@ static void draw_tile(const render_pass *p, render_scratch *s, int tile)
         for (uint32_t i = slot->starts[tile]; i < slot->starts[tile + 1]; i++)
             s->setups[n++] = &slot->setups[slot->bins[i]];
     }
-    bool want_labels = p->out.tag || p->out.id || p->out.depth || p->out.normal || p->out.motion;
+    bool want_labels = p->out.tag || p->out.id || p->out.depth || p->out.part_labels;
+    bool want_surfaces = p->out.normal || p->out.motion;
     bool want_colour = p->out.bgra || p->out.radiance;
     int samples = want_colour && p->antialias ? 4 : 1;
     visibility(p, s, tile, triangles, samples);
-    bool want_surfaces = p->out.normal || p->out.motion;
     if (want_labels && samples == 1)
         labels(p, s, tile);
     if (want_surfaces && samples == 1)
         surfaces(p, s, tile);
     if (want_colour) {
-        int sky_jobs;
         if (triangles)
             memset(s->record_of, 0xff, (size_t)triangles * sizeof *s->record_of);
-        memset(s->colour, 0, sizeof s->colour);
-        if (p->out.radiance)
-            memset(s->radiance, 0, sizeof s->radiance);
         s->record_count = 0;
         choose_lamps(p, s, tile);
-        int jobs = make_jobs(p, s, tile, samples, &sky_jobs);
+        job_counts jobs = make_jobs(p, s, tile, samples);
         if (s->failed)
             return;
-        for (int k = 0; k < LANES; k++) /* lanes behind the last job repeat it, their results are dropped */
-            if (jobs > 0 && jobs + k < JOBS_MAX - sky_jobs) {
-                s->job_record[jobs + k] = s->job_record[jobs - 1];
-                s->job_x[jobs + k] = s->job_x[jobs - 1];
-                s->job_y[jobs + k] = s->job_y[jobs - 1];
-            }
-        for (int k = 0; k < 16; k++) {
-            s->job_x[JOBS_MAX + k] = s->job_y[JOBS_MAX + k] = s->job_weight[JOBS_MAX + k] = 0;
-            s->job_record[JOBS_MAX + k] = 0;
-        }
-        shade(p, s, tile, 0, jobs, false);
-        shade(p, s, tile, JOBS_MAX - sky_jobs, JOBS_MAX, true);
+        shade_blocks(p, s, tile, 0, jobs.block, false);
+        shade_blocks(p, s, tile, BLOCK_MAX - jobs.block_sky, BLOCK_MAX, true);
+        shade_whole(p, s, tile, 0, jobs.whole, false);
+        shade_whole(p, s, tile, WHOLE_MAX - jobs.whole_sky, WHOLE_MAX, true);
+        for (int k = 0; k < 3; k++)
+            memset(s->colour[k], 0, ((size_t)jobs.shared + LANES) * sizeof *s->colour[k]);
+        for (int k = 0; p->out.radiance && k < 4; k++)
+            memset(s->radiance[k], 0, (size_t)jobs.shared * sizeof *s->radiance[k]);
+        shade_parts(p, s, tile, 0, jobs.part, false);
+        shade_parts(p, s, tile, JOBS_MAX - jobs.part_sky, JOBS_MAX, true);
         if (p->out.bgra)
-            resolve(p, s, tile);
+            resolve(p, s, tile, jobs.shared);
         if (p->out.radiance)
-            put_radiance(p, s, tile);
+            put_radiance(p, s, tile, jobs.shared);
     }
-    if (want_labels && samples != 1) {
+    if ((want_labels || want_surfaces) && samples != 1) {
         visibility(p, s, tile, triangles, 1);
-        labels(p, s, tile);
+        if (want_labels)
+            labels(p, s, tile);
         if (want_surfaces)
             surfaces(p, s, tile);
     }
     if (p->out.finished) {
         int ox = tile % p->tiles_x * TILE, oy = tile / p->tiles_x * TILE;
-        p->out.finished(p->out.user, ox, oy, ox + TILE < p->width ? ox + TILE : p->width,
-                        oy + TILE < p->height ? oy + TILE : p->height);
+        const render_part part = { .x0 = ox,
+                                   .y0 = oy,
+                                   .x1 = ox + TILE < p->width ? ox + TILE : p->width,
+                                   .y1 = oy + TILE < p->height ? oy + TILE : p->height,
+                                   .tag = s->label_tag,
+                                   .id = s->label_id,
+                                   .depth = s->label_depth };
+        p->out.finished(p->out.user, &part);
     }
 }

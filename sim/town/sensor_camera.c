@@ -7,6 +7,7 @@
  *                 CARLA sends, is said to be so (carla issue 4795); no server was asked
  *   DVS           see sensor_dvs.c */
 #include "sim/render/render.h"
+#include "sim/town/encode.h"
 #include "sim/town/sense.h"
 #include "sim/wire/tag.h"
 #include <stdlib.h>
@@ -14,16 +15,15 @@
 
 struct town_eye {
     render *renderer;
-    uint8_t *color, *tag;
-    uint32_t *id;
-    float *depth;
+    const town_encode *encode;
+    uint8_t *color;
     uint32_t *encoded[TOWN_CAMERA_DVS + 1]; /* by kind, those that were asked for */
     size_t capacity_px;
     int width;                       /* of the pass at hand */
     bool wants[TOWN_CAMERA_DVS + 1]; /* its kinds */
     float *vector;                   /* normals or motion: [capacity][3], when one was asked for */
     size_t vector_px;
-    uint8_t tag_number[256]; /* of the world's version */
+    uint32_t tag_word[256]; /* the pixel that shows a tag, by the world's version */
     render_lamp *lamps;      /* of this frame */
     int lamp_count, lamp_capacity;
 };
@@ -43,20 +43,16 @@ struct town_eye *town_eye_create(town_world *w, base_error *err)
         free(e);
         return NULL;
     }
-    for (int i = 0; i < WIRE_TAG_COUNT; i++)
-        e->tag_number[i] = town_tag_number(w, (uint8_t)i);
+    e->encode = town_encode_choose(o.cpu_bits);
+    for (int i = 0; i < 256; i++)
+        e->tag_word[i] = 0xff000000 | (i < WIRE_TAG_COUNT ? (uint32_t)town_tag_number(w, (uint8_t)i) << 16 : 0);
     return e;
 }
 
 static void free_pictures(struct town_eye *e)
 {
     free(e->color);
-    free(e->tag);
-    free(e->id);
-    free(e->depth);
-    e->color = e->tag = NULL;
-    e->id = NULL;
-    e->depth = NULL;
+    e->color = NULL;
     for (size_t i = 0; i < sizeof e->encoded / sizeof *e->encoded; i++) {
         free(e->encoded[i]);
         e->encoded[i] = NULL;
@@ -81,10 +77,7 @@ static bool make_room(struct town_eye *e, size_t px, base_error *err)
         return true;
     free_pictures(e);
     e->color = malloc(px * 4);
-    e->tag = malloc(px);
-    e->id = malloc(px * sizeof *e->id);
-    e->depth = malloc(px * sizeof *e->depth);
-    if (!e->color || !e->tag || !e->id || !e->depth)
+    if (!e->color)
         return base_fail(err, BASE_MEMORY, "out of memory for a picture of %zu pixels", px);
     e->capacity_px = px;
     return true;
@@ -115,30 +108,6 @@ static bool make_vectors(struct town_eye *e, size_t px, base_error *err)
 
 /* ---- encodings ---- */
 
-/* Each row of a finished part, while it is still in the cache. Pixels are B, G, R, A from the lowest byte of the number. */
-
-static void encode_depth(uint32_t *bgra, const float *depth, size_t px)
-{
-#pragma omp simd
-    for (size_t i = 0; i < px; i++) {
-        double metres = depth[i] < 1000 ? (double)depth[i] : 1000; /* the sky is at the far plane */
-        uint32_t value = (uint32_t)(int32_t)(metres / 1000 * 16777215 + 0.5);
-        bgra[i] = value >> 16 | (value & 0xff00) | (value & 0xff) << 16 | 0xff000000;
-    }
-}
-
-static void encode_tags(uint32_t *bgra, const uint8_t *tag, const uint8_t number[256], size_t px)
-{
-    for (size_t i = 0; i < px; i++)
-        bgra[i] = (uint32_t)number[tag[i]] << 16 | 0xff000000;
-}
-
-static void encode_instances(uint32_t *bgra, const uint8_t *tag, const uint32_t *id, const uint8_t number[256], size_t px)
-{
-    for (size_t i = 0; i < px; i++)
-        bgra[i] = (id[i] >> 8 & 0xff) | (id[i] & 0xff) << 8 | (uint32_t)number[tag[i]] << 16 | 0xff000000;
-}
-
 static void encode_normals(uint32_t *bgra, const float *n, size_t px)
 {
     for (size_t i = 0; i < px; i++) {
@@ -148,18 +117,19 @@ static void encode_normals(uint32_t *bgra, const float *n, size_t px)
     }
 }
 
-static void encode_part(void *user, int x0, int y0, int x1, int y1)
+/* Each row of a finished part, while it is still in the cache. Pixels are B, G, R, A from the lowest byte of the number. */
+static void encode_part(void *user, const render_part *part)
 {
     const struct town_eye *e = user;
-    size_t px = (size_t)(x1 - x0);
-    for (int y = y0; y < y1; y++) {
-        size_t at = (size_t)y * (size_t)e->width + (size_t)x0;
+    size_t px = (size_t)(part->x1 - part->x0);
+    for (int y = part->y0; y < part->y1; y++) {
+        size_t at = (size_t)y * (size_t)e->width + (size_t)part->x0, from = (size_t)(y - part->y0) * RENDER_PART_PITCH;
         if (e->wants[TOWN_CAMERA_DEPTH])
-            encode_depth(e->encoded[TOWN_CAMERA_DEPTH] + at, e->depth + at, px);
+            e->encode->depth(e->encoded[TOWN_CAMERA_DEPTH] + at, part->depth + from, px);
         if (e->wants[TOWN_CAMERA_SEMANTIC])
-            encode_tags(e->encoded[TOWN_CAMERA_SEMANTIC] + at, e->tag + at, e->tag_number, px);
+            e->encode->tags(e->encoded[TOWN_CAMERA_SEMANTIC] + at, part->tag + from, e->tag_word, px);
         if (e->wants[TOWN_CAMERA_INSTANCE])
-            encode_instances(e->encoded[TOWN_CAMERA_INSTANCE] + at, e->tag + at, e->id + at, e->tag_number, px);
+            e->encode->instances(e->encoded[TOWN_CAMERA_INSTANCE] + at, part->tag + from, part->id + from, e->tag_word, px);
         if (e->wants[TOWN_CAMERA_NORMALS])
             encode_normals(e->encoded[TOWN_CAMERA_NORMALS] + at, e->vector + 3 * at, px);
     }
@@ -249,13 +219,11 @@ static bool take_pass(town_world *w, struct town_eye *e, town_actor *const *grou
                          .lamp_count = e->lamp_count };
     render_output out = {
         .bgra = wants[TOWN_CAMERA_RGB] || wants[TOWN_CAMERA_DVS] ? e->color : NULL,
-        .tag = wants[TOWN_CAMERA_SEMANTIC] || wants[TOWN_CAMERA_INSTANCE] ? e->tag : NULL,
-        .id = wants[TOWN_CAMERA_INSTANCE] ? e->id : NULL,
-        .depth = wants[TOWN_CAMERA_DEPTH] ? e->depth : NULL,
         .normal = wants[TOWN_CAMERA_NORMALS] ? e->vector : NULL,
         .motion = flow ? e->vector + 3 * px : NULL,
         .finished = encode_part,
         .user = e,
+        .part_labels = wants[TOWN_CAMERA_SEMANTIC] || wants[TOWN_CAMERA_INSTANCE] || wants[TOWN_CAMERA_DEPTH],
     };
     render_before before = { .instances = w->shown.before };
     if (flow && flow->sense->frame_before && flow->sense->frame_before + 1 == w->frame) {

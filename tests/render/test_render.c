@@ -221,19 +221,20 @@ static void moving_things_take_their_shadows_along(void **state)
 typedef struct parts { /* what was there when the renderer said so */
     const picture *drawn;
     picture *copy;
+    bool own_labels; /* of the part, not of the picture */
     uint8_t times[PIXELS];
 } parts;
 
-static void copy_part(void *user, int x0, int y0, int x1, int y1)
+static void copy_part(void *user, const render_part *part)
 {
     parts *p = user;
-    for (int y = y0; y < y1; y++)
-        for (int x = x0; x < x1; x++) {
-            int i = y * WIDTH + x;
+    for (int y = part->y0; y < part->y1; y++)
+        for (int x = part->x0; x < part->x1; x++) {
+            int i = y * WIDTH + x, own = (y - part->y0) * RENDER_PART_PITCH + x - part->x0;
             memcpy(p->copy->bgra + 4 * i, p->drawn->bgra + 4 * i, 4);
-            p->copy->tag[i] = p->drawn->tag[i];
-            p->copy->id[i] = p->drawn->id[i];
-            p->copy->depth[i] = p->drawn->depth[i];
+            p->copy->tag[i] = p->own_labels ? part->tag[own] : p->drawn->tag[i];
+            p->copy->id[i] = p->own_labels ? part->id[own] : p->drawn->id[i];
+            p->copy->depth[i] = p->own_labels ? part->depth[own] : p->drawn->depth[i];
             p->times[i]++;
         }
 }
@@ -244,19 +245,32 @@ static void finished_parts_are_finished(void **state)
     base_error err;
     base_pool *pool = base_pool_create(3, &err);
     render *r = create(f, pool, all_bits());
-    for (int antialias = 0; antialias < 2; antialias++) {
-        parts p = { .drawn = f->a, .copy = f->b };
+    picture *whole = malloc(sizeof *whole);
+    assert_non_null(whole);
+    for (int k = 0; k < 4; k++) {
+        parts p = { .drawn = f->a, .copy = f->b, .own_labels = k & 2 };
         render_output out = {
             .bgra = f->a->bgra, .tag = f->a->tag, .id = f->a->id, .depth = f->a->depth, .finished = copy_part, .user = &p
         };
         render_view v = view_at(f, 2);
-        v.antialias = antialias;
+        v.antialias = k & 1;
         memset(f->a, 0x55, sizeof *f->a);
         assert_true(render_frame(r, &v, &f->light, f->cars, CARS, &out, &err));
         assert_memory_equal(f->a, f->b, sizeof *f->a);
         for (int i = 0; i < PIXELS; i++)
             assert_int_equal(p.times[i], 1);
+        /* Labels for the parts alone are the same, and no picture of them is written. */
+        *whole = *f->a;
+        memset(f->a->tag, 0x55, sizeof f->a->tag);
+        out.tag = NULL;
+        out.id = NULL;
+        out.depth = NULL;
+        out.part_labels = p.own_labels = true;
+        assert_true(render_frame(r, &v, &f->light, f->cars, CARS, &out, &err));
+        assert_memory_equal(whole, f->b, sizeof *f->b);
+        assert_int_equal(f->a->tag[0], 0x55);
     }
+    free(whole);
     render_destroy(r);
     base_pool_destroy(pool);
 }
