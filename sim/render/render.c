@@ -412,9 +412,10 @@ static bool reserve_item(render_slot *slot, const render_item *item)
     return true;
 }
 
-static bool push_pair(render_slot *slot, uint32_t tile, uint32_t setup)
+static inline bool push_pair(render_slot *slot, uint32_t tile, uint32_t setup)
 {
-    if (!reserve((void **)&slot->pairs, slot->pair_count + 1, &slot->pair_capacity, sizeof *slot->pairs))
+    if (slot->pair_count == slot->pair_capacity &&
+        !reserve((void **)&slot->pairs, slot->pair_count + 1, &slot->pair_capacity, sizeof *slot->pairs))
         return false;
     slot->pairs[slot->pair_count++] = (render_pair){ tile, setup };
     return true;
@@ -469,7 +470,7 @@ static bool pixel_bounds(const render_lens *c, const double x[3], const double y
     return true;
 }
 
-/* A triangle that the cull has left. */
+/* A triangle that the cull has left; slot->setups has room for it. */
 static bool set_up_triangle(const render *r, render_slot *slot, uint32_t item_index, uint32_t triangle)
 {
     const render_item *item = &r->items[item_index];
@@ -477,62 +478,64 @@ static bool set_up_triangle(const render *r, render_slot *slot, uint32_t item_in
     if (tri->flags & SCENE_HIDDEN)
         return true;
     const render_corners *at = &slot->corners;
-    double p[3][3], x[3], y[3];
+    render_setup *t = &slot->setups[slot->setup_count]; /* it counts once it is known to be seen */
+    double p[3][3];
+    uint32_t corner[3];
     int outside = 0;
     for (int k = 0; k < 3; k++) {
-        uint32_t i = tri->vertex[k] - item->first_vertex;
+        uint32_t i = corner[k] = tri->vertex[k] - item->first_vertex;
         p[k][0] = at->xw[i];
         p[k][1] = at->yw[i];
         p[k][2] = at->w[i];
-        x[k] = at->x[i];
-        y[k] = at->y[i];
         outside |= at->outside[i];
-    }
-    render_setup t = { .item = item_index, .triangle = triangle };
-    if (outside & OUT_NEAR) { /* a corner beside or behind the eye: anywhere on the screen */
-        t.x1 = (int16_t)r->lens.width;
-        t.y1 = (int16_t)r->lens.height;
-    } else if (!pixel_bounds(&r->lens, x, y, &t)) {
-        return true;
     }
     for (int e = 0; e < 3; e++) {
         const double *a = p[e == 2 ? 0 : e + 1], *b = p[e == 0 ? 2 : e - 1];
-        t.edge[e][0] = a[1] * b[2] - a[2] * b[1];
-        t.edge[e][1] = a[2] * b[0] - a[0] * b[2];
-        t.edge[e][2] = a[0] * b[1] - a[1] * b[0];
+        t->edge[e][0] = a[1] * b[2] - a[2] * b[1];
+        t->edge[e][1] = a[2] * b[0] - a[0] * b[2];
+        t->edge[e][2] = a[0] * b[1] - a[1] * b[0];
     }
-    double det = p[0][0] * t.edge[0][0] + p[0][1] * t.edge[0][1] + p[0][2] * t.edge[0][2];
+    double det = p[0][0] * t->edge[0][0] + p[0][1] * t->edge[0][1] + p[0][2] * t->edge[0][2];
+    t->flipped = det < 0;
     if (det < 0) {
         if (!(tri->flags & SCENE_TWO_SIDED))
             return true;
         for (int e = 0; e < 3; e++)
             for (int k = 0; k < 3; k++)
-                t.edge[e][k] = -t.edge[e][k];
+                t->edge[e][k] = -t->edge[e][k];
         det = -det;
-        t.flipped = true;
     }
     if (!(det > 0))
         return true;
-    t.inverse_det = 1 / det;
+    if (outside & OUT_NEAR) { /* a corner beside or behind the eye: anywhere on the screen */
+        t->x0 = t->y0 = 0;
+        t->x1 = (int16_t)r->lens.width;
+        t->y1 = (int16_t)r->lens.height;
+    } else {
+        const double x[3] = { at->x[corner[0]], at->x[corner[1]], at->x[corner[2]] };
+        const double y[3] = { at->y[corner[0]], at->y[corner[1]], at->y[corner[2]] };
+        if (!pixel_bounds(&r->lens, x, y, t))
+            return true;
+    }
+    t->item = item_index;
+    t->triangle = triangle;
+    t->inverse_det = 1 / det;
     double nearest = p[0][2] < p[1][2] ? p[0][2] : p[1][2];
     nearest = nearest < p[2][2] ? nearest : p[2][2];
-    t.z_top = outside & OUT_NEAR ? INFINITY : (float)(1 / nearest);
+    t->z_top = outside & OUT_NEAR ? INFINITY : (float)(1 / nearest);
     const scene_instance *in = item->instance;
-    t.tag = in && in->tag ? in->tag : tri->tag;
-    t.id = in && in->id ? in->id : tri->instance;
-    if (!reserve((void **)&slot->setups, slot->setup_count + 1, &slot->setup_capacity, sizeof *slot->setups))
-        return false;
-    int tx0 = t.x0 / TILE, ty0 = t.y0 / TILE, tx1 = (t.x1 - 1) / TILE, ty1 = (t.y1 - 1) / TILE;
+    t->tag = in && in->tag ? in->tag : tri->tag;
+    t->id = in && in->id ? in->id : tri->instance;
+    int tx0 = t->x0 / TILE, ty0 = t->y0 / TILE, tx1 = (t->x1 - 1) / TILE, ty1 = (t->y1 - 1) / TILE;
     bool one = tx0 == tx1 && ty0 == ty1, any = false;
     for (int ty = ty0; ty <= ty1; ty++)
         for (int tx = tx0; tx <= tx1; tx++)
-            if (one || touches_tile(&t, tx, ty)) {
+            if (one || touches_tile(t, tx, ty)) {
                 any = true;
                 if (!push_pair(slot, (uint32_t)(ty * r->pass.tiles_x + tx), slot->setup_count))
                     return false;
             }
-    if (any)
-        slot->setups[slot->setup_count++] = t;
+    slot->setup_count += any;
     return true;
 }
 
@@ -575,8 +578,12 @@ static void fill_slot(void *user, int index, int worker)
         r->kernel->transform(&r->lens, item->to_screen, item->shape, item->first_vertex, item->vertex_count, &slot->corners);
         uint32_t kept =
             r->kernel->cull(&r->lens, &slot->corners, item->shape, item->first_triangle, item->triangle_count, slot->kept);
-        for (uint32_t k = 0; good && k < kept; k++)
+        good = reserve((void **)&slot->setups, slot->setup_count + kept, &slot->setup_capacity, sizeof *slot->setups);
+        for (uint32_t k = 0; good && k < kept; k++) {
+            if (k + 8 < kept) /* they lie apart */
+                __builtin_prefetch(&item->part->triangles[item->first_triangle + slot->kept[k + 8]]);
             good = set_up_triangle(r, slot, i, item->first_triangle + slot->kept[k]);
+        }
     }
     good = good && sort_pairs(slot, (uint32_t)(r->pass.tiles_x * r->pass.tiles_y));
     slot->failed = !good;

@@ -147,6 +147,10 @@ typedef struct band {
 /* Keeps the maximum of the heights. The rows between the upper and the lower corner reach from the long edge to one of the others. */
 static void draw_triangle(const band *to, const corner *a, const corner *b, const corner *c)
 {
+    /* Most triangles of vehicles are smaller than a texel and slip between the middles of all. */
+    if (up(most(least(a->y, least(b->y, c->y)) - 0.5f, 0)) >= up(most(most(a->y, most(b->y, c->y)) - 0.5f, 0)) ||
+        up(most(least(a->x, least(b->x, c->x)) - 0.5f, 0)) >= up(most(most(a->x, most(b->x, c->x)) - 0.5f, 0)))
+        return;
     if (a->y > b->y)
         SWAP(a, b);
     if (b->y > c->y)
@@ -232,9 +236,15 @@ static bool overlaps(const float b[4], int first_row, int end_row)
     return b[1] >= 0 && b[0] <= SHADOW_PITCH && b[3] >= (float)first_row && b[2] <= (float)end_row;
 }
 
-/* Triangles share vertices: they are moved first. corners: room for vertex_count */
+/* Does the sun see its front? What it sees from behind is the far side of something whose near side is higher. */
+static bool faces_sun(const corner *a, const corner *b, const corner *c)
+{
+    return (b->x - a->x) * (c->y - a->y) - (c->x - a->x) * (b->y - a->y) < 0;
+}
+
+/* Triangles share vertices: they are moved first. corners: room for vertex_count. fronts: only those, of what is closed */
 static void draw_part(const band *to, const projection *p, const scene_part *part, uint32_t first_vertex, uint32_t vertex_count,
-                      uint32_t first, uint32_t count, uint8_t without, corner *corners)
+                      uint32_t first, uint32_t count, uint8_t without, bool fronts, corner *corners)
 {
     for (uint32_t i = 0; i < vertex_count; i++) {
         const float *v = part->vertices[first_vertex + i].position;
@@ -247,6 +257,8 @@ static void draw_part(const band *to, const projection *p, const scene_part *par
         const corner *a = &corners[tri->vertex[0] - first_vertex], *b = &corners[tri->vertex[1] - first_vertex],
                      *c = &corners[tri->vertex[2] - first_vertex];
         if (most(a->x, most(b->x, c->x)) < 0 || least(a->x, least(b->x, c->x)) > SHADOW_PITCH)
+            continue;
+        if (fronts && !(tri->flags & SCENE_TWO_SIDED) && !faces_sun(a, b, c))
             continue;
         draw_triangle(to, a, b, c);
     }
@@ -300,7 +312,7 @@ static void draw_static_band(void *user, int index, int worker)
         project_bounds(&p, &c->bounds, b);
         if (overlaps(b, to.first, to.end))
             draw_part(&to, &p, &s->scene->world, c->first_vertex, c->vertex_count, c->first_triangle, c->triangle_count,
-                      SCENE_NO_SHADOW | SCENE_HIDDEN, s->corners[worker]);
+                      SCENE_NO_SHADOW | SCENE_HIDDEN, false, s->corners[worker]);
     }
 }
 
@@ -346,7 +358,7 @@ static void draw_dynamic_piece(void *user, int index, int worker)
         projection p = project_for(s, w->i, w->j, &in);
         const scene_part *part = &s->scene->meshes[in.mesh];
         draw_part(&whole, &p, part, 0, part->vertex_count, 0, part->triangle_count, SCENE_NO_SHADOW | SCENE_DETAIL,
-                  s->corners[worker]); /* trim casts none */
+                  true, s->corners[worker]); /* trim casts none */
         c->casters[c->count++] = in;
     }
 }
