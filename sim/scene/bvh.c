@@ -7,12 +7,42 @@
 #include <string.h>
 #include <float.h>
 
-enum { BINS = 12, LEAF_MAX = 4, DEPTH_MAX = 60 };
+enum { BINS = 12, LEAF_MAX = 4, DEPTH_MAX = 60, ONE_BITS = 0x3f800000 };
+
+typedef float f4 __attribute__((vector_size(16)));
+#if defined(__SSE2__)
+#include <emmintrin.h>
+static inline f4 least(f4 a, f4 b) { return (f4)_mm_min_ps((__m128)a, (__m128)b); }
+static inline f4 most(f4 a, f4 b) { return (f4)_mm_max_ps((__m128)a, (__m128)b); }
+static inline unsigned not_above(f4 a, f4 b) { return (unsigned)_mm_movemask_ps(_mm_cmple_ps((__m128)a, (__m128)b)); }
+#else
+static inline f4 least(f4 a, f4 b)
+{
+    for (int i = 0; i < 4; i++)
+        a[i] = a[i] < b[i] ? a[i] : b[i];
+    return a;
+}
+static inline f4 most(f4 a, f4 b)
+{
+    for (int i = 0; i < 4; i++)
+        a[i] = a[i] > b[i] ? a[i] : b[i];
+    return a;
+}
+static inline unsigned not_above(f4 a, f4 b)
+{
+    unsigned mask = 0;
+    for (int i = 0; i < 4; i++)
+        mask |= (unsigned)(a[i] <= b[i]) << i;
+    return mask;
+}
+#endif
+
+typedef struct cuboid { /* x, y, z; the fourth number means nothing */
+    f4 lo, hi;
+} cuboid;
 
 typedef struct reference { /* a triangle while the tree is built */
-    scene_bounds bounds;
-    float centre[3];
-    uint32_t triangle;
+    cuboid box; /* the bits of hi[3] are those of 1 and the triangle's number: sums of such numbers are fast, others need not be */
 } reference;
 
 static scene_bounds empty_bounds(void)
@@ -34,78 +64,91 @@ static float half_area(const scene_bounds *b)
     return x * y + y * z + z * x;
 }
 
+static cuboid empty_box(void) { return (cuboid){ (f4){ 0 } + FLT_MAX, (f4){ 0 } - FLT_MAX }; }
+
+static inline void box_add(cuboid *b, const cuboid *x)
+{
+    b->lo = least(x->lo, b->lo);
+    b->hi = most(x->hi, b->hi);
+}
+
+static float box_half_area(const cuboid *b)
+{
+    f4 d = b->hi - b->lo;
+    return d[0] * d[1] + d[1] * d[2] + d[2] * d[0];
+}
+
 typedef struct split {
     int axis; /* -1: none worth it */
     int bin;  /* first bin of the right side */
     float lo, scale;
 } split;
 
-static int bin_of(const split *s, const reference *r)
+static inline int bin_of(const split *s, const reference *r)
 {
-    int bin = (int)((r->centre[s->axis] - s->lo) * s->scale);
+    float centre = 0.5f * (r->box.lo[s->axis] + r->box.hi[s->axis]);
+    int bin = (int)((centre - s->lo) * s->scale);
     return bin < 0 ? 0 : bin >= BINS ? BINS - 1 : bin;
 }
 
-static split best_split(const reference *r, uint32_t count, const scene_bounds *node)
+/* centres: bounds of the references' centres. */
+static split best_split(const reference *r, uint32_t count, float node_area, const cuboid *centres)
 {
-    scene_bounds centres = empty_bounds();
-    for (uint32_t i = 0; i < count; i++)
-        for (int k = 0; k < 3; k++) {
-            centres.lo[k] = r[i].centre[k] < centres.lo[k] ? r[i].centre[k] : centres.lo[k];
-            centres.hi[k] = r[i].centre[k] > centres.hi[k] ? r[i].centre[k] : centres.hi[k];
-        }
     split best = { -1, 0, 0, 0 };
-    float best_cost = count <= LEAF_MAX ? (float)count * half_area(node) : FLT_MAX;
-    int widest = 0; /* only this axis is tried: a third of the time for rays that are hardly slower */
+    float best_cost = count <= LEAF_MAX ? (float)count * node_area : FLT_MAX;
+    f4 extents = centres->hi - centres->lo;
+    int axis = 0; /* only the widest is tried: a third of the time for rays that are hardly slower */
     for (int k = 1; k < 3; k++)
-        if (centres.hi[k] - centres.lo[k] > centres.hi[widest] - centres.lo[widest])
-            widest = k;
-    float extent = centres.hi[widest] - centres.lo[widest];
-    if (extent > 0) {
-        int axis = widest;
-        split s = { axis, 0, centres.lo[axis], BINS * 0.9999f / extent };
-        scene_bounds bounds[BINS], right[BINS], left = empty_bounds(), all = empty_bounds();
-        uint32_t counts[BINS] = { 0 }, right_count = 0, left_count = 0;
-        for (int b = 0; b < BINS; b++)
-            bounds[b] = empty_bounds();
-        for (uint32_t i = 0; i < count; i++) {
-            int b = bin_of(&s, &r[i]);
-            counts[b]++;
-            bounds_add(&bounds[b], &r[i].bounds);
-        }
-        for (int b = BINS - 1; b > 0; b--) {
-            bounds_add(&all, &bounds[b]);
-            right[b] = all;
-        }
-        for (int b = 1; b < BINS; b++)
-            right_count += counts[b];
-        for (int b = 1; b < BINS; b++) {
-            bounds_add(&left, &bounds[b - 1]);
-            left_count += counts[b - 1];
-            if (left_count && right_count) {
-                float cost =
-                    half_area(&left) * (float)left_count + half_area(&right[b]) * (float)right_count + 0.5f * half_area(node);
-                if (cost < best_cost) {
-                    best_cost = cost;
-                    best = s;
-                    best.bin = b;
-                }
+        if (extents[k] > extents[axis])
+            axis = k;
+    if (!(extents[axis] > 0))
+        return best;
+    split s = { axis, 0, centres->lo[axis], BINS * 0.9999f / extents[axis] };
+    cuboid bounds[BINS], right[BINS], left = empty_box(), all = empty_box();
+    uint32_t counts[BINS] = { 0 }, right_count = 0, left_count = 0;
+    for (int b = 0; b < BINS; b++)
+        bounds[b] = empty_box();
+    for (uint32_t i = 0; i < count; i++) {
+        int b = bin_of(&s, &r[i]);
+        counts[b]++;
+        box_add(&bounds[b], &r[i].box);
+    }
+    for (int b = BINS - 1; b > 0; b--) {
+        box_add(&all, &bounds[b]);
+        right[b] = all;
+    }
+    for (int b = 1; b < BINS; b++)
+        right_count += counts[b];
+    for (int b = 1; b < BINS; b++) {
+        box_add(&left, &bounds[b - 1]);
+        left_count += counts[b - 1];
+        if (left_count && right_count) {
+            float cost = box_half_area(&left) * (float)left_count + box_half_area(&right[b]) * (float)right_count + 0.5f * node_area;
+            if (cost < best_cost) {
+                best_cost = cost;
+                best = s;
+                best.bin = b;
             }
-            right_count -= counts[b];
         }
+        right_count -= counts[b];
     }
     return best;
 }
 
 static void build_node(scene_part *p, reference *refs, uint32_t node, uint32_t first, uint32_t count, int depth)
 {
-    scene_bounds bounds = empty_bounds();
-    for (uint32_t i = first; i < first + count; i++)
-        bounds_add(&bounds, &refs[i].bounds);
-    p->nodes[node] = (scene_node){ bounds, first, count };
+    cuboid all = empty_box(), centres = empty_box();
+    for (uint32_t i = first; i < first + count; i++) {
+        const cuboid *b = &refs[i].box;
+        f4 centre = (b->lo + b->hi) * 0.5f;
+        box_add(&all, b);
+        box_add(&centres, &(cuboid){ centre, centre });
+    }
+    p->nodes[node] =
+        (scene_node){ { { all.lo[0], all.lo[1], all.lo[2] }, { all.hi[0], all.hi[1], all.hi[2] } }, first, count };
     if (count <= 1 || depth >= DEPTH_MAX)
         return;
-    split s = best_split(refs + first, count, &bounds);
+    split s = best_split(refs + first, count, box_half_area(&all), &centres);
     uint32_t left = count / 2;
     if (s.axis >= 0) { /* partition in place */
         uint32_t i = first, j = first + count;
@@ -135,34 +178,6 @@ static void build_node(scene_part *p, reference *refs, uint32_t node, uint32_t f
  * Four children are tested at once in float. A box is stored a millionth of its coordinates larger, the ray's origin moved by what
  * float rounds off it, and the distances compared with a few units in the last place to spare: no box that the ray enters is missed.
  * Triangles are then tested in double, so which one is hit, and where, does not depend on the tree. */
-
-typedef float f4 __attribute__((vector_size(16)));
-#if defined(__SSE2__)
-#include <emmintrin.h>
-static inline f4 least(f4 a, f4 b) { return (f4)_mm_min_ps((__m128)a, (__m128)b); }
-static inline f4 most(f4 a, f4 b) { return (f4)_mm_max_ps((__m128)a, (__m128)b); }
-static inline unsigned not_above(f4 a, f4 b) { return (unsigned)_mm_movemask_ps(_mm_cmple_ps((__m128)a, (__m128)b)); }
-#else
-static inline f4 least(f4 a, f4 b)
-{
-    for (int i = 0; i < 4; i++)
-        a[i] = a[i] < b[i] ? a[i] : b[i];
-    return a;
-}
-static inline f4 most(f4 a, f4 b)
-{
-    for (int i = 0; i < 4; i++)
-        a[i] = a[i] > b[i] ? a[i] : b[i];
-    return a;
-}
-static inline unsigned not_above(f4 a, f4 b)
-{
-    unsigned mask = 0;
-    for (int i = 0; i < 4; i++)
-        mask |= (unsigned)(a[i] <= b[i]) << i;
-    return mask;
-}
-#endif
 
 struct scene_wide {
     f4 lo[3], hi[3];   /* of the children; lo > hi: there is none */
@@ -396,7 +411,7 @@ bool scene_bvh_build_boxes(scene_part *p, const scene_bounds *boxes, uint32_t co
     p->node_count = 0;
     if (count == 0)
         return true;
-    reference *refs = malloc((size_t)count * sizeof *refs);
+    reference *refs = aligned_alloc(_Alignof(reference), (size_t)count * sizeof *refs);
     p->nodes = malloc((size_t)count * 2 * sizeof *p->nodes);
     p->order = malloc((size_t)count * sizeof *p->order);
     if (!refs || !p->nodes || !p->order) {
@@ -404,15 +419,17 @@ bool scene_bvh_build_boxes(scene_part *p, const scene_bounds *boxes, uint32_t co
         return base_fail(err, BASE_MEMORY, "scene: no memory for a hierarchy over %u boxes", count);
     }
     for (uint32_t i = 0; i < count; i++) {
-        refs[i].bounds = boxes[i];
-        refs[i].triangle = i;
-        for (int k = 0; k < 3; k++)
-            refs[i].centre[k] = 0.5f * (boxes[i].lo[k] + boxes[i].hi[k]);
+        const scene_bounds *b = &boxes[i];
+        refs[i].box = (cuboid){ { b->lo[0], b->lo[1], b->lo[2] }, { b->hi[0], b->hi[1], b->hi[2] } };
+        uint32_t bits = ONE_BITS + i;
+        memcpy((char *)&refs[i].box.hi + 3 * sizeof(float), &bits, sizeof bits);
     }
     p->node_count = 1;
     build_node(p, refs, 0, 0, count, 0);
-    for (uint32_t i = 0; i < count; i++)
-        p->order[i] = refs[i].triangle;
+    for (uint32_t i = 0; i < count; i++) {
+        memcpy(&p->order[i], (const char *)&refs[i].box.hi + 3 * sizeof(float), sizeof p->order[i]);
+        p->order[i] -= ONE_BITS;
+    }
     p->bounds = p->nodes[0].bounds;
     free(refs);
     scene_node *fitted = realloc(p->nodes, (size_t)p->node_count * sizeof *p->nodes);
