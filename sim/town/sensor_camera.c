@@ -117,6 +117,13 @@ static void encode_normals(uint32_t *bgra, const float *n, size_t px)
     }
 }
 
+/* The rows of a part lie apart in the picture: no hardware guesses where the next one begins. */
+static void fetch_row(uint32_t *bgra, size_t px)
+{
+    for (size_t i = 0; i < px; i += 16)
+        __builtin_prefetch(bgra + i, 1);
+}
+
 /* Each row of a finished part, while it is still in the cache. Pixels are B, G, R, A from the lowest byte of the number. */
 static void encode_part(void *user, const render_part *part)
 {
@@ -124,6 +131,9 @@ static void encode_part(void *user, const render_part *part)
     size_t px = (size_t)(part->x1 - part->x0);
     for (int y = part->y0; y < part->y1; y++) {
         size_t at = (size_t)y * (size_t)e->width + (size_t)part->x0, from = (size_t)(y - part->y0) * RENDER_PART_PITCH;
+        for (int k = 0; k <= TOWN_CAMERA_DVS && y + 2 < part->y1; k++)
+            if (e->wants[k] && e->encoded[k])
+                fetch_row(e->encoded[k] + at + 2 * (size_t)e->width, px);
         if (e->wants[TOWN_CAMERA_DEPTH])
             e->encode->depth(e->encoded[TOWN_CAMERA_DEPTH] + at, part->depth + from, px);
         if (e->wants[TOWN_CAMERA_SEMANTIC])
