@@ -871,11 +871,12 @@ static inline __attribute__((always_inline)) v3 surface(const render_pass *p, co
     vf leaf = field(f, R_LEAF, one);
     vf facing = dot3f(n, e->sun_direction);
     vf sun = vf_max(facing, vf_splat(0)) * (1.0f - leaf) + leaf * (0.30f + 0.45f * vf_abs(facing));
-    vf lit = vf_splat(1);
-    if (p->shadow.on && vi_any(sun > 0.0f)) { /* what faces away is dark anyway, but does not mirror the sun */
+    vf lit = vf_splat(p->shadow.on ? 0 : 1);
+    vi sees_sun = sun > 0.0f; /* what faces away is dark anyway, and does not mirror the sun */
+    if (p->shadow.on && vi_any(sees_sun)) {
         v3 lifted = { at.x + n.x * 0.04f, at.y + n.y * 0.04f, at.z + n.z * 0.04f };
         lit = sunlit(&p->shadow, lifted, n, distance);
-        lit = lit + (1.0f - lit) * leaf * 0.25f;
+        lit = vf_select(sees_sun, lit + (1.0f - lit) * leaf * 0.25f, vf_splat(0));
     }
     vf direct = sun * lit * (0.55f + 0.45f * open);
     vf up = n.z * 0.5f + 0.5f;
