@@ -558,13 +558,11 @@ static bool sort_pairs(render_slot *slot, uint32_t tiles)
 typedef struct frame_job {
     render *r;
     camera camera;
+    int shadow_copies;
 } frame_job;
 
-static void fill_slot(void *user, int index, int worker)
+static void fill_slot(render *r, int index)
 {
-    (void)worker;
-    frame_job *job = user;
-    render *r = job->r;
     render_slot *slot = &r->slots[index];
     slot->setup_count = slot->pair_count = slot->triangles_in = 0;
     slot->failed = false;
@@ -587,6 +585,16 @@ static void fill_slot(void *user, int index, int worker)
     }
     good = good && sort_pairs(slot, (uint32_t)(r->pass.tiles_x * r->pass.tiles_y));
     slot->failed = !good;
+}
+
+/* Shadows of moving things and the triangles in view do not need each other: whoever is free takes the next one. */
+static void prepare(void *user, int index, int worker)
+{
+    frame_job *job = user;
+    if (index < job->shadow_copies)
+        render_shadow_draw(job->r->shadow, index, worker);
+    else
+        fill_slot(job->r, index - job->shadow_copies);
 }
 
 static void run_tile(void *user, int tile, int worker)
@@ -644,7 +652,7 @@ bool render_frame(render *r, const render_view *view, const render_environment *
     if (!check_view(view, err))
         return false;
     double start = base_clock_s();
-    frame_job job = { r, camera_from(view) };
+    frame_job job = { r, camera_from(view), 0 };
     render_pass *p = &r->pass;
     p->scene = r->scene;
     p->width = view->width;
@@ -673,23 +681,22 @@ bool render_frame(render *r, const render_view *view, const render_environment *
         return false;
     p->items = r->items;
     share_out(r);
-    base_pool_run(r->pool, SLOTS, fill_slot, &job);
-    double set_up = base_clock_s();
-
     r->stats = (render_stats){ .kernel = r->kernel->name };
+    const float *sun = environment->sun_direction, *sun_rgb = environment->sun_rgb;
+    p->shadow.on = false;
+    if (r->options.shadows && colour && sun[2] > 0.03f && sun_rgb[0] + sun_rgb[1] + sun_rgb[2] > 0.02f)
+        job.shadow_copies =
+            render_shadow_begin(r->shadow, r->pool, sun, job.camera.location, r->options.shadow_range_m, r->items, r->item_count,
+                                instances, instance_count, &p->shadow, &r->stats.shadow_tiles_drawn);
+    double shadowed = base_clock_s();
+    base_pool_run(r->pool, job.shadow_copies + SLOTS, prepare, &job);
     for (int i = 0; i < SLOTS; i++) {
         if (r->slots[i].failed)
             return base_fail(err, BASE_MEMORY, "render: no memory to set up %u triangles", r->slots[i].triangles_in);
         r->stats.triangles_in += r->slots[i].triangles_in;
         r->stats.triangles_set_up += r->slots[i].setup_count;
     }
-    const float *sun = environment->sun_direction, *sun_rgb = environment->sun_rgb;
-    p->shadow.on = false;
-    if (r->options.shadows && colour && sun[2] > 0.03f && sun_rgb[0] + sun_rgb[1] + sun_rgb[2] > 0.02f)
-        r->stats.shadow_tiles_drawn =
-            render_shadow_update(r->shadow, r->pool, sun, job.camera.location, r->options.shadow_range_m, r->items,
-                                 r->item_count, instances, instance_count, &p->shadow);
-    double shadowed = base_clock_s();
+    double set_up = base_clock_s();
 
     p->puddle_u = (float)fmod(job.camera.location.x / RENDER_PUDDLES_M, 1);
     p->puddle_v = (float)fmod(job.camera.location.y / RENDER_PUDDLES_M, 1);
@@ -705,8 +712,8 @@ bool render_frame(render *r, const render_view *view, const render_environment *
     if (colour && environment->rain > 0)
         render_rain(environment, out->bgra, out->radiance, view->width, view->height);
     double end = base_clock_s();
-    r->stats.geometry_s = set_up - start;
-    r->stats.shadow_s = shadowed - set_up;
-    r->stats.tiles_s = end - shadowed;
+    r->stats.shadow_s = shadowed - start;
+    r->stats.geometry_s = set_up - shadowed;
+    r->stats.tiles_s = end - set_up;
     return true;
 }

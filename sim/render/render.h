@@ -121,7 +121,8 @@ typedef struct render_output {
     bool part_labels; /* tags, ids and depth for `finished` alone: they need no pictures above */
 } render_output;
 
-/* Time spent in the parts of the last frame, in seconds, and what it drew. */
+/* Time spent in the parts of the last frame, in seconds, and what it drew. Shadows: what is in view and the pieces that are new; those of moving
+ * things are drawn beside the geometry. */
 typedef struct render_stats {
     double geometry_s, shadow_s, tiles_s;
     uint32_t triangles_in, triangles_set_up; /* of chunks in view; after culling */

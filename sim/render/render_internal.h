@@ -128,13 +128,14 @@ typedef struct render_shadow_lookup {
 } render_shadow_lookup;
 
 typedef struct render_shadow render_shadow;
-render_shadow *render_shadow_create(const scene *s, int workers, base_error *err); /* of the pool that update is given */
+render_shadow *render_shadow_create(const scene *s, int workers, base_error *err); /* of the pool that draws */
 void render_shadow_destroy(render_shadow *s);
-/* Draw what is missing for the chunks in view (items of the world) and all instances; fill lookup. Returns how many static
- * pieces had to be drawn. */
-uint32_t render_shadow_update(render_shadow *s, base_pool *pool, const float sun[3], base_vec3 camera, double range_m,
-                              const render_item *items, uint32_t item_count, const scene_instance *instances,
-                              int instance_count, render_shadow_lookup *lookup);
+/* Find the pieces for the chunks in view (items of the world), draw those that are new, and fill lookup. Returns how many copies with moving
+ * things must then be drawn before anybody looks: render_shadow_draw for each index, in any order and by any worker. */
+int render_shadow_begin(render_shadow *s, base_pool *pool, const float sun[3], base_vec3 camera, double range_m,
+                        const render_item *items, uint32_t item_count, const scene_instance *instances, int instance_count,
+                        render_shadow_lookup *lookup, uint32_t *new_pieces);
+void render_shadow_draw(render_shadow *s, int index, int worker);
 
 #define RENDER_PUDDLES_M 31 /* one repeat of the noise that places puddles */
 

@@ -38,6 +38,28 @@ typedef struct corner { /* x, y in texels of the piece with its border, h in uni
     float x, y, h;
 } corner;
 
+typedef struct wanted {
+    int32_t i, j;
+    float distance;
+    int slot;
+    bool missing;
+    int copy; /* -1: nothing moves here */
+    bool copy_stale;
+} wanted;
+
+typedef struct update {
+    render_shadow *shadow;
+    wanted list[SHADOW_GRID * SHADOW_GRID];
+    int count;
+    const scene_instance *instances;
+    int instance_count;
+    int32_t i0, j0;
+    float (*bounds)[4]; /* of each instance in texels of piece (i0, j0); empty ones lie far away */
+    int bounds_capacity;
+    int stale[SHADOW_DYNAMIC_MAX]; /* places in the list of copies to be drawn */
+    int stale_count;
+} update;
+
 struct render_shadow {
     const scene *scene;
     uint16_t *maps; /* SHADOW_STATIC_MAX pieces, then SHADOW_DYNAMIC_MAX copies; pages are touched only when used */
@@ -51,6 +73,7 @@ struct render_shadow {
     float sun[3];
     double across_s[3], across_t[3];
     double low, height_unit; /* u16 = (z - low) / height_unit */
+    update update;           /* of the frame at hand */
 };
 
 render_shadow *render_shadow_create(const scene *s, int workers, base_error *err)
@@ -88,6 +111,7 @@ void render_shadow_destroy(render_shadow *s)
         return;
     for (int i = 0; i < SHADOW_DYNAMIC_MAX; i++)
         free(s->copies[i].casters);
+    free(s->update.bounds);
     for (int i = 0; s->corners && i < s->workers; i++)
         free(s->corners[i]);
     free(s->corners);
@@ -266,25 +290,6 @@ static void draw_part(const band *to, const projection *p, const scene_part *par
 
 /* ---- one update */
 
-typedef struct wanted {
-    int32_t i, j;
-    float distance;
-    int slot;
-    bool missing;
-    int copy; /* -1: nothing moves here */
-    bool copy_stale;
-} wanted;
-
-typedef struct update {
-    render_shadow *shadow;
-    wanted *list;
-    int count;
-    const scene_instance *instances;
-    int instance_count;
-    int32_t i0, j0;
-    float (*bounds)[4]; /* of each instance in texels of piece (i0, j0); empty ones lie far away */
-} update;
-
 /* May an instance shade a piece? */
 static bool reaches(const update *u, int instance, const wanted *w)
 {
@@ -332,13 +337,10 @@ static void wipe(const render_shadow *s, const copy *c, const uint16_t *from, ui
     }
 }
 
-static void draw_dynamic_piece(void *user, int index, int worker)
+void render_shadow_draw(render_shadow *s, int index, int worker)
 {
-    update *u = user;
-    wanted *w = &u->list[index];
-    render_shadow *s = u->shadow;
-    if (w->copy < 0 || !w->copy_stale)
-        return;
+    const update *u = &s->update;
+    const wanted *w = &u->list[u->stale[index]];
     copy *c = &s->copies[w->copy];
     const uint16_t *bare = s->maps + (size_t)w->slot * PIECE_TEXELS;
     uint16_t *map = s->maps + (size_t)(SHADOW_STATIC_MAX + w->copy) * PIECE_TEXELS;
@@ -457,11 +459,11 @@ static bool copy_room(copy *c, int casters)
 }
 
 /* Give the nearest pieces that something moving may shade their copies: the one of that place if there is one, else the one unused for
- * longest. Returns how many must be drawn. */
-static int assign_copies(update *u)
+ * longest. Notes which must be drawn. */
+static void assign_copies(update *u)
 {
     render_shadow *s = u->shadow;
-    int copies = 0, stale = 0;
+    int copies = 0;
     bool needs[SHADOW_STATIC_MAX] = { false };
     for (int k = 0; k < u->count && copies < SHADOW_DYNAMIC_MAX; k++) {
         for (int q = 0; q < u->instance_count && !needs[k]; q++)
@@ -495,14 +497,63 @@ static int assign_copies(update *u)
             s->copies[w->copy].piece.valid = false;
             w->copy = -1; /* nothing moving casts a shadow here */
         }
-        stale += w->copy_stale;
+        if (w->copy >= 0 && w->copy_stale)
+            u->stale[u->stale_count++] = k;
     }
-    return stale;
 }
 
-uint32_t render_shadow_update(render_shadow *s, base_pool *pool, const float sun[3], base_vec3 camera, double range_m,
-                              const render_item *items, uint32_t item_count, const scene_instance *instances,
-                              int instance_count, render_shadow_lookup *lookup)
+/* Where the kernels find the pieces. */
+static void fill_lookup(const render_shadow *s, base_vec3 camera, double cs, double ct, double range_m, render_shadow_lookup *lookup)
+{
+    const update *u = &s->update;
+    lookup->on = true;
+    lookup->maps = s->maps;
+    for (int k = 0; k < SHADOW_GRID * SHADOW_GRID; k++)
+        lookup->piece[k] = -1;
+    for (int k = 0; k < u->count; k++) {
+        const wanted *w = &u->list[k];
+        int slot = w->copy >= 0 ? SHADOW_STATIC_MAX + w->copy : w->slot;
+        lookup->piece[(w->j - u->j0) * SHADOW_GRID + w->i - u->i0] = (int32_t)((size_t)slot * PIECE_TEXELS);
+    }
+    for (int k = 0; k < 3; k++) {
+        lookup->sun[k] = s->sun[k];
+        lookup->unit_s[k] = (float)s->across_s[k];
+        lookup->unit_t[k] = (float)s->across_t[k];
+        lookup->across_s[k] = (float)(s->across_s[k] / SHADOW_PIECE_M);
+        lookup->across_t[k] = (float)(s->across_t[k] / SHADOW_PIECE_M);
+    }
+    lookup->origin_s = (float)(cs - u->i0);
+    lookup->origin_t = (float)(ct - u->j0);
+    lookup->height_scale = (float)(1 / s->height_unit);
+    lookup->height_origin = (float)((camera.z - s->low) / s->height_unit);
+    lookup->range_m = (float)range_m;
+}
+
+/* Bounds of the moving things on the grid; out of memory: false, they cast no shadow. */
+static bool find_casters(update *u)
+{
+    if (u->instance_count > u->bounds_capacity) {
+        free(u->bounds);
+        u->bounds_capacity = 2 * u->instance_count;
+        u->bounds = malloc((size_t)u->bounds_capacity * sizeof *u->bounds);
+        if (!u->bounds)
+            u->bounds_capacity = 0;
+    }
+    for (int q = 0; u->bounds && q < u->instance_count; q++) {
+        const scene_part *part = &u->shadow->scene->meshes[u->instances[q].mesh];
+        caster in = caster_of(&u->instances[q]);
+        projection p = project_for(u->shadow, u->i0, u->j0, &in);
+        if (part->triangle_count)
+            project_bounds(&p, &part->bounds, u->bounds[q]);
+        else
+            memcpy(u->bounds[q], (float[4]){ 1e9f, 1e9f, 1e9f, 1e9f }, sizeof u->bounds[q]);
+    }
+    return u->bounds != NULL;
+}
+
+int render_shadow_begin(render_shadow *s, base_pool *pool, const float sun[3], base_vec3 camera, double range_m,
+                        const render_item *items, uint32_t item_count, const scene_instance *instances, int instance_count,
+                        render_shadow_lookup *lookup, uint32_t *new_pieces)
 {
     if (s->edits != s->scene->edits) { /* something was taken away or put back */
         s->edits = s->scene->edits;
@@ -511,65 +562,33 @@ uint32_t render_shadow_update(render_shadow *s, base_pool *pool, const float sun
     face_sun(s, sun);
     double cs = (s->across_s[0] * camera.x + s->across_s[1] * camera.y + s->across_s[2] * camera.z) / SHADOW_PIECE_M;
     double ct = (s->across_t[0] * camera.x + s->across_t[1] * camera.y + s->across_t[2] * camera.z) / SHADOW_PIECE_M;
-    int32_t i0 = (int32_t)floor(cs) - SHADOW_GRID / 2, j0 = (int32_t)floor(ct) - SHADOW_GRID / 2;
+    update *u = &s->update;
+    u->shadow = s;
+    u->instances = instances;
+    u->instance_count = instance_count;
+    u->i0 = (int32_t)floor(cs) - SHADOW_GRID / 2;
+    u->j0 = (int32_t)floor(ct) - SHADOW_GRID / 2;
+    u->count = u->stale_count = 0;
 
     bool marks[SHADOW_GRID * SHADOW_GRID] = { false };
     for (uint32_t k = 0; k < item_count; k++) {
         if (items[k].bounds)
-            mark(s, items[k].bounds, camera, range_m, i0, j0, marks);
+            mark(s, items[k].bounds, camera, range_m, u->i0, u->j0, marks);
     }
-    wanted list[SHADOW_GRID * SHADOW_GRID];
-    int count = 0;
     for (int j = 0; j < SHADOW_GRID; j++)
         for (int i = 0; i < SHADOW_GRID; i++)
             if (marks[j * SHADOW_GRID + i]) {
-                double dx = i0 + i + 0.5 - cs, dy = j0 + j + 0.5 - ct;
-                list[count++] = (wanted){ .i = i0 + i, .j = j0 + j, .distance = (float)(dx * dx + dy * dy), .copy = -1 };
+                double dx = u->i0 + i + 0.5 - cs, dy = u->j0 + j + 0.5 - ct;
+                u->list[u->count++] =
+                    (wanted){ .i = u->i0 + i, .j = u->j0 + j, .distance = (float)(dx * dx + dy * dy), .copy = -1 };
             }
-    qsort(list, (size_t)count, sizeof *list, nearer_first);
-    count = count > SHADOW_STATIC_MAX ? SHADOW_STATIC_MAX : count;
-    uint32_t drawn = assign_slots(s, list, count);
-
-    update u = { s, list, count, instances, instance_count, i0, j0, NULL };
-    int copies = 0;
-    if (instance_count > 0)
-        u.bounds = malloc((size_t)instance_count * sizeof *u.bounds); /* out of memory: moving things cast no shadow */
-    for (int q = 0; u.bounds && q < instance_count; q++) {
-        const scene_part *part = &s->scene->meshes[instances[q].mesh];
-        caster in = caster_of(&instances[q]);
-        projection p = project_for(s, i0, j0, &in);
-        if (part->triangle_count)
-            project_bounds(&p, &part->bounds, u.bounds[q]);
-        else
-            memcpy(u.bounds[q], (float[4]){ 1e9f, 1e9f, 1e9f, 1e9f }, sizeof u.bounds[q]);
-    }
-    if (u.bounds)
-        copies = assign_copies(&u);
-    if (drawn)
-        base_pool_run(pool, count * BANDS, draw_static_band, &u);
-    if (copies)
-        base_pool_run(pool, count, draw_dynamic_piece, &u);
-    free(u.bounds);
-
-    lookup->on = true;
-    lookup->maps = s->maps;
-    for (int k = 0; k < SHADOW_GRID * SHADOW_GRID; k++)
-        lookup->piece[k] = -1;
-    for (int k = 0; k < count; k++) {
-        int slot = list[k].copy >= 0 ? SHADOW_STATIC_MAX + list[k].copy : list[k].slot;
-        lookup->piece[(list[k].j - j0) * SHADOW_GRID + list[k].i - i0] = (int32_t)((size_t)slot * PIECE_TEXELS);
-    }
-    for (int k = 0; k < 3; k++) {
-        lookup->sun[k] = sun[k];
-        lookup->unit_s[k] = (float)s->across_s[k];
-        lookup->unit_t[k] = (float)s->across_t[k];
-        lookup->across_s[k] = (float)(s->across_s[k] / SHADOW_PIECE_M);
-        lookup->across_t[k] = (float)(s->across_t[k] / SHADOW_PIECE_M);
-    }
-    lookup->origin_s = (float)(cs - i0);
-    lookup->origin_t = (float)(ct - j0);
-    lookup->height_scale = (float)(1 / s->height_unit);
-    lookup->height_origin = (float)((camera.z - s->low) / s->height_unit);
-    lookup->range_m = (float)range_m;
-    return drawn;
+    qsort(u->list, (size_t)u->count, sizeof *u->list, nearer_first);
+    u->count = u->count > SHADOW_STATIC_MAX ? SHADOW_STATIC_MAX : u->count;
+    *new_pieces = assign_slots(s, u->list, u->count);
+    if (*new_pieces)
+        base_pool_run(pool, u->count * BANDS, draw_static_band, u);
+    if (instance_count > 0 && find_casters(u))
+        assign_copies(u);
+    fill_lookup(s, camera, cs, ct, range_m, lookup);
+    return u->stale_count;
 }
