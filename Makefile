@@ -123,6 +123,8 @@ $O/tests/%: $O/tests/%.o $(TESTLIB) $(LIB)
 $O/tools/mapgen: $(MAPGEN)
 $O/tools/%: $O/tools/%.o $(LIB)
 	@$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+# The renderer's inner loops: 5 % of a frame.
+$O/sim/render/%.o: CFLAGS += $(if $(SAN),,$(OPT:-O2=-O3))
 $O/%_avx2.o:       CFLAGS += $(ISA_avx2)
 $O/%_avx2vnni.o:   CFLAGS += $(ISA_avx2vnni)
 $O/%_avx512.o:     CFLAGS += $(ISA_avx512)
