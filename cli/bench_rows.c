@@ -172,11 +172,45 @@ static void add_lidar(list *l, const bench_row *base)
         add(l, base)->sensors = 1u << kinds[i];
 }
 
+/* What docs/renderer.md shows. */
+static void add_table(list *l, const bench_row *base)
+{
+    static const struct {
+        int width, height;
+        bool antialias;
+        const char *weather;
+    } pictures[] = { { 800, 600, false, "noon" },      { 800, 600, true, "noon" },  { 800, 600, false, "night_rain" },
+                     { 800, 600, true, "night_rain" }, { 320, 160, false, "noon" }, { 320, 160, true, "noon" },
+                     { 1280, 720, false, "noon" },     { 1280, 720, true, "noon" } };
+    static const char *const levels[] = { NULL, "avx2", "scalar" };
+    for (int k = 0; k < 3; k++)
+        for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++) {
+            uint32_t bits;
+            if (levels[k] && !base_cpu_select(levels[k], &bits, NULL))
+                continue;
+            bench_row *r = add(l, base);
+            r->width_px = pictures[i].width;
+            r->height_px = pictures[i].height;
+            r->antialias = pictures[i].antialias;
+            r->weather = pictures[i].weather;
+            r->level = levels[k];
+        }
+    add(l, base)->threads = 1;
+    add_numbers(l, base, false);
+    add_numbers(l, base, true);
+    add_maps(l, base);
+    add_lidar(l, base);
+}
+
 bench_row *bench_rows(const char *set, const bench_row *base, int *count, base_error *err)
 {
     static const char *const names[] = { "light", "sizes", "levels", "vehicles", "cameras", "maps", "lidar" };
     list l = { 0 };
     bool all = !strcmp(set, "all"), known = all;
+    if (!strcmp(set, "table")) {
+        known = true;
+        add_table(&l, base);
+    }
     if (!strcmp(set, "one") || !strcmp(set, "usual")) {
         known = true;
         bench_row *r = add(&l, base);
@@ -213,7 +247,8 @@ bench_row *bench_rows(const char *set, const bench_row *base, int *count, base_e
         base_fail(err, BASE_MEMORY, "out of memory");
     else
         base_fail(err, BASE_ARGUMENT,
-                  "--rows: expected usual, light, sizes, levels, vehicles, cameras, maps, lidar or all, found \"%s\"", set);
+                  "--rows: expected usual, light, sizes, levels, vehicles, cameras, maps, lidar, all or table, found \"%s\"",
+                  set);
     return NULL;
 }
 
@@ -227,10 +262,39 @@ static const char *level_name(const bench_row *row, const bench_result *r)
     return r->start_s >= 0 && base_cpu_select(NULL, &bits, NULL) ? base_cpu_level_name(bits) : "unknown";
 }
 
-void bench_row_print_head(FILE *out)
+void bench_row_print_head(FILE *out, bench_format format)
 {
-    fprintf(out, "%-14s %-9s %-28s %-9s %-10s %3s %3s %2s %-10s %7s %8s %8s %9s %7s %6s\n", "map", "size", "sensors", "light",
-            "weather", "veh", "cam", "th", "level", "fps", "median", "p95 ms", "points/s", "rss MB", "start");
+    if (format == BENCH_TEXT)
+        fprintf(out, "%-14s %-9s %-28s %-9s %-10s %3s %3s %2s %-10s %7s %8s %8s %8s %9s %7s %6s\n", "map", "size", "sensors",
+                "light", "weather", "veh", "cam", "th", "level", "fps", "median", "p95 ms", "CPU ms", "points/s", "rss MB",
+                "start");
+    if (format == BENCH_MARKDOWN)
+        fprintf(
+            out,
+            "| map | size | sensors | light | vehicles | cameras | level, threads | frames/s | p95 ms | CPU ms | points/s | MB "
+            "| start s |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n");
+}
+
+/* A number that may be unknown. */
+static const char *number(char text[32], const char *format, double x)
+{
+    snprintf(text, 32, x >= 0 ? format : "-", x);
+    return text;
+}
+
+static void print_markdown(FILE *out, const bench_row *row, const bench_result *r, const char *map, const char *names)
+{
+    char points[32], cpu[32], rss[32], start[32], threads[32] = "";
+    if (row->threads)
+        snprintf(threads, sizeof threads, ", %d", row->threads);
+    fprintf(out, "| %s | %dx%d | %s | %s, %s | %d | %d | %s%s | %.1f | %.1f | %s | %s | %s | %s |\n", map, row->width_px,
+            row->height_px, names, row->weather,
+            row->antialias ? "shadow, anti-aliased"
+            : row->shadow  ? "shadow"
+                           : "plain",
+            row->vehicles, row->cameras, level_name(row, r), threads, r->fps, r->p95_ms, number(cpu, "%.1f", r->cpu_ms),
+            number(points, "%.0f", r->points_per_s > 0 ? r->points_per_s : -1), number(rss, "%.0f", r->rss_mb),
+            number(start, "%.2f", r->start_s));
 }
 
 static void print_json(FILE *out, const bench_row *row, const bench_result *r, const char *map, const char *names)
@@ -253,6 +317,10 @@ static void print_json(FILE *out, const bench_row *row, const bench_result *r, c
     cJSON_AddNumberToObject(o, "fps", r->fps);
     cJSON_AddNumberToObject(o, "median_ms", r->median_ms);
     cJSON_AddNumberToObject(o, "p95_ms", r->p95_ms);
+    if (r->cpu_ms >= 0)
+        cJSON_AddNumberToObject(o, "cpu_ms", r->cpu_ms);
+    else
+        cJSON_AddNullToObject(o, "cpu_ms");
     cJSON_AddNumberToObject(o, "points_per_s", r->points_per_s);
     if (r->start_s >= 0) {
         cJSON_AddNumberToObject(o, "rss_mb", r->rss_mb);
@@ -268,28 +336,29 @@ static void print_json(FILE *out, const bench_row *row, const bench_result *r, c
     cJSON_Delete(o);
 }
 
-void bench_row_print(FILE *out, const bench_row *row, const bench_result *r, bool json)
+static void print_text(FILE *out, const bench_row *row, const bench_result *r, const char *map, const char *names)
 {
-    char names[96], size[32];
+    char size[32], points[32], cpu[32], rss[32], start[32];
+    snprintf(size, sizeof size, "%dx%d", row->width_px, row->height_px);
+    fprintf(out, "%-14s %-9s %-28s %-9s %-10s %3d %3d %2d %-10s %7.1f %8.2f %8.2f %8s %9s %7s %6s\n", map, size, names,
+            row->antialias ? "shadow+aa"
+            : row->shadow  ? "shadow"
+                           : "plain",
+            row->weather, row->vehicles, row->cameras, row->threads, level_name(row, r), r->fps, r->median_ms, r->p95_ms,
+            number(cpu, "%.1f", r->cpu_ms), number(points, "%.0f", r->points_per_s > 0 ? r->points_per_s : -1),
+            number(rss, "%.0f", r->rss_mb), number(start, "%.2fs", r->start_s));
+}
+
+void bench_row_print(FILE *out, const bench_row *row, const bench_result *r, bench_format format)
+{
+    char names[96];
     const char *slash = strrchr(row->map, '/'), *map = slash ? slash + 1 : row->map;
     sensor_names(row->sensors, names, sizeof names);
-    if (json) {
+    if (format == BENCH_JSON)
         print_json(out, row, r, map, names);
-    } else {
-        snprintf(size, sizeof size, "%dx%d", row->width_px, row->height_px);
-        fprintf(out, "%-14s %-9s %-28s %-9s %-10s %3d %3d %2d %-10s %7.1f %8.2f %8.2f ", map, size, names,
-                row->antialias ? "shadow+aa"
-                : row->shadow  ? "shadow"
-                               : "plain",
-                row->weather, row->vehicles, row->cameras, row->threads, level_name(row, r), r->fps, r->median_ms, r->p95_ms);
-        if (r->points_per_s > 0)
-            fprintf(out, "%9.0f ", r->points_per_s);
-        else
-            fprintf(out, "%9s ", "-");
-        if (r->start_s >= 0)
-            fprintf(out, "%7.0f %5.2fs\n", r->rss_mb, r->start_s);
-        else
-            fprintf(out, "%7s %6s\n", "-", "-");
-    }
+    else if (format == BENCH_MARKDOWN)
+        print_markdown(out, row, r, map, names);
+    else
+        print_text(out, row, r, map, names);
     fflush(out);
 }

@@ -32,6 +32,7 @@ typedef struct bench_row {
 typedef struct bench_result {
     int frames;
     double fps, median_ms, p95_ms; /* of a tick with all its data */
+    double cpu_ms;                 /* CPU time of a tick, server and client together: what others on the machine change least; below 0: unknown */
     double points_per_s;           /* of lidars and radars, simulated rays that hit something */
     double rss_mb, start_s;        /* of the embedded server; below 0: an outside server, unknown */
 } bench_result;
@@ -44,12 +45,14 @@ bool bench_sensors_parse(unsigned *sensors, const char *list, base_error *err);
 bool bench_weather(wire_weather *w, const char *name, base_error *err);
 
 /* Rows of a named set derived from `base`, with `base` itself for "one"; *count of them, free() the array. Sets: usual, light (shadow,
- * anti-aliasing, weathers), sizes, levels, vehicles, cameras, maps, lidar, all. CARLA's towns are added to maps when the folder LANELOOP_TOWNS
+ * anti-aliasing, weathers), sizes, levels, vehicles, cameras, maps, lidar, all, and table, the rows of docs/renderer.md. CARLA's towns are added to maps when the folder LANELOOP_TOWNS
  * names has them. NULL and BASE_ARGUMENT: unknown set. */
 bench_row *bench_rows(const char *set, const bench_row *base, int *count, base_error *err);
 
+typedef enum bench_format { BENCH_TEXT, BENCH_JSON, BENCH_MARKDOWN } bench_format;
+
 /* One line each; JSON has the keys map, size, sensors, shadow, aa, weather, vehicles, cameras, threads, level, over_socket, frames, fps,
- * median_ms, p95_ms, points_per_s, rss_mb, start_s. */
-void bench_row_print_head(FILE *out);
-void bench_row_print(FILE *out, const bench_row *row, const bench_result *r, bool json);
+ * median_ms, p95_ms, cpu_ms, points_per_s, rss_mb, start_s, and no head. Markdown leaves out columns that a table of ours never varies. */
+void bench_row_print_head(FILE *out, bench_format format);
+void bench_row_print(FILE *out, const bench_row *row, const bench_result *r, bench_format format);
 #endif

@@ -11,6 +11,8 @@
 #include "sim/road/road.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 enum { CAMERAS_MAX = 16, SENSORS_MAX = CAMERAS_MAX * ROW_SENSORS, VEHICLES_MAX = 200 };
 static const double tick_s = 0.05, own_mps = 10, others_mps = 8, route_m = 1000;
@@ -34,6 +36,7 @@ typedef struct serve_bench {
     sensor sensors[SENSORS_MAX];
     int sensor_count;
     uint64_t points;
+    int server_pid; /* 0: an outside server */
 } serve_bench;
 
 static int compare_times(const void *a, const void *b)
@@ -122,6 +125,27 @@ static bool step(serve_bench *b, int tick, base_error *err)
     return true;
 }
 
+/* CPU time of us and of the server, all threads; below 0: unknown. */
+static double cpu_s(const serve_bench *b)
+{
+    struct rusage us;
+    char path[64], line[1024];
+    snprintf(path, sizeof path, "/proc/%d/stat", b->server_pid);
+    FILE *f = b->server_pid ? fopen(path, "r") : NULL;
+    size_t got = f ? fread(line, 1, sizeof line - 1, f) : 0;
+    if (f)
+        fclose(f);
+    line[got] = '\0';
+    const char *rest =
+        strrchr(line, ')'); /* proc(5): the name may hold anything; then the state, ten numbers, utime and stime in ticks */
+    unsigned long user, system;
+    if (!rest || sscanf(rest, ") %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lu %lu", &user, &system) != 2 ||
+        getrusage(RUSAGE_SELF, &us) != 0)
+        return -1;
+    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK) + (double)(us.ru_utime.tv_sec + us.ru_stime.tv_sec) +
+           1e-6 * (double)(us.ru_utime.tv_usec + us.ru_stime.tv_usec);
+}
+
 static bool measure(serve_bench *b, bench_result *r, base_error *err)
 {
     enum { FRAMES_MAX = 20000, WARM_UP = 10 };
@@ -130,12 +154,13 @@ static bool measure(serve_bench *b, bench_result *r, base_error *err)
         return base_fail(err, BASE_MEMORY, "out of memory");
     bool ok = true;
     int n = 0;
-    double start = 0, total = 0;
+    double start = 0, total = 0, cpu_before = 0;
     for (int i = 0; ok && n < FRAMES_MAX && !base_stop_requested(); i++) {
         double before = base_clock_s();
         if (i == WARM_UP) {
             start = before;
             b->points = 0;
+            cpu_before = cpu_s(b);
         }
         if (i > WARM_UP && before - start > b->seconds)
             break;
@@ -154,6 +179,7 @@ static bool measure(serve_bench *b, bench_result *r, base_error *err)
         r->median_ms = 1e3 * times[n / 2];
         r->p95_ms = 1e3 * times[(int)(0.95 * (n - 1))];
         r->points_per_s = (double)b->points / total;
+        r->cpu_ms = cpu_before >= 0 ? 1e3 * (cpu_s(b) - cpu_before) / n : -1;
     }
     free(times);
     return ok;
@@ -239,8 +265,10 @@ static bool run_row(const bench_row *row, const char *host, int port, double sec
                                   .level = row->level };
     bool ok = host ? cli_simulator_start(&simulator, host, port, NULL, 1, err) : cli_simulator_serve(&simulator, &how, err);
     if (ok) {
-        if (!host)
+        if (!host) {
             r->start_s = base_clock_s() - before_s;
+            b->server_pid = (int)simulator.child->pid;
+        }
         client_options o = client_options_default();
         o.host = simulator.host;
         o.port = simulator.port;
@@ -277,7 +305,7 @@ int cli_bench_serve(int argc, char **argv)
 {
     static const cli_command command = {
         "laneloop bench serve [--rows SET] [--map MAP] [--size WxH] [--sensors LIST] [--shadow on|off] [--aa on|off]\n"
-        "       [--weather NAME] [--vehicles N] [--cameras N] [--threads N] [--level ISA] [--seconds S] [--host H --port P] [--json]",
+        "       [--weather NAME] [--vehicles N] [--cameras N] [--threads N] [--level ISA] [--seconds S] [--host H --port P] [--json | --markdown]",
         "Frames per second of `laneloop serve` through its sockets: a car with sensors and other vehicles move along their lanes,\n"
         "each tick waits for all data. The flags describe a row; --rows names a set derived from it, each row with a server of its own.",
         "laneloop bench serve --map town_grid --size 800x600 --aa on --weather night_rain",
@@ -292,10 +320,10 @@ int cli_bench_serve(int argc, char **argv)
                        .cameras = 1 };
     const char *set = NULL, *size = NULL, *sensors = NULL, *shadow = NULL, *aa = NULL, *vehicles = NULL, *cameras = NULL,
                *threads = NULL, *seconds_text = NULL, *host = NULL, *port_text = NULL;
-    bool json = false;
+    bool json = false, markdown = false;
     const cli_flag flags[] = {
         { "--rows", "SET",
-          "one, usual, light, sizes, levels, vehicles, cameras, maps, lidar or all (default usual; one with --size, --aa, --shadow, --level)",
+          "one, usual, light, sizes, levels, vehicles, cameras, maps, lidar, all or table (default usual; one with --size, --aa, --shadow, --level)",
           &set, NULL },
         { "--map", "MAP", "NAME or FILE.xodr (default training_loop)", &base.map, NULL },
         { "--size", "WxH", "of the pictures (default 800x600)", &size, NULL },
@@ -314,6 +342,7 @@ int cli_bench_serve(int argc, char **argv)
         { "--host", "H", "measure a running server, its map and settings, one row", &host, NULL },
         { "--port", "P", "its RPC port (default 2000)", &port_text, NULL },
         { "--json", NULL, "one JSON line per row", NULL, &json },
+        { "--markdown", NULL, "a table for a document", NULL, &markdown },
     };
     int status = cli_parse(&command, flags, sizeof flags / sizeof *flags, argc, argv, NULL, 0, 0, NULL);
     if (status != CLI_GO)
@@ -344,14 +373,14 @@ int cli_bench_serve(int argc, char **argv)
     if (!rows)
         return cli_usage(&command, "%s", err.text);
     base_stop_install();
-    if (!json)
-        bench_row_print_head(stdout);
+    bench_format format = json ? BENCH_JSON : markdown ? BENCH_MARKDOWN : BENCH_TEXT;
+    bench_row_print_head(stdout, format);
     bool ok = true;
     for (int i = 0; ok && i < count; i++) {
         bench_result r;
         ok = run_row(&rows[i], host, port, seconds, &r, &err);
         if (ok)
-            bench_row_print(stdout, &rows[i], &r, json);
+            bench_row_print(stdout, &rows[i], &r, format);
     }
     free(rows);
     return ok ? 0 : cli_fail(&err);

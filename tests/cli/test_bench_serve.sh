@@ -20,15 +20,21 @@ small=(--map driving_loop --size 64x32 --vehicles 2 --seconds 0.1)
 "$laneloop" bench serve "${small[@]}" --sensors rgb,lidar --json >"$work/row" 2>"$work/err"
 check "a row is measured" [ $? -eq 0 ]
 check "it is one line" [ "$(wc -l <"$work/row")" -eq 1 ]
-for key in map size sensors shadow aa weather vehicles cameras threads level over_socket frames fps median_ms p95_ms points_per_s rss_mb start_s; do
+for key in map size sensors shadow aa weather vehicles cameras threads level over_socket frames fps median_ms p95_ms cpu_ms points_per_s rss_mb start_s; do
     check "key $key" has "$work/row" "\"$key\":"
 done
 check "points of the lidar are counted" bash -c "grep -o '\"points_per_s\":[0-9]*' '$work/row' | grep -q ':[1-9]'"
+check "its CPU time is known" bash -c "grep -o '\"cpu_ms\":[0-9.]*' '$work/row' | grep -q '[1-9]'"
 check "the server's memory is known" bash -c "grep -o '\"rss_mb\":[0-9]*' '$work/row' | grep -q ':[1-9]'"
 
 "$laneloop" bench serve --rows levels --map driving_loop --vehicles 0 --seconds 0.1 --json >"$work/levels" 2>"$work/err"
 check "rows of a set" [ $? -eq 0 ]
 check "the scalar level is one of them" has "$work/levels" '"level":"scalar"'
+
+"$laneloop" bench serve "${small[@]}" --markdown >"$work/markdown" 2>"$work/err"
+check "a table for a document" [ $? -eq 0 ]
+check "has a head, a rule and a row of as many columns" \
+    [ "$(tr -cd '|\n' <"$work/markdown" | sort | uniq -c | awk '{ print $1, length($2) }')" = "3 14" ]
 
 mkfifo "$work/ready"
 sleep 60 | "$laneloop" serve --map driving_loop --port 0 --ready-fd 3 3>"$work/ready" 2>/dev/null &
@@ -37,6 +43,7 @@ read -r line <"$work/ready"
 port=$(sed 's/.*"rpc_port":\([0-9]*\).*/\1/' <<<"$line")
 "$laneloop" bench serve --host 127.0.0.1 --port "$port" --size 64x32 --vehicles 1 --seconds 0.1 --json >"$work/outside" 2>"$work/err"
 check "a running server is measured" [ $? -eq 0 ]
+check "its CPU time is unknown" has "$work/outside" '"cpu_ms":null'
 check "its memory is unknown" has "$work/outside" '"rss_mb":null'
 kill "$server" 2>/dev/null
 pkill -P $$ sleep 2>/dev/null
