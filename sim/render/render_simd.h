@@ -269,6 +269,23 @@ static inline void texels_split(texels x, vf sum[4])
     sum[3] = vf_of(ba >> 16);
 }
 
+static inline float vf_least(vf x) /* of all lanes */
+{
+#if LANES == 16
+    return _mm512_reduce_min_ps((__m512)x);
+#else
+#if LANES == 8
+    x = vf_min(x, __builtin_shufflevector(x, x, 4, 5, 6, 7, 4, 5, 6, 7));
+    x = vf_min(x, __builtin_shufflevector(x, x, 2, 3, 2, 3, 2, 3, 2, 3));
+    x = vf_min(x, __builtin_shufflevector(x, x, 1, 1, 1, 1, 1, 1, 1, 1));
+#else
+    x = vf_min(x, __builtin_shufflevector(x, x, 2, 3, 2, 3));
+    x = vf_min(x, __builtin_shufflevector(x, x, 1, 1, 1, 1));
+#endif
+    return x[0];
+#endif
+}
+
 static inline vf vf_clamp(vf x, float lo, float hi) { return vf_min(vf_max(x, vf_splat(lo)), vf_splat(hi)); }
 static inline vf vf_saturate(vf x) { return vf_clamp(x, 0, 1); }
 static inline vf vf_floor(vf x) /* |x| < 2^31 */

@@ -133,10 +133,7 @@ static void look_again(render_scratch *s, int block, const tile_lanes *l)
     for (int y = 0; y < high; y++, at += (size_t)l->pitch * LANES)
         for (int x = 0; x < wide; x++)
             least = vf_min(least, vf_load(s->z + at + (size_t)x * LANES));
-    float all = least[0];
-    for (int k = 1; k < LANES; k++)
-        all = least[k] < all ? least[k] : all;
-    s->far[block] = all;
+    s->far[block] = vf_least(least);
     s->stale[block] = false;
 }
 
