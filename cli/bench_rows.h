@@ -32,9 +32,10 @@ typedef struct bench_row {
 typedef struct bench_result {
     int frames;
     double fps, median_ms, p95_ms; /* of a tick with all its data */
-    double cpu_ms;                 /* CPU time of a tick, server and client together: what others on the machine change least; below 0: unknown */
-    double points_per_s;           /* of lidars and radars, simulated rays that hit something */
-    double rss_mb, start_s;        /* of the embedded server; below 0: an outside server, unknown */
+    double
+        cpu_ms; /* CPU time of a tick, server and client together: what others on the machine change least; below 0: unknown */
+    double points_per_s;    /* of lidars and radars, simulated rays that hit something */
+    double rss_mb, start_s; /* of the embedded server; below 0: an outside server, unknown */
 } bench_result;
 
 const char *bench_sensor_blueprint(row_sensor s); /* "sensor.camera.rgb" */

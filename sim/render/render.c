@@ -686,8 +686,8 @@ bool render_frame(render *r, const render_view *view, const render_environment *
     p->shadow.on = false;
     if (r->options.shadows && colour && sun[2] > 0.03f && sun_rgb[0] + sun_rgb[1] + sun_rgb[2] > 0.02f)
         job.shadow_copies =
-            render_shadow_begin(r->shadow, r->pool, sun, job.camera.location, r->options.shadow_range_m, r->items, r->item_count,
-                                instances, instance_count, &p->shadow, &r->stats.shadow_tiles_drawn);
+            render_shadow_begin(r->shadow, r->pool, sun, job.camera.location, r->options.shadow_range_m, r->items,
+                                r->item_count, instances, instance_count, &p->shadow, &r->stats.shadow_tiles_drawn);
     double shadowed = base_clock_s();
     base_pool_run(r->pool, job.shadow_copies + SLOTS, prepare, &job);
     for (int i = 0; i < SLOTS; i++) {

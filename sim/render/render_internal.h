@@ -173,7 +173,7 @@ typedef struct render_pass {
     render_shadow_lookup shadow;
     const uint32_t *textures;
     const float *clouds;
-    const uint8_t *display; /* [DISPLAY_COUNT], and 3 more that may be read */
+    const uint8_t *display;   /* [DISPLAY_COUNT], and 3 more that may be read */
     float puddle_u, puddle_v; /* of the camera in the noise that places puddles */
     render_lit lamps[RENDER_LAMPS_MAX];
     int lamp_count;

@@ -359,8 +359,8 @@ void render_shadow_draw(render_shadow *s, int index, int worker)
         caster in = caster_of(&u->instances[k]);
         projection p = project_for(s, w->i, w->j, &in);
         const scene_part *part = &s->scene->meshes[in.mesh];
-        draw_part(&whole, &p, part, 0, part->vertex_count, 0, part->triangle_count, SCENE_NO_SHADOW | SCENE_DETAIL,
-                  true, s->corners[worker]); /* trim casts none */
+        draw_part(&whole, &p, part, 0, part->vertex_count, 0, part->triangle_count, SCENE_NO_SHADOW | SCENE_DETAIL, true,
+                  s->corners[worker]); /* trim casts none */
         c->casters[c->count++] = in;
     }
 }
@@ -503,7 +503,8 @@ static void assign_copies(update *u)
 }
 
 /* Where the kernels find the pieces. */
-static void fill_lookup(const render_shadow *s, base_vec3 camera, double cs, double ct, double range_m, render_shadow_lookup *lookup)
+static void fill_lookup(const render_shadow *s, base_vec3 camera, double cs, double ct, double range_m,
+                        render_shadow_lookup *lookup)
 {
     const update *u = &s->update;
     lookup->on = true;

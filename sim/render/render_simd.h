@@ -49,7 +49,10 @@ static inline vf vf_sqrt(vf a) { return (vf)_mm256_sqrt_ps((__m256)a); }
 static inline int vi_any(vi m) { return !_mm256_testz_si256((__m256i)m, (__m256i)m); }
 static inline vf vf_gather(const float *p, vi i) { return (vf)_mm256_i32gather_ps(p, (__m256i)i, 4); }
 static inline vi vi_gather(const void *p, vi i) { return (vi)_mm256_i32gather_epi32(p, (__m256i)i, 4); }
-static inline vi vi_gather1(const uint8_t *p, vi i) { return (vi)_mm256_i32gather_epi32((const int *)(const void *)p, (__m256i)i, 1); }
+static inline vi vi_gather1(const uint8_t *p, vi i)
+{
+    return (vi)_mm256_i32gather_epi32((const int *)(const void *)p, (__m256i)i, 1);
+}
 static inline vi vi_gather2(const uint16_t *p, vi i) { return (vi)_mm256_i32gather_epi32((const int *)p, (__m256i)i, 2); }
 #else
 static inline vf vf_gather(const float *p, vi i) { return (vf){ p[i[0]], p[i[1]], p[i[2]], p[i[3]] }; }
@@ -252,7 +255,8 @@ static inline texels texels_lerp(texels a, texels b, vf by)
 {
     vi w = weights15(by);
     for (int h = 0; h < 2; h++) {
-        texels_half wide = (texels_half)(h ? __builtin_shufflevector(w, w, 2, 2, 3, 3) : __builtin_shufflevector(w, w, 0, 0, 1, 1));
+        texels_half wide =
+            (texels_half)(h ? __builtin_shufflevector(w, w, 2, 2, 3, 3) : __builtin_shufflevector(w, w, 0, 0, 1, 1));
         texels_half from = (texels_half)a.half[h], part = texels_high((texels_half)b.half[h] - from, wide);
         a.half[h] = (vi)(from + part + part);
     }

@@ -497,7 +497,8 @@ static inline void add_whole(const render_pass *p, render_scratch *s, job_counts
 }
 
 /* A pixel with several triangles: one part for each. */
-static void add_parts(const render_pass *p, render_scratch *s, job_counts *c, const uint32_t id[4], int x, int y, int ox, int oy)
+static void add_parts(const render_pass *p, render_scratch *s, job_counts *c, const uint32_t id[4], int x, int y, int ox,
+                      int oy)
 {
     uint32_t left = 15;
     while (left) {
@@ -535,7 +536,8 @@ static inline bool is_one(const uint32_t *id, int samples)
     return true;
 }
 
-static void list_block(const render_pass *p, render_scratch *s, job_counts *c, int x, int y, int samples, int ox, int oy, bool cut)
+static void list_block(const render_pass *p, render_scratch *s, job_counts *c, int x, int y, int samples, int ox, int oy,
+                       bool cut)
 {
     const uint32_t *id = s->id + sample_at(x, y, samples);
     if (!cut && is_one(id, samples)) {
@@ -660,7 +662,8 @@ static v3 sky(const render_pass *p, v3 d)
 
 /* Trilinear sample of the surface pictures. rgb: factor on the material's colour; a: share of glass. Only the weights are floats: colours
  * are mixed as whole numbers (render_simd.h), four channels at a time. */
-static inline __attribute__((always_inline)) void texture(const uint32_t *textures, vi layer, vf u, vf v, vf lod, v3 *rgb, vf *a)
+static inline __attribute__((always_inline)) void texture(const uint32_t *textures, vi layer, vf u, vf v, vf lod, v3 *rgb,
+                                                          vf *a)
 {
     lod = vf_clamp(lod, 0, TEXTURE_LEVELS - 1.001f);
     vi level = vi_of(lod);
@@ -816,8 +819,8 @@ static vf window_lit(vf u, vf v, v3 n, vf red)
 }
 
 /* ray: of unit depth; inverse: 1 / its length. one: all lanes have the record f->records. */
-static inline __attribute__((always_inline)) v3 surface(const render_pass *p, const render_scratch *s, const field_reader *f, vf x, vf y,
-                                                        v3 ray, vf inverse, const bool one)
+static inline __attribute__((always_inline)) v3 surface(const render_pass *p, const render_scratch *s, const field_reader *f,
+                                                        vf x, vf y, v3 ray, vf inverse, const bool one)
 {
     const render_environment *e = &p->environment;
     vf za = field(f, R_Z, one), zb = field(f, R_Z + 8, one);
@@ -931,7 +934,8 @@ static inline v3 ray_through(const render_pass *p, vf x, vf y)
                  p->ray_0[2] + x * p->ray_x[2] + y * p->ray_y[2] };
 }
 
-static v3 light(const render_pass *p, const render_scratch *s, const uint32_t *record, vf x, vf y, float ox, float oy, bool is_sky)
+static v3 light(const render_pass *p, const render_scratch *s, const uint32_t *record, vf x, vf y, float ox, float oy,
+                bool is_sky)
 {
     v3 ray = ray_through(p, x + ox, y + oy);
     vf inverse = vf_rsqrt(dot3(ray, ray));
@@ -1074,7 +1078,8 @@ static void put_radiance(const render_pass *p, const render_scratch *s, int tile
     float *corner = p->out.radiance + ((size_t)(tile / p->tiles_x * TILE) * p->width + tile % p->tiles_x * TILE) * 4;
     for (int i = 0; i < count; i++) {
         int pixel = s->shared_pixel[i];
-        float *out = corner + ((size_t)(pixel >> TILE_LOG2) * p->width + (pixel & (TILE - 1))) * 4, share = 1.0f / s->radiance[3][i];
+        float *out = corner + ((size_t)(pixel >> TILE_LOG2) * p->width + (pixel & (TILE - 1))) * 4,
+              share = 1.0f / s->radiance[3][i];
         for (int k = 0; k < 3; k++)
             out[k] = s->radiance[k][i] * share;
         out[3] = 1;

@@ -42,7 +42,8 @@ typedef struct cuboid { /* x, y, z; the fourth number means nothing */
 } cuboid;
 
 typedef struct reference { /* a triangle while the tree is built */
-    cuboid box; /* the bits of hi[3] are those of 1 and the triangle's number: sums of such numbers are fast, others need not be */
+    cuboid
+        box; /* the bits of hi[3] are those of 1 and the triangle's number: sums of such numbers are fast, others need not be */
 } reference;
 
 static scene_bounds empty_bounds(void)
@@ -123,7 +124,8 @@ static split best_split(const reference *r, uint32_t count, float node_area, con
         box_add(&left, &bounds[b - 1]);
         left_count += counts[b - 1];
         if (left_count && right_count) {
-            float cost = box_half_area(&left) * (float)left_count + box_half_area(&right[b]) * (float)right_count + 0.5f * node_area;
+            float cost =
+                box_half_area(&left) * (float)left_count + box_half_area(&right[b]) * (float)right_count + 0.5f * node_area;
             if (cost < best_cost) {
                 best_cost = cost;
                 best = s;
@@ -144,8 +146,7 @@ static void build_node(scene_part *p, reference *refs, uint32_t node, uint32_t f
         box_add(&all, b);
         box_add(&centres, &(cuboid){ centre, centre });
     }
-    p->nodes[node] =
-        (scene_node){ { { all.lo[0], all.lo[1], all.lo[2] }, { all.hi[0], all.hi[1], all.hi[2] } }, first, count };
+    p->nodes[node] = (scene_node){ { { all.lo[0], all.lo[1], all.lo[2] }, { all.hi[0], all.hi[1], all.hi[2] } }, first, count };
     if (count <= 1 || depth >= DEPTH_MAX)
         return;
     split s = best_split(refs + first, count, box_half_area(&all), &centres);

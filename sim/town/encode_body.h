@@ -20,7 +20,7 @@ static inline wide_words depth_words(wide_floats depth_m)
     wide_ints nearer = depth_m < farthest;
     wide_floats metres = (wide_floats)((nearer & (wide_ints)depth_m) | (~nearer & (wide_ints)((wide_floats){ 0 } + farthest)));
     wide_doubles value = __builtin_convertvector(metres, wide_doubles) * (16777215.0 / 1000) + 0.5;
-    wide_words v = (wide_words)__builtin_convertvector(value, wide_ints);
+    wide_words v = (wide_words) __builtin_convertvector(value, wide_ints);
     return v >> 16 | (v & 0xff00) | (v & 0xff) << 16 | 0xff000000;
 }
 

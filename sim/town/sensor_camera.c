@@ -24,7 +24,7 @@ struct town_eye {
     float *vector;                   /* normals or motion: [capacity][3], when one was asked for */
     size_t vector_px;
     uint32_t tag_word[256]; /* the pixel that shows a tag, by the world's version */
-    render_lamp *lamps;      /* of this frame */
+    render_lamp *lamps;     /* of this frame */
     int lamp_count, lamp_capacity;
 };
 
