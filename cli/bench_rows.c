@@ -152,7 +152,7 @@ static void add_numbers(list *l, const bench_row *base, bool cameras)
 static void add_maps(list *l, const bench_row *base)
 {
     static const char *const bundled[] = { "training_loop", "driving_loop", "country_loop",
-                                           "town_grid",     "highway",      "mountain_road" };
+                                           "town_grid",     "highway_ring", "mountain_road" };
     static char towns[2][4096];
     static const char *const official[] = { "Town01", "Town10HD" };
     for (size_t i = 0; i < sizeof bundled / sizeof *bundled; i++)
