@@ -934,15 +934,18 @@ static inline v3 ray_through(const render_pass *p, vf x, vf y)
                  p->ray_0[2] + x * p->ray_x[2] + y * p->ray_y[2] };
 }
 
-static v3 light(const render_pass *p, const render_scratch *s, const uint32_t *record, vf x, vf y, float ox, float oy,
-                bool is_sky)
+static v3 light_of_sky(const render_pass *p, vf x, vf y, float ox, float oy)
 {
     v3 ray = ray_through(p, x + ox, y + oy);
-    vf inverse = vf_rsqrt(dot3(ray, ray));
-    if (is_sky)
-        return sky(p, scale3(ray, inverse));
+    return sky(p, scale3(ray, vf_rsqrt(dot3(ray, ray))));
+}
+
+static v3 light_of_several(const render_pass *p, const render_scratch *s, const uint32_t *record, vf x, vf y, float ox,
+                           float oy)
+{
+    v3 ray = ray_through(p, x + ox, y + oy);
     field_reader f = read_fields(s->records, record);
-    return surface(p, s, &f, x, y, ray, inverse, false);
+    return surface(p, s, &f, x, y, ray, vf_rsqrt(dot3(ray, ray)), false);
 }
 
 static v3 light_of_one(const render_pass *p, const render_scratch *s, uint32_t record, vf x, vf y, float ox, float oy)
@@ -985,8 +988,8 @@ static void shade_blocks(const render_pass *p, render_scratch *s, int tile, int 
 {
     int left = tile % p->tiles_x * TILE, top = tile / p->tiles_x * TILE;
     float ox = (float)left, oy = (float)top;
-    vf lane_x, lane_y;
-    vi lane_at;
+    vf lane_x = vf_splat(0), lane_y = lane_x;
+    vi lane_at = vi_splat(0);
     for (int k = 0; k < LANES; k++) {
         lane_x[k] = (float)(k % 4) + 0.5f;
         lane_y[k] = (float)(k / 4) + 0.5f;
@@ -996,7 +999,7 @@ static void shade_blocks(const render_pass *p, render_scratch *s, int tile, int 
         int column = s->block_pixel[i] & (TILE - 1), row = s->block_pixel[i] >> TILE_LOG2;
         vf x = lane_x + (float)column, y = lane_y + (float)row;
         size_t corner = (size_t)(top + row) * p->width + left + column;
-        v3 c = is_sky ? light(p, s, NULL, x, y, ox, oy, true) : light_of_one(p, s, s->block_record[i], x, y, ox, oy);
+        v3 c = is_sky ? light_of_sky(p, x, y, ox, oy) : light_of_one(p, s, s->block_record[i], x, y, ox, oy);
         if (p->out.radiance) {
             put(p, corner, lane_at, c, LANES);
             continue;
@@ -1013,7 +1016,9 @@ static void shade_whole(const render_pass *p, render_scratch *s, int tile, int f
     size_t corner = (size_t)top * p->width + left;
     for (int i = from; i < to; i += LANES) {
         vi pixel = vi_load16(s->whole_pixel + i), column = pixel & (TILE - 1), row = pixel >> TILE_LOG2;
-        v3 c = light(p, s, s->whole_record + i, vf_of(column) + 0.5f, vf_of(row) + 0.5f, (float)left, (float)top, is_sky);
+        vf x = vf_of(column) + 0.5f, y = vf_of(row) + 0.5f;
+        v3 c = is_sky ? light_of_sky(p, x, y, (float)left, (float)top)
+                      : light_of_several(p, s, s->whole_record + i, x, y, (float)left, (float)top);
         put(p, corner, row * p->width + column, c, to - i);
     }
 }
@@ -1038,7 +1043,8 @@ static void shade_parts(const render_pass *p, render_scratch *s, int tile, int f
     float ox = (float)(tile % p->tiles_x * TILE), oy = (float)(tile / p->tiles_x * TILE);
     for (int i = from; i < to; i += LANES) {
         vf weight = vf_load(s->job_weight + i);
-        v3 c = light(p, s, s->job_record + i, vf_load(s->job_x + i), vf_load(s->job_y + i), ox, oy, is_sky);
+        vf x = vf_load(s->job_x + i), y = vf_load(s->job_y + i);
+        v3 c = is_sky ? light_of_sky(p, x, y, ox, oy) : light_of_several(p, s, s->job_record + i, x, y, ox, oy);
         if (p->out.radiance)
             keep_radiance(p, s, i, to, c, weight);
         c = scale3(tone_curve(c, p->environment.exposure), weight);
