@@ -18,7 +18,7 @@ bool town_ground_at(const town_world *w, double x, double y, double z, double *h
     scene_hit hit;
     if (!scene_ground(town_scenery_scene(w->scenery), x, y, z + STEP_UP_M, walkable, &hit))
         return false;
-    *height = hit.point.z;
+    *height = hit.point.z - town_scenery_sheet_m(w->scenery, hit.instance);
     return true;
 }
 

@@ -6,6 +6,9 @@
 static const scene_material materials[MATERIAL_COUNT] = {
     [MATERIAL_ASPHALT] = { { 0.118f, 0.116f, 0.113f }, SCENE_ASPHALT, 0.02f, 0 },
     [MATERIAL_SHOULDER] = { { 0.142f, 0.139f, 0.133f }, SCENE_ASPHALT, 0.02f, 0 },
+    [MATERIAL_PATCH] = { { 0.082f, 0.081f, 0.080f }, SCENE_ASPHALT, 0.02f, 0 },
+    [MATERIAL_TAR] = { { 0.034f, 0.034f, 0.035f }, SCENE_PLAIN, 0.10f, 0 },
+    [MATERIAL_MANHOLE] = { { 0.075f, 0.072f, 0.070f }, SCENE_METAL, 0.10f, 0 },
     [MATERIAL_WHITE_PAINT] = { { 0.70f, 0.70f, 0.68f }, SCENE_PAINT, 0.03f, 0 },
     [MATERIAL_YELLOW_PAINT] = { { 0.72f, 0.49f, 0.085f }, SCENE_PAINT, 0.03f, 0 },
     [MATERIAL_BLUE_PAINT] = { { 0.05f, 0.12f, 0.50f }, SCENE_PAINT, 0.03f, 0 },
@@ -50,13 +53,15 @@ void scenery_materials_add(town_scenery *t)
 static bool build_world(town_scenery *t, base_error *err)
 {
     scene_mesh m = { 0 };
-    bool good = t->map ? scenery_roads_build(t, &m, err) && scenery_raster_build(t, &m, err) &&
-                             scenery_ground_build(t, &m, err) && scenery_objects_build(t, &m, err)
-                       : scenery_plain_build(t, &m, err);
+    bool good = t->map
+                    ? scenery_roads_build(t, &m, err) && scenery_raster_build(t, &m, err) && scenery_ground_build(t, &m, err) &&
+                          scenery_surface_build(t, err) && scenery_paint_build(t, &m, err) && scenery_objects_build(t, &m, err)
+                    : scenery_plain_build(t, &m, err);
     good = good && scenery_objects_finish(t, &m, err) && scene_add_static(t->scene, &m, err);
     scene_mesh_free(&m);
     free(t->footprint.quads);
     t->footprint = (scenery_footprint){ 0 };
+    scenery_surface_free(t);
     scenery_raster_free(&t->raster);
     return good;
 }
@@ -110,6 +115,7 @@ void town_scenery_destroy(town_scenery *t)
     scene_destroy(t->scene);
     scenery_raster_free(&t->raster);
     free(t->footprint.quads);
+    scenery_surface_free(t);
     free(t->lights);
     free(t->objects);
     free(t->ids);

@@ -53,6 +53,7 @@ typedef struct town_scenery_object {
     uint16_t layer;    /* TOWN_LAYER_*; 0: in no layer, always there */
     base_pose pose;    /* where it stands */
     scene_box box;     /* in the world, along the pose's axes */
+    double sheet_m;    /* a sheet of paint or bitumen this far above the road that carries it; 0: no sheet */
     bool shown, taken; /* taken: a client took it away */
     /* working values of the builder */
     scene_bounds bounds;
@@ -64,6 +65,8 @@ int town_scenery_object_count(const town_scenery *t);
 const town_scenery_object *town_scenery_object_at(const town_scenery *t, int index); /* borrowed until destroy */
 int town_scenery_object_find(const town_scenery *t, uint64_t id);                    /* -1: none */
 int town_scenery_object_of(const town_scenery *t, uint32_t instance);                /* of a static triangle; -1: none */
+double town_scenery_sheet_m(const town_scenery *t,
+                            uint32_t instance); /* how far the road is below a triangle of this instance */
 /* Take it out of picture, rays and collisions, or put it back. Not while somebody reads the scene. */
 void town_scenery_object_show(town_scenery *t, int index, bool shown);
 void town_scenery_object_take(town_scenery *t, int index, bool taken); /* only noted */

@@ -35,7 +35,7 @@ int scenery_cell(const scenery_raster *r, double x, double y)
     return (int)fy * r->width + (int)fx;
 }
 
-static bool inside_quad(const scenery_quad *q, double x, double y, double *z)
+bool scenery_quad_z(const scenery_quad *q, double x, double y, double *z)
 {
     /* As two triangles 0 1 2 and 0 2 3, from either side. */
     for (int half = 0; half < 2; half++) {
@@ -68,7 +68,7 @@ static void paint_quad(scenery_raster *r, const scenery_quad *q)
         for (int x = x0 < 0 ? 0 : x0; x <= x1 && x < r->width; x++) {
             double z;
             size_t at = (size_t)y * r->width + x;
-            if (!inside_quad(q, r->x0 + (x + 0.5) * r->cell_m, r->y0 + (y + 0.5) * r->cell_m, &z))
+            if (!scenery_quad_z(q, r->x0 + (x + 0.5) * r->cell_m, r->y0 + (y + 0.5) * r->cell_m, &z))
                 continue;
             /* Roads win over sidewalks, the lower of two levels over the higher (bridges stay free-standing). */
             if (r->kind[at] == PAVED_NONE || q->kind < r->kind[at]) {

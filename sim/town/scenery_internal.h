@@ -3,6 +3,9 @@
  *   scenery.c          order of building, the public functions
  *   scenery_road.c     lanes, marks, kerbs -> strips of surface, and the footprint they leave
  *   scenery_ground.c   footprint -> raster of what is paved, distances, the ground around it
+ *   scenery_surface.c  footprint -> the height of the road at a point
+ *   scenery_paint.c    crosswalks, stop lines, arrows, letters, and the wear of asphalt
+ *   scenery_yard.c     what builders of standing things share
  *   scenery_place.c    buildings, trees, lamps, fences and signals where the raster leaves room
  *   scenery_object.c   the list of all these things
  *   scenery_body.c     cars, wheels, walkers, lamps of traffic lights */
@@ -14,6 +17,9 @@
 typedef enum scenery_material {
     MATERIAL_ASPHALT,
     MATERIAL_SHOULDER,
+    MATERIAL_PATCH,
+    MATERIAL_TAR,
+    MATERIAL_MANHOLE,
     MATERIAL_WHITE_PAINT,
     MATERIAL_YELLOW_PAINT,
     MATERIAL_BLUE_PAINT,
@@ -83,7 +89,15 @@ typedef struct town_scenery_light_head {
 } town_scenery_light_head;
 
 #define SCENERY_PROPS     7
-#define SCENERY_KINDS_MAX 32
+#define SCENERY_KINDS_MAX 64
+
+/* Quads of the footprint by square cells of the ground plane. */
+typedef struct scenery_surface_index {
+    double x0, y0;
+    int width, height;
+    uint32_t *first; /* [height*width + 1] into members */
+    uint32_t *members;
+} scenery_surface_index;
 
 typedef struct scenery_lamp {
     base_vec3 at;
@@ -105,6 +119,7 @@ struct town_scenery {
     town_scenery_light_head *lights; /* [signals]; of dark or other signals is_light is false */
     int light_count;
     scenery_footprint footprint;
+    scenery_surface_index surface;
     scenery_raster raster;
     town_scenery_object *objects;
     int object_count, object_capacity;
@@ -152,6 +167,13 @@ double scenery_ground_z(const town_scenery *t, double x, double y);
 int scenery_cell(const scenery_raster *r, double x, double y); /* index or -1 */
 /* Distance to the nearest pavement; beyond the raster an estimate from its rim. */
 double scenery_outside_m(const scenery_raster *r, double x, double y);
+/* Does the quad cover the point (seen from above), and at what height? */
+bool scenery_quad_z(const scenery_quad *q, double x, double y, double *z);
+bool scenery_surface_build(town_scenery *t, base_error *err);
+void scenery_surface_free(town_scenery *t);
+/* Height of the uppermost surface of this kind at (x, y) within 1 m of z; false: there is none. */
+bool scenery_surface_z(const town_scenery *t, scenery_paved kind, double x, double y, double z, double *out);
+bool scenery_paint_build(town_scenery *t, scene_mesh *m, base_error *err);
 bool scenery_objects_build(town_scenery *t, scene_mesh *m, base_error *err);
 bool scenery_bodies_build(town_scenery *t, base_error *err);
 bool scenery_props_build(town_scenery *t, base_error *err);

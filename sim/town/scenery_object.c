@@ -27,6 +27,12 @@ int town_scenery_object_of(const town_scenery *t, uint32_t instance)
     return (instance & 0x8000u) && index < (uint32_t)t->object_count ? (int)index : -1;
 }
 
+double town_scenery_sheet_m(const town_scenery *t, uint32_t instance)
+{
+    int index = town_scenery_object_of(t, instance);
+    return index < 0 ? 0 : t->objects[index].sheet_m;
+}
+
 /* The number of this object among those of its kind. */
 static int next_number(town_scenery *t, const char *kind)
 {

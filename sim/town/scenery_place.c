@@ -3,74 +3,9 @@
  * Everything is placed from the road outwards: walk along each road outside junctions, step off its edge, draw from the seed
  * what stands there, and ask the raster whether it may. A thing takes its cells, so nothing overlaps; the order (signals,
  * lamps, buildings, fences, trees) says who wins. */
-#include "sim/town/scenery_internal.h"
-#include "base/random.h"
+#include "sim/town/scenery_yard.h"
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct yard { /* the builders' common state */
-    town_scenery *town;
-    scene_mesh *mesh;
-    uint32_t instance; /* of the thing being built */
-    uint16_t wall[12];
-    int wall_count;
-} yard;
-
-static scene_surface thing(const yard *y, uint16_t material, uint8_t tag, uint8_t flags)
-{
-    return (scene_surface){ .material = material, .tag = tag, .flags = flags, .instance = y->instance };
-}
-
-static void begin(yard *y, const char *kind, uint8_t tag, uint16_t layer, base_vec3 foot, double yaw_deg)
-{
-    y->instance = scenery_object_begin(y->town, kind, NULL, tag, layer, (base_pose){ foot, { 0, yaw_deg, 0 } });
-}
-
-static scene_surface known(const yard *y, scenery_material m, uint8_t tag, uint8_t flags)
-{
-    return thing(y, y->town->material[m], tag, flags);
-}
-
-/* ---- room on the raster */
-
-typedef struct plot {
-    double x, y, cos_yaw, sin_yaw, half_x, half_y;
-} plot; /* rectangle, its x axis along cos, sin */
-
-static base_vec3 on_plot(const plot *p, double x, double y, double z)
-{
-    return (base_vec3){ p->x + x * p->cos_yaw - y * p->sin_yaw, p->y + x * p->sin_yaw + y * p->cos_yaw, z };
-}
-
-static bool plot_free(const yard *y, const plot *p, double clearance)
-{
-    const scenery_raster *r = &y->town->raster;
-    double step = fmax(0.75, r->cell_m);
-    int nx = (int)ceil(p->half_x / step), ny = (int)ceil(p->half_y / step);
-    for (int j = -ny; j <= ny; j++)
-        for (int i = -nx; i <= nx; i++) {
-            base_vec3 q = on_plot(p, p->half_x * i / (nx ? nx : 1), p->half_y * j / (ny ? ny : 1), 0);
-            int at = scenery_cell(r, q.x, q.y);
-            if (at >= 0 ? r->taken[at] || r->outside_m[at] < clearance : scenery_outside_m(r, q.x, q.y) < clearance)
-                return false;
-        }
-    return true;
-}
-
-static void plot_take(yard *y, const plot *p, double margin)
-{
-    scenery_raster *r = &y->town->raster;
-    double step = 0.7 * r->cell_m;
-    for (double v = -p->half_y - margin; v <= p->half_y + margin; v += step)
-        for (double u = -p->half_x - margin; u <= p->half_x + margin; u += step) {
-            base_vec3 q = on_plot(p, u, v, 0);
-            int at = scenery_cell(r, q.x, q.y);
-            if (at >= 0)
-                r->taken[at] = 1;
-        }
-}
-
-static double pick(base_random *d, double lo, double hi) { return base_random_range(d, lo, hi); }
 
 /* ---- trees */
 
@@ -87,8 +22,9 @@ static void leaf_card(yard *y, base_random *d, base_vec3 at, base_vec3 centre, d
     double length = base_vec3_length(out);
     out = length > 1e-6 ? base_vec3_scale(out, 1 / length) : (base_vec3){ 0, 0, 1 };
     /* Leaves lean out and up; their light is that of the crown's round shape. */
-    base_vec3 axis = { out.x + pick(d, -0.9, 0.9), out.y + pick(d, -0.9, 0.9), out.z * 0.5 + pick(d, -0.4, 0.9) };
-    base_vec3 a = base_vec3_cross(axis, (base_vec3){ pick(d, -1, 1), pick(d, -1, 1), pick(d, -1, 1) });
+    base_vec3 axis = { out.x + yard_pick(d, -0.9, 0.9), out.y + yard_pick(d, -0.9, 0.9),
+                       out.z * 0.5 + yard_pick(d, -0.4, 0.9) };
+    base_vec3 a = base_vec3_cross(axis, (base_vec3){ yard_pick(d, -1, 1), yard_pick(d, -1, 1), yard_pick(d, -1, 1) });
     double la = base_vec3_length(a);
     if (la < 1e-3)
         return;
@@ -97,10 +33,10 @@ static void leaf_card(yard *y, base_random *d, base_vec3 at, base_vec3 centre, d
     b = base_vec3_scale(b, 1 / fmax(1e-6, base_vec3_length(b)));
     base_vec3 n = { out.x, out.y, out.z + 0.35 };
     /* A spray of three leaves from one point: no straight silhouettes. */
-    double u = pick(d, 0, 2), v = pick(d, 0, 2), turn = pick(d, 0, 2 * BASE_PI);
+    double u = yard_pick(d, 0, 2), v = yard_pick(d, 0, 2), turn = yard_pick(d, 0, 2 * BASE_PI);
     for (int k = 0; k < 3; k++) {
-        double angle = turn + 2.1 * k + pick(d, -0.5, 0.5), reach = size * pick(d, 0.8, 1.35),
-               wide = size * pick(d, 0.28, 0.46);
+        double angle = turn + 2.1 * k + yard_pick(d, -0.5, 0.5), reach = size * yard_pick(d, 0.8, 1.35),
+               wide = size * yard_pick(d, 0.28, 0.46);
         base_vec3 along = base_vec3_add(base_vec3_scale(a, cos(angle)), base_vec3_scale(b, sin(angle)));
         base_vec3 side = base_vec3_add(base_vec3_scale(a, -wide * sin(angle)), base_vec3_scale(b, wide * cos(angle)));
         base_vec3 back = base_vec3_add(at, base_vec3_scale(along, -0.25 * size)),
@@ -137,11 +73,11 @@ static void blob(yard *y, base_vec3 c, double rx, double rz, double light, int a
 
 static void broadleaf(yard *y, base_random *d, base_vec3 foot, const tree_style *t)
 {
-    scene_surface bark = known(y, MATERIAL_BARK, SCENE_TAG_VEGETATION, 0);
-    scene_surface leaf = known(y, t->leaf, SCENE_TAG_VEGETATION, SCENE_TWO_SIDED | SCENE_THIN);
-    scene_surface core = known(y, MATERIAL_LEAF_DARK, SCENE_TAG_VEGETATION, SCENE_THIN);
+    scene_surface bark = yard_known(y, MATERIAL_BARK, SCENE_TAG_VEGETATION, 0);
+    scene_surface leaf = yard_known(y, t->leaf, SCENE_TAG_VEGETATION, SCENE_TWO_SIDED | SCENE_THIN);
+    scene_surface core = yard_known(y, MATERIAL_LEAF_DARK, SCENE_TAG_VEGETATION, SCENE_THIN);
     bool detail = t->cards > 40;
-    double lean_x = pick(d, -0.3, 0.3), lean_y = pick(d, -0.3, 0.3), crown_height = t->height - t->crown_low;
+    double lean_x = yard_pick(d, -0.3, 0.3), lean_y = yard_pick(d, -0.3, 0.3), crown_height = t->height - t->crown_low;
     base_vec3 top = { foot.x + lean_x, foot.y + lean_y, foot.z + t->crown_low + 0.35 * crown_height };
     scene_mesh_tube(y->mesh, (base_vec3){ foot.x, foot.y, foot.z - 0.4 }, top, t->trunk, t->trunk * 0.55, detail ? 7 : 4, false,
                     bark);
@@ -151,10 +87,11 @@ static void broadleaf(yard *y, base_random *d, base_vec3 foot, const tree_style 
     double radius[LOBES_MAX] = { 0 };
     int lobes = detail ? 5 : 3;
     for (int k = 0; k < lobes; k++) { /* a crown is a few overlapping balls */
-        double a = 2 * BASE_PI * (k + pick(d, -0.2, 0.2)) / (lobes - 1), r = k ? t->crown_radius * pick(d, 0.40, 0.58) : 0;
+        double a = 2 * BASE_PI * (k + yard_pick(d, -0.2, 0.2)) / (lobes - 1),
+               r = k ? t->crown_radius * yard_pick(d, 0.40, 0.58) : 0;
         lobe[k] = (base_vec3){ middle.x + r * cos(a), middle.y + r * sin(a),
-                               middle.z + (k ? pick(d, -0.22, 0.16) : pick(d, 0.12, 0.22)) * crown_height };
-        radius[k] = t->crown_radius * (k ? pick(d, 0.48, 0.62) : pick(d, 0.60, 0.70));
+                               middle.z + (k ? yard_pick(d, -0.22, 0.16) : yard_pick(d, 0.12, 0.22)) * crown_height };
+        radius[k] = t->crown_radius * (k ? yard_pick(d, 0.48, 0.62) : yard_pick(d, 0.60, 0.70));
         bark.flags = SCENE_DETAIL;
         if (k && detail)
             scene_mesh_tube(y->mesh, top, lobe[k], t->trunk * 0.35, 0.03, 4, false, bark);
@@ -164,31 +101,32 @@ static void broadleaf(yard *y, base_random *d, base_vec3 foot, const tree_style 
     double squash = fmin(1.1, 0.55 * crown_height / t->crown_radius);
     for (int k = 0; k < t->cards; k++) {
         int l = (int)base_random_below(d, (uint32_t)lobes);
-        double z = pick(d, -0.85, 1), a = pick(d, 0, 2 * BASE_PI), flat = sqrt(1 - z * z), r = radius[l] * pick(d, 0.82, 1.06);
+        double z = yard_pick(d, -0.85, 1), a = yard_pick(d, 0, 2 * BASE_PI), flat = sqrt(1 - z * z),
+               r = radius[l] * yard_pick(d, 0.82, 1.06);
         base_vec3 at = { lobe[l].x + r * flat * cos(a), lobe[l].y + r * flat * sin(a), lobe[l].z + r * z * squash };
         double height = (at.z - foot.z - t->crown_low) / fmax(0.5, crown_height);
         /* Three quarters of a near tree's leaves are only drawn from nearby; the rest are larger. */
         bool fine = detail && k % 4 != 0;
         leaf.flags = SCENE_TWO_SIDED | SCENE_THIN | (fine ? SCENE_DETAIL : SCENE_DETAIL_FAR);
-        leaf_card(y, d, at, middle, t->card_m * pick(d, 0.7, 1.2) * (detail && !fine ? 1.35 : 1),
+        leaf_card(y, d, at, middle, t->card_m * yard_pick(d, 0.7, 1.2) * (detail && !fine ? 1.35 : 1),
                   fmax(0.35, fmin(1, 0.52 + 0.5 * height)), leaf);
     }
 }
 
 static void conifer(yard *y, base_random *d, base_vec3 foot, double height, double radius, bool detail)
 {
-    scene_surface bark = known(y, MATERIAL_BARK, SCENE_TAG_VEGETATION, 0);
-    scene_surface leaf = known(y, MATERIAL_LEAF_DARK, SCENE_TAG_VEGETATION, SCENE_TWO_SIDED | SCENE_THIN);
+    scene_surface bark = yard_known(y, MATERIAL_BARK, SCENE_TAG_VEGETATION, 0);
+    scene_surface leaf = yard_known(y, MATERIAL_LEAF_DARK, SCENE_TAG_VEGETATION, SCENE_TWO_SIDED | SCENE_THIN);
     scene_mesh_tube(y->mesh, (base_vec3){ foot.x, foot.y, foot.z - 0.4 }, (base_vec3){ foot.x, foot.y, foot.z + 0.9 * height },
                     0.018 * height, 0.03, 6, false, bark);
     int layers = detail ? 8 : 4, around = detail ? 8 : 5;
     for (int k = 0; k < layers; k++) { /* drooping fans with ragged rims */
         double part = (double)k / layers, z = foot.z + height * (0.14 + 0.80 * part), r = radius * (1 - 0.92 * part);
-        double tip = z + height * 0.24 * (1 - 0.55 * part), turn = pick(d, 0, 1);
+        double tip = z + height * 0.24 * (1 - 0.55 * part), turn = yard_pick(d, 0, 1);
         uint32_t apex = scene_mesh_vertex(y->mesh, (base_vec3){ foot.x, foot.y, fmin(tip, foot.z + height) },
                                           (base_vec3){ 0, 0, 1 }, 0, 0, 0.5);
         for (int i = 0; i <= 2 * around; i++) {
-            double a = BASE_PI * (i % (2 * around) + turn) / around, rim = r * (i & 1 ? 0.62 : pick(d, 0.9, 1.12));
+            double a = BASE_PI * (i % (2 * around) + turn) / around, rim = r * (i & 1 ? 0.62 : yard_pick(d, 0.9, 1.12));
             double low = z - (i & 1 ? 0 : 0.05 * height * (1 - part));
             scene_mesh_vertex(y->mesh, (base_vec3){ foot.x + rim * cos(a), foot.y + rim * sin(a), low },
                               (base_vec3){ cos(a), sin(a), 0.5 }, 2 * a, r, i & 1 ? 0.45 : 0.95);
@@ -202,17 +140,17 @@ static void tree(yard *y, base_random *d, double px, double py, bool detail)
 {
     base_vec3 foot = { px, py, scenery_ground_z(y->town, px, py) };
     double kind = base_random_uniform(d);
-    begin(y, "Tree", SCENE_TAG_VEGETATION, TOWN_LAYER_FOLIAGE, foot, 0);
+    yard_begin(y, "Tree", SCENE_TAG_VEGETATION, TOWN_LAYER_FOLIAGE, foot, 0);
     if (kind < 0.16) {
-        double height = pick(d, 7, 13);
-        conifer(y, d, foot, height, height * pick(d, 0.17, 0.24), detail);
+        double height = yard_pick(d, 7, 13);
+        conifer(y, d, foot, height, height * yard_pick(d, 0.17, 0.24), detail);
         return;
     }
     static const scenery_material leaves[3] = { MATERIAL_LEAF, MATERIAL_LEAF, MATERIAL_LEAF_LIGHT };
-    double height = kind < 0.55 ? pick(d, 7, 11) : pick(d, 5, 7.5);
+    double height = kind < 0.55 ? yard_pick(d, 7, 11) : yard_pick(d, 5, 7.5);
     tree_style t = { .height = height,
-                     .crown_low = height * pick(d, 0.26, 0.36),
-                     .crown_radius = height * pick(d, 0.30, 0.38),
+                     .crown_low = height * yard_pick(d, 0.26, 0.36),
+                     .crown_radius = height * yard_pick(d, 0.30, 0.38),
                      .trunk = 0.022 * height + 0.06,
                      .cards = detail ? 120 : 20,
                      .card_m = (detail ? 0.062 : 0.12) * height,
@@ -255,28 +193,22 @@ static void wall(yard *y, base_vec3 a, base_vec3 b, double low, double high, dou
     scene_mesh_triangle(y->mesh, i, i + 2, i + 3, s);
 }
 
-static void box_on(yard *y, const plot *p, double x, double v, double z, base_vec3 extent, scene_surface s)
-{
-    base_pose at = { on_plot(p, x, v, z), { 0, BASE_DEG(atan2(p->sin_yaw, p->cos_yaw)), 0 } };
-    scene_mesh_box(y->mesh, &at, extent, false, s);
-}
-
 static void gable(yard *y, const building *b, double top)
 {
     const plot *p = &b->plot;
-    scene_surface tiles = known(y, MATERIAL_ROOF_TILES, SCENE_TAG_BUILDINGS, 0),
-                  side = thing(y, b->base, SCENE_TAG_BUILDINGS, 0);
+    scene_surface tiles = yard_known(y, MATERIAL_ROOF_TILES, SCENE_TAG_BUILDINGS, 0),
+                  side = yard_thing(y, b->base, SCENE_TAG_BUILDINGS, 0);
     double over = 0.45, rise = 0.45 * p->half_y + 0.8, hx = p->half_x + over, hy = p->half_y + over,
            drop = over * rise / p->half_y;
-    base_vec3 r0 = on_plot(p, -hx, 0, top + rise), r1 = on_plot(p, hx, 0, top + rise);
+    base_vec3 r0 = plot_point(p, -hx, 0, top + rise), r1 = plot_point(p, hx, 0, top + rise);
     for (int k = -1; k <= 1; k += 2) {
-        base_vec3 e0 = on_plot(p, -hx, k * hy, top - drop), e1 = on_plot(p, hx, k * hy, top - drop);
+        base_vec3 e0 = plot_point(p, -hx, k * hy, top - drop), e1 = plot_point(p, hx, k * hy, top - drop);
         if (k > 0)
             scene_mesh_quad(y->mesh, r0, r1, e1, e0, 0, 0, tiles);
         else
             scene_mesh_quad(y->mesh, r1, r0, e0, e1, 0, 0, tiles);
-        base_vec3 apex = on_plot(p, k * p->half_x, 0, top + rise), c0 = on_plot(p, k * p->half_x, -p->half_y, top),
-                  c1 = on_plot(p, k * p->half_x, p->half_y, top);
+        base_vec3 apex = plot_point(p, k * p->half_x, 0, top + rise), c0 = plot_point(p, k * p->half_x, -p->half_y, top),
+                  c1 = plot_point(p, k * p->half_x, p->half_y, top);
         base_vec3 n = { k * p->cos_yaw, k * p->sin_yaw, 0 };
         uint32_t i = scene_mesh_vertex(y->mesh, apex, n, 0, rise, 1);
         scene_mesh_vertex(y->mesh, k > 0 ? c0 : c1, n, p->half_y, 0, 1);
@@ -285,30 +217,32 @@ static void gable(yard *y, const building *b, double top)
         /* the eaves' underside is never seen from the street, its edge is */
         base_vec3 f0 = { e0.x, e0.y, e0.z - 0.18 }, f1 = { e1.x, e1.y, e1.z - 0.18 };
         if (k > 0)
-            scene_mesh_quad(y->mesh, e0, e1, f1, f0, 0, 0, known(y, MATERIAL_WHITE, SCENE_TAG_BUILDINGS, 0));
+            scene_mesh_quad(y->mesh, e0, e1, f1, f0, 0, 0, yard_known(y, MATERIAL_WHITE, SCENE_TAG_BUILDINGS, 0));
         else
-            scene_mesh_quad(y->mesh, e1, e0, f0, f1, 0, 0, known(y, MATERIAL_WHITE, SCENE_TAG_BUILDINGS, 0));
+            scene_mesh_quad(y->mesh, e1, e0, f0, f1, 0, 0, yard_known(y, MATERIAL_WHITE, SCENE_TAG_BUILDINGS, 0));
     }
-    box_on(y, p, 0.4 * p->half_x, 0.3 * p->half_y, top + rise * 0.9, (base_vec3){ 0.35, 0.35, 0.9 }, side); /* chimney */
+    plot_box(y, p, 0.4 * p->half_x, 0.3 * p->half_y, top + rise * 0.9, (base_vec3){ 0.35, 0.35, 0.9 }, side); /* chimney */
 }
 
 static void flat_roof(yard *y, base_random *d, const building *b, double top)
 {
     const plot *p = &b->plot;
-    scene_surface rim = thing(y, b->base, SCENE_TAG_BUILDINGS, 0), roof = known(y, MATERIAL_ROOF, SCENE_TAG_BUILDINGS, 0);
-    base_vec3 c[4] = { on_plot(p, -p->half_x, -p->half_y, top), on_plot(p, p->half_x, -p->half_y, top),
-                       on_plot(p, p->half_x, p->half_y, top), on_plot(p, -p->half_x, p->half_y, top) };
+    scene_surface rim = yard_thing(y, b->base, SCENE_TAG_BUILDINGS, 0),
+                  roof = yard_known(y, MATERIAL_ROOF, SCENE_TAG_BUILDINGS, 0);
+    base_vec3 c[4] = { plot_point(p, -p->half_x, -p->half_y, top), plot_point(p, p->half_x, -p->half_y, top),
+                       plot_point(p, p->half_x, p->half_y, top), plot_point(p, -p->half_x, p->half_y, top) };
     scene_mesh_quad(y->mesh, c[0], c[1], c[2], c[3], 0, 0, roof);
     double out = 0.22, high = 0.35; /* cornice all around, also the parapet */
     for (int k = -1; k <= 1; k += 2) {
-        box_on(y, p, 0, k * p->half_y, top + 0.1, (base_vec3){ p->half_x + out, out, high }, rim);
-        box_on(y, p, k * p->half_x, 0, top + 0.1, (base_vec3){ out, p->half_y + out, high }, rim);
+        plot_box(y, p, 0, k * p->half_y, top + 0.1, (base_vec3){ p->half_x + out, out, high }, rim);
+        plot_box(y, p, k * p->half_x, 0, top + 0.1, (base_vec3){ out, p->half_y + out, high }, rim);
     }
     int boxes = 1 + (int)base_random_below(d, 3);
     for (int k = 0; k < boxes; k++) {
-        double hx = pick(d, 0.8, 2.2), hy = pick(d, 0.8, 2.0), hz = pick(d, 0.6, 1.5);
-        box_on(y, p, pick(d, -0.6, 0.6) * p->half_x, pick(d, -0.5, 0.5) * p->half_y, top + hz, (base_vec3){ hx, hy, hz },
-               known(y, k ? MATERIAL_POLE : MATERIAL_KERB, SCENE_TAG_BUILDINGS, SCENE_DETAIL_FAR));
+        double hx = yard_pick(d, 0.8, 2.2), hy = yard_pick(d, 0.8, 2.0), hz = yard_pick(d, 0.6, 1.5);
+        plot_box(y, p, yard_pick(d, -0.6, 0.6) * p->half_x, yard_pick(d, -0.5, 0.5) * p->half_y, top + hz,
+                 (base_vec3){ hx, hy, hz },
+                 yard_known(y, k ? MATERIAL_POLE : MATERIAL_KERB, SCENE_TAG_BUILDINGS, SCENE_DETAIL_FAR));
     }
 }
 
@@ -316,18 +250,18 @@ static void balconies(yard *y, base_random *d, const building *b, double storey)
 {
     const plot *p = &b->plot;
     int bays = (int)fmax(1, floor(2 * p->half_x / 3.1 + 0.5));
-    scene_surface slab = known(y, MATERIAL_KERB, SCENE_TAG_BUILDINGS, SCENE_DETAIL_FAR),
-                  rail = known(y, MATERIAL_POLE, SCENE_TAG_BUILDINGS, SCENE_DETAIL);
+    scene_surface slab = yard_known(y, MATERIAL_KERB, SCENE_TAG_BUILDINGS, SCENE_DETAIL_FAR),
+                  rail = yard_known(y, MATERIAL_POLE, SCENE_TAG_BUILDINGS, SCENE_DETAIL);
     for (int k = 0; k < bays; k++) {
         if (base_random_uniform(d) > 0.34)
             continue;
         double x = -p->half_x + 2 * p->half_x * (k + 0.5) / bays;
         for (int f = 1; f < b->floors; f++) { /* the front is the side of -y, towards the street */
             double z = b->low + storey * f;
-            box_on(y, p, x, -p->half_y - 0.55, z, (base_vec3){ 1.15, 0.55, 0.09 }, slab);
-            box_on(y, p, x, -p->half_y - 1.07, z + 0.55, (base_vec3){ 1.15, 0.03, 0.45 }, rail);
+            plot_box(y, p, x, -p->half_y - 0.55, z, (base_vec3){ 1.15, 0.55, 0.09 }, slab);
+            plot_box(y, p, x, -p->half_y - 1.07, z + 0.55, (base_vec3){ 1.15, 0.03, 0.45 }, rail);
             for (int side = -1; side <= 1; side += 2)
-                box_on(y, p, x + side * 1.12, -p->half_y - 0.55, z + 0.55, (base_vec3){ 0.03, 0.52, 0.45 }, rail);
+                plot_box(y, p, x + side * 1.12, -p->half_y - 0.55, z + 0.55, (base_vec3){ 0.03, 0.52, 0.45 }, rail);
         }
     }
 }
@@ -335,12 +269,13 @@ static void balconies(yard *y, base_random *d, const building *b, double storey)
 static void erect(yard *y, base_random *d, const building *b)
 {
     const plot *p = &b->plot;
-    begin(y, b->gabled ? "House" : "Building", SCENE_TAG_BUILDINGS, TOWN_LAYER_BUILDINGS, (base_vec3){ p->x, p->y, b->low },
-          BASE_DEG(atan2(p->sin_yaw, p->cos_yaw)));
-    base_vec3 c[4] = { on_plot(p, -p->half_x, -p->half_y, 0), on_plot(p, p->half_x, -p->half_y, 0),
-                       on_plot(p, p->half_x, p->half_y, 0), on_plot(p, -p->half_x, p->half_y, 0) };
+    yard_begin(y, b->gabled ? "House" : "Building", SCENE_TAG_BUILDINGS, TOWN_LAYER_BUILDINGS,
+               (base_vec3){ p->x, p->y, b->low }, BASE_DEG(atan2(p->sin_yaw, p->cos_yaw)));
+    base_vec3 c[4] = { plot_point(p, -p->half_x, -p->half_y, 0), plot_point(p, p->half_x, -p->half_y, 0),
+                       plot_point(p, p->half_x, p->half_y, 0), plot_point(p, -p->half_x, p->half_y, 0) };
     double storey = b->height / b->floors, top = b->low + b->height, first = b->low + (b->shop ? storey : 0);
-    scene_surface face = thing(y, b->wall, SCENE_TAG_BUILDINGS, 0), plinth = thing(y, b->base, SCENE_TAG_BUILDINGS, 0);
+    scene_surface face = yard_thing(y, b->wall, SCENE_TAG_BUILDINGS, 0),
+                  plinth = yard_thing(y, b->base, SCENE_TAG_BUILDINGS, 0);
     uint16_t shop_front = y->wall[y->wall_count - 1];
     for (int k = 0; k < 4; k++) {
         base_vec3 from = c[(k + 1) % 4], to = c[k]; /* outside, left to right */
@@ -348,12 +283,12 @@ static void erect(yard *y, base_random *d, const building *b)
             from = c[1], to = c[0];
         wall(y, from, to, first, top, b->shop ? 3 : 0, b->floors - (b->shop ? 1 : 0), face);
         if (b->shop)
-            wall(y, from, to, b->low, first, 0, 1, thing(y, shop_front, SCENE_TAG_BUILDINGS, 0));
+            wall(y, from, to, b->low, first, 0, 1, yard_thing(y, shop_front, SCENE_TAG_BUILDINGS, 0));
         wall(y, from, to, b->low - 2.5, b->low, 0, 0.5, plinth);
     }
     if (b->shop)
         for (int k = -1; k <= 1; k += 2)
-            box_on(y, p, 0, k * p->half_y, first, (base_vec3){ p->half_x + 0.18, 0.2, 0.16 }, plinth);
+            plot_box(y, p, 0, k * p->half_y, first, (base_vec3){ p->half_x + 0.18, 0.2, 0.16 }, plinth);
     if (b->gabled)
         gable(y, b, top);
     else
@@ -361,9 +296,9 @@ static void erect(yard *y, base_random *d, const building *b)
     if (!b->gabled && !b->shop && b->floors >= 3)
         balconies(y, d, b, storey);
     if (b->gabled) { /* door and step towards the street */
-        box_on(y, p, 0, -p->half_y - 0.02, b->low + 1.05, (base_vec3){ 0.52, 0.06, 1.05 },
-               known(y, MATERIAL_WOOD, SCENE_TAG_BUILDINGS, 0));
-        box_on(y, p, 0, -p->half_y - 0.5, b->low + 0.02, (base_vec3){ 0.9, 0.5, 0.1 }, plinth);
+        plot_box(y, p, 0, -p->half_y - 0.02, b->low + 1.05, (base_vec3){ 0.52, 0.06, 1.05 },
+                 yard_known(y, MATERIAL_WOOD, SCENE_TAG_BUILDINGS, 0));
+        plot_box(y, p, 0, -p->half_y - 0.5, b->low + 0.02, (base_vec3){ 0.9, 0.5, 0.1 }, plinth);
     }
 }
 
@@ -402,9 +337,9 @@ static bool place_building(yard *y, base_random *d, base_vec3 edge, double out_x
     bool house = !town || base_random_uniform(d) < 0.30;
     building b = { .gabled = house };
     b.floors = house ? 1 + (int)base_random_below(d, 2) : 3 + (int)base_random_below(d, 4);
-    b.plot.half_x = house ? pick(d, 4.5, 7.5) : pick(d, 7, 14);
-    b.plot.half_y = house ? pick(d, 4, 5.5) : pick(d, 5.5, 8);
-    double setback = house ? pick(d, 6, 12) : pick(d, 4.5, 8);
+    b.plot.half_x = house ? yard_pick(d, 4.5, 7.5) : yard_pick(d, 7, 14);
+    b.plot.half_y = house ? yard_pick(d, 4, 5.5) : yard_pick(d, 5.5, 8);
+    double setback = house ? yard_pick(d, 6, 12) : yard_pick(d, 4.5, 8);
     *frontage = 2 * b.plot.half_x;
     /* Local y points away from the street: (-sin, cos) = out. */
     b.plot.cos_yaw = out_y;
@@ -418,7 +353,7 @@ static bool place_building(yard *y, base_random *d, base_vec3 edge, double out_x
         return false;
     b.low = -1e9;
     for (int k = 0; k < 4; k++) {
-        base_vec3 q = on_plot(&b.plot, k & 1 ? b.plot.half_x : -b.plot.half_x, k & 2 ? b.plot.half_y : -b.plot.half_y, 0);
+        base_vec3 q = plot_point(&b.plot, k & 1 ? b.plot.half_x : -b.plot.half_x, k & 2 ? b.plot.half_y : -b.plot.half_y, 0);
         b.low = fmax(b.low, scenery_ground_z(y->town, q.x, q.y) + 0.05);
     }
     b.wall = y->wall[look];
@@ -434,8 +369,8 @@ static void lamp(yard *y, base_vec3 foot, double toward_x, double toward_y)
 {
     plot p = { foot.x, foot.y, 1, 0, 0.1, 0.1 };
     plot_take(y, &p, 0.6);
-    begin(y, "StreetLight", SCENE_TAG_POLES, TOWN_LAYER_STREET_LIGHTS, foot, BASE_DEG(atan2(toward_y, toward_x)));
-    scene_surface pole = known(y, MATERIAL_POLE, SCENE_TAG_POLES, 0);
+    yard_begin(y, "StreetLight", SCENE_TAG_POLES, TOWN_LAYER_STREET_LIGHTS, foot, BASE_DEG(atan2(toward_y, toward_x)));
+    scene_surface pole = yard_known(y, MATERIAL_POLE, SCENE_TAG_POLES, 0);
     double high = 7.2, arm = 2.2;
     base_vec3 top = { foot.x, foot.y, foot.z + high },
               bend = { foot.x + 0.35 * toward_x, foot.y + 0.35 * toward_y, foot.z + high + 0.55 };
@@ -450,16 +385,16 @@ static void lamp(yard *y, base_vec3 foot, double toward_x, double toward_y)
     scene_mesh_box(y->mesh, &head, (base_vec3){ 0.38, 0.14, 0.06 }, true, pole);
     head.location.z -= 0.065;
     scene_mesh_box(y->mesh, &head, (base_vec3){ 0.28, 0.10, 0.02 }, true,
-                   thing(y, scenery_lamp_add(y->town, head.location), SCENE_TAG_POLES, 0));
+                   yard_thing(y, scenery_lamp_add(y->town, head.location), SCENE_TAG_POLES, 0));
 }
 
 static void delineator(yard *y, base_vec3 foot)
 {
-    begin(y, "Delineator", SCENE_TAG_POLES, TOWN_LAYER_PROPS, foot, 0);
+    yard_begin(y, "Delineator", SCENE_TAG_POLES, TOWN_LAYER_PROPS, foot, 0);
     base_pose at = { { foot.x, foot.y, foot.z + 0.48 }, { 0, 0, 0 } };
-    scene_mesh_box(y->mesh, &at, (base_vec3){ 0.055, 0.055, 0.52 }, false, known(y, MATERIAL_WHITE, SCENE_TAG_POLES, 0));
+    scene_mesh_box(y->mesh, &at, (base_vec3){ 0.055, 0.055, 0.52 }, false, yard_known(y, MATERIAL_WHITE, SCENE_TAG_POLES, 0));
     at.location.z = foot.z + 0.80;
-    scene_mesh_box(y->mesh, &at, (base_vec3){ 0.058, 0.058, 0.09 }, false, known(y, MATERIAL_BLACK, SCENE_TAG_POLES, 0));
+    scene_mesh_box(y->mesh, &at, (base_vec3){ 0.058, 0.058, 0.09 }, false, yard_known(y, MATERIAL_BLACK, SCENE_TAG_POLES, 0));
 }
 
 /* One piece of fence, hedge or wall from a to b. */
@@ -481,20 +416,21 @@ static void fence_piece(yard *y, base_random *d, base_vec3 a, base_vec3 b, int k
     } kinds[3] = { { "Hedge", SCENE_TAG_VEGETATION, TOWN_LAYER_FOLIAGE },
                    { "Fence", SCENE_TAG_FENCES, TOWN_LAYER_WALLS },
                    { "Wall", SCENE_TAG_WALLS, TOWN_LAYER_WALLS } };
-    begin(y, kinds[kind].name, kinds[kind].tag, kinds[kind].layer, at.location, yaw);
+    yard_begin(y, kinds[kind].name, kinds[kind].tag, kinds[kind].layer, at.location, yaw);
     if (kind == 0) { /* hedge: a trimmed body with leaves sticking out */
-        scene_surface leaf = known(y, MATERIAL_LEAF_DARK, SCENE_TAG_VEGETATION, 0);
+        scene_surface leaf = yard_known(y, MATERIAL_LEAF_DARK, SCENE_TAG_VEGETATION, 0);
         at.location.z = z + 0.55;
         scene_mesh_box(y->mesh, &at, (base_vec3){ length / 2 + 0.05, 0.34, 0.62 }, false, leaf);
         leaf.flags = SCENE_TWO_SIDED | SCENE_THIN | SCENE_DETAIL;
         for (int k = 0; k < 10; k++) {
-            double u = pick(d, -0.5, 0.5) * length, w = pick(d, 0, 1) < 0.5 ? -0.35 : 0.35, h = pick(d, 0.25, 1.15);
+            double u = yard_pick(d, -0.5, 0.5) * length, w = yard_pick(d, 0, 1) < 0.5 ? -0.35 : 0.35,
+                   h = yard_pick(d, 0.25, 1.15);
             bool top = base_random_uniform(d) < 0.4;
-            base_vec3 q = on_plot(&p, u, top ? pick(d, -0.34, 0.34) : w, z + (top ? 1.17 : h));
+            base_vec3 q = plot_point(&p, u, top ? yard_pick(d, -0.34, 0.34) : w, z + (top ? 1.17 : h));
             leaf_card(y, d, q, (base_vec3){ p.x, p.y, z + 0.5 }, 0.20, 0.95, leaf);
         }
     } else if (kind == 1) { /* planks between posts */
-        scene_surface wood = known(y, MATERIAL_WOOD, SCENE_TAG_FENCES, SCENE_DETAIL_FAR);
+        scene_surface wood = yard_known(y, MATERIAL_WOOD, SCENE_TAG_FENCES, SCENE_DETAIL_FAR);
         at.location.z = z + 0.62;
         scene_mesh_box(y->mesh, &at, (base_vec3){ length / 2, 0.02, 0.52 }, true, wood);
         base_pose post = { { a.x, a.y, z + 0.55 }, { 0, yaw, 0 } };
@@ -502,69 +438,10 @@ static void fence_piece(yard *y, base_random *d, base_vec3 a, base_vec3 b, int k
     } else { /* low wall with a coping */
         at.location.z = z + 0.3;
         scene_mesh_box(y->mesh, &at, (base_vec3){ length / 2 + 0.02, 0.14, 0.50 }, false,
-                       known(y, MATERIAL_KERB, SCENE_TAG_WALLS, 0));
+                       yard_known(y, MATERIAL_KERB, SCENE_TAG_WALLS, 0));
         at.location.z = z + 0.84;
         scene_mesh_box(y->mesh, &at, (base_vec3){ length / 2 + 0.02, 0.19, 0.05 }, true,
-                       known(y, MATERIAL_PAVING, SCENE_TAG_WALLS, 0));
-    }
-}
-
-/* ---- walking along roads */
-
-typedef struct edge_point {
-    base_vec3 at;
-    double out_x, out_y;
-    bool walk;
-} edge_point; /* pavement's edge, unit vector off the road */
-
-static bool find_edge(const road_map *map, int road, double s, bool right, edge_point *e)
-{
-    int section = road_find_section(map, road, s);
-    road_section_info info = road_map_section(map, road, section);
-    int lane = right ? info.lane_low : info.lane_high;
-    if (lane == 0)
-        lane = right ? info.lane_high : info.lane_low;
-    if (lane == 0)
-        return false;
-    base_vec3 inner, outer, far_inner, far_outer;
-    road_lane_borders(map, road, section, lane, s, &inner, &outer);
-    int other = right ? info.lane_high : info.lane_low;
-    if (other == 0)
-        other = lane;
-    road_lane_borders(map, road, section, other, s, &far_inner, &far_outer);
-    bool own_side = right ? lane < 0 : lane > 0;
-    e->at = own_side ? outer : inner;
-    base_vec3 opposite = other == lane ? (own_side ? inner : outer) : far_outer;
-    double dx = e->at.x - opposite.x, dy = e->at.y - opposite.y, length = sqrt(dx * dx + dy * dy);
-    if (length < 0.5)
-        return false;
-    e->out_x = dx / length;
-    e->out_y = dy / length;
-    e->walk = road_lane_type(map, road, section, lane) == ROAD_LANE_SIDEWALK;
-    if (e->walk)
-        e->at.z += 0.15;
-    return true;
-}
-
-typedef void (*edge_visitor)(yard *y, base_random *d, const edge_point *e, int road, int step, bool right);
-
-/* Visit both edges of every road outside junctions, every `step_m` metres from half a step on. */
-static void along_roads(yard *y, const char *purpose, double step_m, edge_visitor visit)
-{
-    const road_map *map = y->town->map;
-    road_map_info info = road_map_describe(map);
-    for (int road = 0; road < info.roads; road++) {
-        road_info r = road_map_road(map, road);
-        if (r.junction >= 0 || r.length_m < 4)
-            continue;
-        int steps = (int)(r.length_m / step_m);
-        for (int k = 0; k < steps; k++)
-            for (int right = 0; right < 2; right++) {
-                edge_point e;
-                base_random d = base_random_start(y->town->seed, purpose, (uint64_t)road, (uint64_t)k * 2 + (uint64_t)right);
-                if (find_edge(map, road, (k + 0.5) * r.length_m / steps, right, &e))
-                    visit(y, &d, &e, road, k, right);
-            }
+                       yard_known(y, MATERIAL_PAVING, SCENE_TAG_WALLS, 0));
     }
 }
 
@@ -635,7 +512,7 @@ static void visit_tree(yard *y, base_random *d, const edge_point *e, int road, i
     (void)road, (void)step, (void)right;
     if (base_random_uniform(d) < 0.38)
         return;
-    double off = e->walk ? pick(d, 2.2, 5.5) : pick(d, 4, 9);
+    double off = e->walk ? yard_pick(d, 2.2, 5.5) : yard_pick(d, 4, 9);
     place_tree(y, d, e->at.x + off * e->out_x, e->at.y + off * e->out_y, e->walk ? 1.6 : 3.0, true);
 }
 
@@ -644,21 +521,21 @@ static void visit_bush(yard *y, base_random *d, const edge_point *e, int road, i
     (void)road, (void)step, (void)right;
     if (base_random_uniform(d) < 0.6)
         return;
-    double off = pick(d, 2.5, 14), size = pick(d, 0.4, 1.0);
+    double off = yard_pick(d, 2.5, 14), size = yard_pick(d, 0.4, 1.0);
     base_vec3 p = { e->at.x + off * e->out_x, e->at.y + off * e->out_y, 0 };
     plot room = { p.x, p.y, 1, 0, size, size };
     if (!plot_free(y, &room, 1.5))
         return;
     plot_take(y, &room, 0.2);
     p.z = scenery_ground_z(y->town, p.x, p.y);
-    begin(y, "Bush", SCENE_TAG_VEGETATION, TOWN_LAYER_FOLIAGE, p, 0);
+    yard_begin(y, "Bush", SCENE_TAG_VEGETATION, TOWN_LAYER_FOLIAGE, p, 0);
     p.z += 0.3 * size;
-    scene_surface leaf = known(y, base_random_uniform(d) < 0.5 ? MATERIAL_LEAF : MATERIAL_LEAF_DARK, SCENE_TAG_VEGETATION,
-                               SCENE_TWO_SIDED | SCENE_THIN);
+    scene_surface leaf = yard_known(y, base_random_uniform(d) < 0.5 ? MATERIAL_LEAF : MATERIAL_LEAF_DARK, SCENE_TAG_VEGETATION,
+                                    SCENE_TWO_SIDED | SCENE_THIN);
     blob(y, p, 0.78 * size, 0.7 * size, 0.7, 6, leaf);
     leaf.flags |= SCENE_DETAIL;
     for (int k = 0; k < 26; k++) {
-        double a = pick(d, 0, 2 * BASE_PI), z = pick(d, -0.2, 1), r = size * sqrt(1 - z * z);
+        double a = yard_pick(d, 0, 2 * BASE_PI), z = yard_pick(d, -0.2, 1), r = size * sqrt(1 - z * z);
         leaf_card(y, d, (base_vec3){ p.x + r * cos(a), p.y + r * sin(a), p.z + 0.9 * size * z }, p, 0.24 * size + 0.06,
                   0.6 + 0.4 * z, leaf);
     }
@@ -689,7 +566,7 @@ static void plant_fields(yard *y)
 static void pole(yard *y, base_vec3 foot, double high, double radius)
 {
     scene_mesh_tube(y->mesh, (base_vec3){ foot.x, foot.y, foot.z - 0.5 }, (base_vec3){ foot.x, foot.y, foot.z + high }, radius,
-                    radius * 0.8, 8, true, known(y, MATERIAL_POLE, SCENE_TAG_POLES, 0));
+                    radius * 0.8, 8, true, yard_known(y, MATERIAL_POLE, SCENE_TAG_POLES, 0));
 }
 
 /* Round disc facing yaw with a rim: speed limits; eight sides for stop. */
@@ -700,15 +577,15 @@ static void sign_plate(yard *y, base_vec3 centre, double yaw_deg, double radius,
     base_vec3 back = { centre.x - 0.012 * c, centre.y - 0.012 * s, centre.z },
               front = { centre.x + 0.012 * c, centre.y + 0.012 * s, centre.z };
     base_vec3 face = { front.x + 0.006 * c, front.y + 0.006 * s, centre.z };
-    scene_mesh_tube(y->mesh, back, front, radius, radius, sides, true, known(y, rim, SCENE_TAG_TRAFFIC_SIGNS, 0));
+    scene_mesh_tube(y->mesh, back, front, radius, radius, sides, true, yard_known(y, rim, SCENE_TAG_TRAFFIC_SIGNS, 0));
     scene_mesh_tube(y->mesh, front, face, radius * 0.78, radius * 0.78, sides, true,
-                    known(y, field, SCENE_TAG_TRAFFIC_SIGNS, 0));
+                    yard_known(y, field, SCENE_TAG_TRAFFIC_SIGNS, 0));
 }
 
 static void light_head(yard *y, const base_pose *head)
 {
-    scene_surface box = known(y, MATERIAL_HOUSING, SCENE_TAG_TRAFFIC_LIGHT, 0),
-                  lens = known(y, MATERIAL_DARK_LENS, SCENE_TAG_TRAFFIC_LIGHT, SCENE_DETAIL_FAR);
+    scene_surface box = yard_known(y, MATERIAL_HOUSING, SCENE_TAG_TRAFFIC_LIGHT, 0),
+                  lens = yard_known(y, MATERIAL_DARK_LENS, SCENE_TAG_TRAFFIC_LIGHT, SCENE_DETAIL_FAR);
     scene_mesh_box(y->mesh, head, SCENERY_LIGHT_HEAD, true, box);
     for (int k = -1; k <= 1; k++) {
         base_vec3 from = base_pose_to_world(head, (base_vec3){ 0.14, 0, 0.32 * k }),
@@ -748,22 +625,22 @@ static void place_signal(yard *y, int index)
     base_vec3 foot = signal_foot(y, &g, s, -c); /* the traffic's right: it drives towards -c, -s */
     plot p = { foot.x, foot.y, 1, 0, 0.2, 0.2 };
     if (g.kind == ROAD_SIGNAL_TRAFFIC_LIGHT) {
-        begin(y, "TrafficLightPole", SCENE_TAG_POLES, 0, foot, yaw);
+        yard_begin(y, "TrafficLightPole", SCENE_TAG_POLES, 0, foot, yaw);
         pole(y, foot, 3.1, 0.085);
         base_pose head = { { foot.x + 0.16 * c, foot.y + 0.16 * s, foot.z + 3.2 }, { 0, yaw, 0 } };
-        begin(y, "TrafficLight", SCENE_TAG_TRAFFIC_LIGHT, 0, head.location, yaw);
+        yard_begin(y, "TrafficLight", SCENE_TAG_TRAFFIC_LIGHT, 0, head.location, yaw);
         light_head(y, &head);
         y->town->lights[index] = (town_scenery_light_head){ head, true };
     } else if (g.kind == ROAD_SIGNAL_SPEED_LIMIT || g.kind == ROAD_SIGNAL_STOP || g.kind == ROAD_SIGNAL_YIELD) {
-        begin(y, "SignPole", SCENE_TAG_POLES, 0, foot, yaw);
+        yard_begin(y, "SignPole", SCENE_TAG_POLES, 0, foot, yaw);
         pole(y, foot, 2.6, 0.04);
         base_vec3 plate = { foot.x + 0.06 * c, foot.y + 0.06 * s, foot.z + 2.3 };
         bool stop = g.kind == ROAD_SIGNAL_STOP;
-        begin(y,
-              stop                          ? "StopSign"
-              : g.kind == ROAD_SIGNAL_YIELD ? "YieldSign"
-                                            : "SpeedLimitSign",
-              SCENE_TAG_TRAFFIC_SIGNS, 0, plate, yaw);
+        yard_begin(y,
+                   stop                          ? "StopSign"
+                   : g.kind == ROAD_SIGNAL_YIELD ? "YieldSign"
+                                                 : "SpeedLimitSign",
+                   SCENE_TAG_TRAFFIC_SIGNS, 0, plate, yaw);
         sign_plate(y, plate, yaw, stop ? 0.40 : 0.34,
                    stop                          ? 8
                    : g.kind == ROAD_SIGNAL_YIELD ? 3
@@ -785,11 +662,11 @@ bool scenery_objects_build(town_scenery *t, scene_mesh *m, base_error *err)
         return base_fail(err, BASE_MEMORY, "scenery: no memory for %d signals", t->light_count);
     for (int k = 0; k < t->light_count; k++)
         place_signal(&y, k);
-    along_roads(&y, "lamp", 24, visit_lamp);
-    along_roads(&y, "building", 9, visit_building);
-    along_roads(&y, "fence", 2.5, visit_fence);
-    along_roads(&y, "tree", 11, visit_tree);
-    along_roads(&y, "bush", 7, visit_bush);
+    yard_along_roads(&y, "lamp", 24, visit_lamp);
+    yard_along_roads(&y, "building", 9, visit_building);
+    yard_along_roads(&y, "fence", 2.5, visit_fence);
+    yard_along_roads(&y, "tree", 11, visit_tree);
+    yard_along_roads(&y, "bush", 7, visit_bush);
     plant_fields(&y);
     return !m->failed || base_fail(err, BASE_MEMORY, "scenery: no memory for buildings and trees");
 }

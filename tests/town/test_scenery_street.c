@@ -1,0 +1,229 @@
+/* What lies and stands on and beside the streets of the bundled maps, held against the maps: crosswalks, stop lines and arrows. */
+#include "sim/town/scenery.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+typedef struct town {
+    road_map *map;
+    town_scenery *scenery;
+    const scene *scene;
+} town;
+static town grid, ring;
+
+static bool build(town *t, const char *path)
+{
+    base_error err;
+    t->map = road_map_read(path, NULL, &err);
+    t->scenery = t->map ? town_scenery_build(t->map, 5, &err) : NULL;
+    if (!t->scenery) {
+        print_error("%s\n", err.text);
+        return false;
+    }
+    t->scene = town_scenery_scene(t->scenery);
+    return true;
+}
+
+static void destroy(town *t)
+{
+    town_scenery_destroy(t->scenery);
+    road_map_destroy(t->map);
+}
+
+static int build_all(void **state)
+{
+    (void)state;
+    return build(&grid, "configs/maps/town_grid.xodr") && build(&ring, "configs/maps/highway_ring.xodr") ? 0 : -1;
+}
+
+static int destroy_all(void **state)
+{
+    (void)state;
+    destroy(&grid);
+    destroy(&ring);
+    return 0;
+}
+
+static bool is_kind(const town_scenery_object *o, const char *kind)
+{
+    size_t n = strlen(kind);
+    return !strncmp(o->name, kind, n) && o->name[n] == '_';
+}
+
+static int count_kind(const town *t, const char *kind)
+{
+    int n = 0;
+    for (int k = 0; k < town_scenery_object_count(t->scenery); k++)
+        n += is_kind(town_scenery_object_at(t->scenery, k), kind);
+    return n;
+}
+
+#define GROUND (1u << SCENE_TAG_ROADS | 1u << SCENE_TAG_ROAD_LINE | 1u << SCENE_TAG_SIDEWALKS)
+
+/* ---- paint across the road ---- */
+
+/* Along the middle line of each crosswalk half of the way is paint, half is road, in bars. */
+static void crosswalks_are_bars(void **state)
+{
+    (void)state;
+    int crosswalks = 0;
+    for (int k = 0; k < road_object_count(grid.map); k++) {
+        road_object o = road_map_object(grid.map, k);
+        if (strcmp(o.type, "crosswalk"))
+            continue;
+        double yaw = BASE_RAD(o.pose.rotation.yaw_deg), half = o.length_m / 2;
+        int painted = 0, bare = 0, changes = 0;
+        uint8_t before = 0;
+        for (double u = -half + 0.05; u < half; u += 0.05) {
+            scene_hit hit;
+            double x = o.pose.location.x + u * cos(yaw), y = o.pose.location.y + u * sin(yaw);
+            assert_true(scene_ground(grid.scene, x, y, o.pose.location.z + 1, GROUND, &hit));
+            painted += hit.tag == SCENE_TAG_ROAD_LINE;
+            bare += hit.tag != SCENE_TAG_ROAD_LINE;
+            changes += hit.tag != before;
+            before = hit.tag;
+        }
+        if (fabs((double)painted / (painted + bare) - 0.5) > 0.12 || changes < (int)(o.length_m * 1.5))
+            fail_msg("crosswalk %s of %.1f m: %d of %d places painted, %d changes", o.id, o.length_m, painted, painted + bare,
+                     changes);
+        crosswalks++;
+    }
+    assert_true(crosswalks >= 40);
+    assert_int_equal(count_kind(&grid, "Crosswalk"), crosswalks);
+}
+
+/* Every sheet lies on the road that carries it, as high above it as it says, and its middle bears its tag. */
+static void sheets_lie_on_the_road(void **state)
+{
+    (void)state;
+    const town *towns[] = { &grid, &ring };
+    int seen = 0;
+    for (int i = 0; i < 2; i++)
+        for (int k = 0; k < town_scenery_object_count(towns[i]->scenery); k++) {
+            const town_scenery_object *o = town_scenery_object_at(towns[i]->scenery, k);
+            if (!(o->sheet_m > 0))
+                continue;
+            assert_true(o->tag == SCENE_TAG_ROADS || o->tag == SCENE_TAG_ROAD_LINE);
+            assert_true(o->sheet_m < 0.01);
+            assert_true(town_scenery_sheet_m(towns[i]->scenery, o->instance) == o->sheet_m);
+            const scene_part *w = &towns[i]->scene->world;
+            for (uint32_t n = 0; n < w->triangle_count; n += 1 + (uint32_t)(seen % 3)) {
+                const scene_triangle *t = &w->triangles[n];
+                if (t->instance != o->instance)
+                    continue;
+                double x = 0, y = 0, z = 0;
+                for (int c = 0; c < 3; c++) {
+                    x += (double)w->vertices[t->vertex[c]].position[0] / 3;
+                    y += (double)w->vertices[t->vertex[c]].position[1] / 3;
+                    z += (double)w->vertices[t->vertex[c]].position[2] / 3;
+                }
+                scene_hit top, below;
+                assert_true(scene_ground(towns[i]->scene, x, y, z + 0.5, GROUND, &top));
+                if (!scene_ground(towns[i]->scene, x, y, z - 0.0005, GROUND, &below))
+                    fail_msg("%s at (%.3f, %.3f, %.3f): nothing below", o->name, x, y, z);
+                if (top.point.z < z - 1e-3 || z - below.point.z > 0.025)
+                    fail_msg("%s at (%.2f, %.2f): %.4f m above what lies below it", o->name, x, y, z - below.point.z);
+                seen++;
+                break;
+            }
+        }
+    assert_true(seen > 200);
+}
+
+/* Does some way through the junction ahead of this lane turn by so many degrees? */
+static bool leads(const road_map *map, base_vec3 at, double low_deg, double high_deg)
+{
+    road_waypoint w, end[1], out[16];
+    if (!road_waypoint_at(map, at, ROAD_LANE_DRIVING, true, &w))
+        return false;
+    double yaw = road_waypoint_pose(map, &w).rotation.yaw_deg;
+    if (road_waypoint_until_end(map, &w, 500, end, 1) < 1)
+        return false;
+    road_section_info s = road_map_section(map, w.road, w.section);
+    w.s = w.lane < 0 ? s.s1 - 0.01 : s.s0 + 0.01;
+    int n = road_waypoint_successors(map, &w, out, 16);
+    for (int k = 0; k < n && k < 16; k++) {
+        road_section_info through = road_map_section(map, out[k].road, out[k].section);
+        road_waypoint last = out[k];
+        last.s = last.lane < 0 ? through.s1 : through.s0;
+        double turn = base_wrap_deg(road_waypoint_pose(map, &last).rotation.yaw_deg - yaw);
+        if (turn > low_deg && turn < high_deg)
+            return true;
+    }
+    return false;
+}
+
+static void arrows_point_where_lanes_lead(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kind;
+        double low, high;
+    } kinds[] = { { "ArrowAhead", -25, 25 }, { "ArrowLeft", -150, -25 }, { "ArrowRight", 25, 150 } };
+    int arrows = 0;
+    for (int k = 0; k < town_scenery_object_count(grid.scenery); k++) {
+        const town_scenery_object *o = town_scenery_object_at(grid.scenery, k);
+        if (strncmp(o->name, "Arrow", 5))
+            continue;
+        arrows++;
+        scene_hit hit;
+        assert_true(scene_ground(grid.scene, o->pose.location.x, o->pose.location.y, o->pose.location.z + 1, GROUND, &hit));
+        assert_int_equal(hit.instance, o->instance);
+        assert_int_equal(hit.tag, SCENE_TAG_ROAD_LINE);
+        bool any = false;
+        for (int i = 0; i < 3; i++) {
+            bool there = leads(grid.map, o->pose.location, kinds[i].low, kinds[i].high);
+            any = any || there;
+            if (is_kind(o, kinds[i].kind) && !there)
+                fail_msg("%s at (%.1f, %.1f): no such way", o->name, o->pose.location.x, o->pose.location.y);
+        }
+        assert_true(any);
+    }
+    assert_true(arrows > 20);
+}
+
+/* Where a lane with a light meets its junction, a stop line lies across it, within the lane. */
+static void stop_lines_lie_before_lights(void **state)
+{
+    (void)state;
+    int lines = 0;
+    for (int k = 0; k < town_scenery_object_count(grid.scenery); k++) {
+        const town_scenery_object *o = town_scenery_object_at(grid.scenery, k);
+        if (!is_kind(o, "StopLine"))
+            continue;
+        lines++;
+        road_waypoint w;
+        assert_true(road_waypoint_at(grid.map, o->pose.location, ROAD_LANE_DRIVING, false, &w));
+        assert_true(road_waypoint_junction(grid.map, &w) < 0);
+        assert_true(fabs(road_waypoint_lateral(grid.map, &w, o->pose.location)) < 0.02);
+        double wide = road_waypoint_width(grid.map, &w);
+        assert_true(o->box.extent.y < wide / 2 && o->box.extent.y > wide / 2 - 0.4 && fabs(o->box.extent.x - 0.2) < 0.02);
+        assert_true(fabs(base_wrap_deg(road_waypoint_pose(grid.map, &w).rotation.yaw_deg - o->pose.rotation.yaw_deg)) < 1);
+        road_waypoint ahead[8];
+        int n = road_waypoint_next(grid.map, &w, 16, ahead, 8);
+        assert_true(n > 0);
+        bool junction = false;
+        for (int i = 0; i < n && i < 8; i++)
+            junction = junction || road_waypoint_junction(grid.map, &ahead[i]) >= 0;
+        assert_true(junction);
+    }
+    int lights = 0;
+    for (int k = 0; k < road_signal_count(grid.map); k++)
+        lights += road_map_signal(grid.map, k).kind == ROAD_SIGNAL_TRAFFIC_LIGHT;
+    assert_true(lights > 10 && lines >= lights);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(crosswalks_are_bars),
+        cmocka_unit_test(sheets_lie_on_the_road),
+        cmocka_unit_test(arrows_point_where_lanes_lead),
+        cmocka_unit_test(stop_lines_lie_before_lights),
+    };
+    return cmocka_run_group_tests(tests, build_all, destroy_all);
+}
