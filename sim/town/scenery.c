@@ -24,6 +24,7 @@ static const scene_material materials[MATERIAL_COUNT] = {
     [MATERIAL_LEAF_DARK] = { { 0.050f, 0.100f, 0.030f }, SCENE_LEAF, 0, 0 },
     [MATERIAL_LEAF_LIGHT] = { { 0.150f, 0.190f, 0.040f }, SCENE_LEAF, 0, 0 },
     [MATERIAL_POLE] = { { 0.17f, 0.175f, 0.18f }, SCENE_METAL, 0.15f, 0 },
+    [MATERIAL_RAIL] = { { 0.40f, 0.41f, 0.42f }, SCENE_METAL, 0.25f, 0 },
     [MATERIAL_WOOD] = { { 0.26f, 0.19f, 0.125f }, SCENE_WOOD, 0, 0 },
     [MATERIAL_WHITE] = { { 0.66f, 0.65f, 0.62f }, SCENE_PLAIN, 0.05f, 0 },
     [MATERIAL_BLACK] = { { 0.022f, 0.022f, 0.024f }, SCENE_PLAIN, 0.1f, 0 },

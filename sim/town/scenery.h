@@ -7,7 +7,9 @@
  * their types (driving, shoulder, sidewalk behind a kerb, grass); junctions are filled; the ground follows the roads' height and
  * leaves them free; buildings, trees, lamps and fences keep off them. Everything follows from map and seed.
  *
- * Not modelled: interiors, bridges as such (the ground rises to the road), parked cars. */
+ * Where one road crosses high above another it is a bridge, and the ground slopes between roads of different height.
+ *
+ * Not modelled: interiors. */
 #ifndef SIM_TOWN_SCENERY_H
 #define SIM_TOWN_SCENERY_H
 #include "sim/road/road.h"

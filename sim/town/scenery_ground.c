@@ -53,7 +53,10 @@ bool scenery_quad_z(const scenery_quad *q, double x, double y, double *z)
     return false;
 }
 
-static void paint_quad(scenery_raster *r, const scenery_quad *q)
+typedef void (*cell_visitor)(scenery_raster *r, size_t at, double z, void *user);
+
+/* All cells whose middle the quad covers. */
+static void visit_quad(scenery_raster *r, const scenery_quad *q, cell_visitor visit, void *user)
 {
     float lo[2] = { q->x[0], q->y[0] }, hi[2] = { q->x[0], q->y[0] };
     for (int k = 1; k < 4; k++) {
@@ -70,15 +73,134 @@ static void paint_quad(scenery_raster *r, const scenery_quad *q)
             size_t at = (size_t)y * r->width + x;
             if (!scenery_quad_z(q, r->x0 + (x + 0.5) * r->cell_m, r->y0 + (y + 0.5) * r->cell_m, &z))
                 continue;
-            /* Roads win over sidewalks, the lower of two levels over the higher (bridges stay free-standing). */
-            if (r->kind[at] == PAVED_NONE || q->kind < r->kind[at]) {
-                r->kind[at] = q->kind;
-                r->level[at] = (float)z;
-            }
+            visit(r, at, z, user);
         }
 }
 
-/* Distances and levels for cells without pavement, from the nearest cell with some. */
+/* Roads win over sidewalks, and those over green. */
+static void paint_cell(scenery_raster *r, size_t at, double z, void *user)
+{
+    const scenery_quad *q = user;
+    if (r->kind[at] == PAVED_NONE || q->kind < r->kind[at]) {
+        r->kind[at] = q->kind;
+        r->level[at] = (float)z;
+    }
+}
+
+static void take_cell(scenery_raster *r, size_t at, double z, void *user)
+{
+    (void)z, (void)user;
+    r->taken[at] = 1;
+}
+
+/* ---- bridges: what lies 3 m or more above another road, and what leads up to it */
+
+#define OVER_M   3.0
+#define DECK_M   11.0 /* a bridge reaches this far beyond the road below: room for the slope of its ends */
+#define SEED_MAX 4096
+
+static void lowest_cell(scenery_raster *r, size_t at, double z, void *user)
+{
+    (void)user;
+    r->outside_m[at] = fminf(r->outside_m[at], (float)z);
+}
+
+static void over_cell(scenery_raster *r, size_t at, double z, void *user)
+{
+    if (z > r->outside_m[at] + OVER_M)
+        *(bool *)user = true;
+}
+
+static base_vec3 middle_of(const scenery_quad *q)
+{
+    return (base_vec3){ 0.25 * (q->x[0] + q->x[1] + q->x[2] + q->x[3]), 0.25 * (q->y[0] + q->y[1] + q->y[2] + q->y[3]),
+                        0.25 * (q->z[0] + q->z[1] + q->z[2] + q->z[3]) };
+}
+
+/* outside_m serves as the lowest pavement's height here and is cleared again. */
+static void find_decks(scenery_raster *r, scenery_footprint *f)
+{
+    size_t n = (size_t)r->width * r->height, seed[SEED_MAX];
+    int seeds = 0;
+    for (size_t i = 0; i < n; i++)
+        r->outside_m[i] = 1e9f;
+    for (size_t i = 0; i < f->count; i++)
+        visit_quad(r, &f->quads[i], lowest_cell, NULL);
+    for (size_t i = 0; i < f->count && seeds < SEED_MAX; i++) {
+        bool over = false;
+        visit_quad(r, &f->quads[i], over_cell, &over);
+        f->quads[i].deck = over;
+        if (over)
+            seed[seeds++] = i;
+    }
+    for (size_t i = 0; seeds && i < f->count; i++) {
+        base_vec3 here = middle_of(&f->quads[i]);
+        for (int k = 0; k < seeds && !f->quads[i].deck; k++) {
+            base_vec3 there = middle_of(&f->quads[seed[k]]);
+            f->quads[i].deck = fabs(here.z - there.z) < 1.5 && hypot(here.x - there.x, here.y - there.y) < DECK_M;
+        }
+    }
+    memset(r->outside_m, 0, n * sizeof *r->outside_m);
+}
+
+/* ---- the ground between pavements */
+
+#define SLOPE     0.6 /* that cuttings and embankments keep to where there is room */
+#define STEEPER_M 4.0 /* where there is none, the difference is made up within this distance of the pavement */
+
+/* to[at] = min over paved cells of (sign * level + SLOPE * way to it), by two passes over the eight neighbours. */
+static void cone(const scenery_raster *r, float sign, float *to)
+{
+    int w = r->width, h = r->height;
+    float straight = (float)(SLOPE * r->cell_m), diagonal = straight * 1.41421356f;
+    for (size_t i = 0; i < (size_t)w * h; i++)
+        to[i] = r->kind[i] != PAVED_NONE ? sign * r->level[i] : 1e9f;
+    for (int pass = 0; pass < 2; pass++)
+        for (int j = 0; j < h; j++)
+            for (int i = 0; i < w; i++) {
+                int x = pass ? w - 1 - i : i, y = pass ? h - 1 - j : j, d = pass ? 1 : -1;
+                float best = to[(size_t)y * w + x];
+                if (x + d >= 0 && x + d < w)
+                    best = fminf(best, to[(size_t)y * w + x + d] + straight);
+                if (y + d >= 0 && y + d < h) {
+                    const float *row = to + (size_t)(y + d) * w;
+                    best = fminf(best, row[x] + straight);
+                    if (x > 0)
+                        best = fminf(best, row[x - 1] + diagonal);
+                    if (x + 1 < w)
+                        best = fminf(best, row[x + 1] + diagonal);
+                }
+                to[(size_t)y * w + x] = best;
+            }
+}
+
+/* Half-way between the lowest ground that all pavements can rest on and the highest that none is buried under. offset: of the nearest
+ * paved cell. */
+static bool slope_ground(scenery_raster *r, int16_t (*offset)[2], base_error *err)
+{
+    size_t n = (size_t)r->width * r->height;
+    float *high = malloc(n * sizeof *high), *low = malloc(n * sizeof *low);
+    if (high && low) {
+        cone(r, 1, high);
+        cone(r, -1, low);
+        for (size_t at = 0; at < n; at++) {
+            if (r->kind[at] != PAVED_NONE || r->outside_m[at] <= 0)
+                continue;
+            size_t near = (size_t)((ptrdiff_t)at + (ptrdiff_t)offset[at][1] * r->width + offset[at][0]);
+            double short_of = r->level[near] - 0.5 * ((double)high[near] - low[near]);
+            r->level[at] =
+                (float)(0.5 * ((double)high[at] - low[at]) + short_of * fmax(0, 1 - (double)r->outside_m[at] / STEEPER_M));
+        }
+    } else {
+        base_fail(err, BASE_MEMORY, "scenery: no memory for a raster of %zu cells", n);
+    }
+    bool good = high && low;
+    free(high);
+    free(low);
+    return good;
+}
+
+/* Distances to the nearest pavement, and levels for the cells without. */
 static bool spread(scenery_raster *r, base_error *err)
 {
     size_t n = (size_t)r->width * r->height;
@@ -117,11 +239,10 @@ static bool spread(scenery_raster *r, base_error *err)
             if (to[at][0] == far_away)
                 continue;
             r->outside_m[at] = (float)(r->cell_m * sqrt((double)to[at][0] * to[at][0] + (double)to[at][1] * to[at][1]));
-            if (r->kind[at] == PAVED_NONE)
-                r->level[at] = r->level[(size_t)(y + to[at][1]) * w + x + to[at][0]];
         }
+    bool good = slope_ground(r, to, err);
     free(to);
-    return true;
+    return good;
 }
 
 /* Connected unpaved areas below 80 m2 that do not reach the raster's rim (slivers inside junctions) become asphalt: a quad
@@ -189,7 +310,7 @@ static bool fill_gaps(town_scenery *t, scene_mesh *m, base_error *err)
 bool scenery_raster_build(town_scenery *t, scene_mesh *m, base_error *err)
 {
     scenery_raster *r = &t->raster;
-    const scenery_footprint *f = &t->footprint;
+    scenery_footprint *f = &t->footprint;
     double lo[2] = { 1e30, 1e30 }, hi[2] = { -1e30, -1e30 };
     for (size_t i = 0; i < f->count; i++)
         for (int k = 0; k < 4; k++) {
@@ -221,8 +342,9 @@ bool scenery_raster_build(town_scenery *t, scene_mesh *m, base_error *err)
     r->outside_m = calloc(n, sizeof *r->outside_m);
     if (!r->kind || !r->taken || !r->level || !r->outside_m)
         return base_fail(err, BASE_MEMORY, "scenery: no memory for a raster of %zu cells", n);
+    find_decks(r, f);
     for (size_t i = 0; i < f->count; i++)
-        paint_quad(r, &f->quads[i]);
+        visit_quad(r, &f->quads[i], f->quads[i].deck ? take_cell : paint_cell, &f->quads[i]);
     return spread(r, err) && fill_gaps(t, m, err);
 }
 
@@ -265,8 +387,9 @@ double scenery_ground_z(const town_scenery *t, double x, double y)
     const scenery_raster *r = &t->raster;
     int at = clamped_cell(r, x, y);
     double d = scenery_outside_m(r, x, y), z = r->level[at] - 0.03;
-    if (r->kind[at] != PAVED_NONE)
-        return z - 0.30;
+    if (r->kind[at] !=
+        PAVED_NONE) /* deep enough for what the ground's coarse mesh cuts off at kerbs, no deeper: edges must not float */
+        return z - (r->kind[at] == PAVED_WALK ? 0.30 : 0.14);
     double rise = fmax(0, fmin(1, (d - 25) / 150));
     z += rise * rise * (3 - 2 * rise) * (14 * hills(t->seed, x, y, 110) + 4 * hills(t->seed + 1, x, y, 45) - 3);
     return z + fmin(1, d / 12) * 0.25 * (hills(t->seed + 2, x, y, 9) - 0.5);

@@ -5,6 +5,7 @@
  *   scenery_ground.c   footprint -> raster of what is paved, distances, the ground around it
  *   scenery_surface.c  footprint -> the height of the road at a point
  *   scenery_paint.c    crosswalks, stop lines, arrows, letters, and the wear of asphalt
+ *   scenery_rail.c     bridges: decks, pillars, parapets; guard rails
  *   scenery_yard.c     what builders of standing things share
  *   scenery_place.c    buildings, trees, lamps, fences and signals where the raster leaves room
  *   scenery_object.c   the list of all these things
@@ -35,6 +36,7 @@ typedef enum scenery_material {
     MATERIAL_LEAF_DARK,
     MATERIAL_LEAF_LIGHT,
     MATERIAL_POLE,
+    MATERIAL_RAIL,
     MATERIAL_WOOD,
     MATERIAL_WHITE,
     MATERIAL_BLACK,
@@ -63,6 +65,7 @@ typedef enum scenery_paved { PAVED_NONE, PAVED_ROAD, PAVED_WALK, PAVED_GREEN } s
 typedef struct scenery_quad {
     float x[4], y[4], z[4];
     uint8_t kind; /* scenery_paved */
+    bool deck;    /* of a bridge: the ground below goes its own way */
 } scenery_quad;
 
 typedef struct scenery_footprint {
@@ -77,7 +80,7 @@ typedef struct scenery_raster {
     double x0, y0, cell_m;
     int width, height;
     uint8_t *kind;    /* [height][width] scenery_paved */
-    float *level;     /* [height][width] z of the pavement; of the nearest one where there is none */
+    float *level;     /* [height][width] z of the pavement; where there is none, of the ground that slopes between pavements */
     float *outside_m; /* [height][width] distance to the nearest paved cell, 0 on it */
     uint8_t *taken;   /* [height][width] 1 = a building, tree, ... stands here */
 } scenery_raster;
@@ -173,6 +176,8 @@ bool scenery_surface_build(town_scenery *t, base_error *err);
 void scenery_surface_free(town_scenery *t);
 /* Height of the uppermost surface of this kind at (x, y) within 1 m of z; false: there is none. */
 bool scenery_surface_z(const town_scenery *t, scenery_paved kind, double x, double y, double z, double *out);
+/* Is the road surface at this height there a bridge's? */
+bool scenery_is_deck(const town_scenery *t, double x, double y, double z);
 bool scenery_paint_build(town_scenery *t, scene_mesh *m, base_error *err);
 bool scenery_objects_build(town_scenery *t, scene_mesh *m, base_error *err);
 bool scenery_bodies_build(town_scenery *t, base_error *err);

@@ -448,6 +448,8 @@ static void fence_piece(yard *y, base_random *d, base_vec3 a, base_vec3 b, int k
 static void visit_lamp(yard *y, base_random *d, const edge_point *e, int road, int step, bool right)
 {
     (void)d, (void)road;
+    if (!e->walk && (e->deck || yard_has_rail(y, e)))
+        return;
     if (!e->walk) {
         base_vec3 p = { e->at.x + 0.7 * e->out_x, e->at.y + 0.7 * e->out_y, 0 };
         int at = scenery_cell(&y->town->raster, p.x, p.y);
@@ -482,6 +484,8 @@ static void visit_building(yard *y, base_random *d, const edge_point *e, int roa
 {
     (void)road, (void)step, (void)right;
     double built = density(y, e->at.x, e->at.y), frontage;
+    if (e->deck)
+        return;
     bool town = e->walk && built > 0.42;
     if (base_random_uniform(d) > (e->walk ? 0.35 + 0.75 * built : 0.55 * built))
         return;
@@ -496,7 +500,7 @@ static void visit_fence(yard *y, base_random *d, const edge_point *e, int road, 
     base_random run =
         base_random_start(y->town->seed, "fence run", (uint64_t)road, (uint64_t)(step / 10) * 2 + (uint64_t)right);
     double which = base_random_uniform(&run), gap = base_random_uniform(d);
-    if (which > (e->walk ? 0.62 : 0.25) || gap < 0.12)
+    if (which > (e->walk ? 0.62 : 0.25) || gap < 0.12 || e->deck || yard_has_rail(y, e))
         return;
     int kind = which < 0.26 ? 0 : which < 0.46 ? 1 : 2;
     double off = e->walk ? 1.1 : 3.4, half = 1.25;
@@ -510,7 +514,7 @@ static void visit_fence(yard *y, base_random *d, const edge_point *e, int road, 
 static void visit_tree(yard *y, base_random *d, const edge_point *e, int road, int step, bool right)
 {
     (void)road, (void)step, (void)right;
-    if (base_random_uniform(d) < 0.38)
+    if (e->deck || base_random_uniform(d) < 0.38)
         return;
     double off = e->walk ? yard_pick(d, 2.2, 5.5) : yard_pick(d, 4, 9);
     place_tree(y, d, e->at.x + off * e->out_x, e->at.y + off * e->out_y, e->walk ? 1.6 : 3.0, true);
@@ -662,6 +666,7 @@ bool scenery_objects_build(town_scenery *t, scene_mesh *m, base_error *err)
         return base_fail(err, BASE_MEMORY, "scenery: no memory for %d signals", t->light_count);
     for (int k = 0; k < t->light_count; k++)
         place_signal(&y, k);
+    yard_rails(&y);
     yard_along_roads(&y, "lamp", 24, visit_lamp);
     yard_along_roads(&y, "building", 9, visit_building);
     yard_along_roads(&y, "fence", 2.5, visit_fence);

@@ -126,6 +126,7 @@ static void footprint_add(builder *b, const base_vec3 left[2], const base_vec3 r
     const base_vec3 p[4] = { left[0], left[1], right[1], right[0] };
     scenery_quad *q = &f->quads[f->count++];
     q->kind = (uint8_t)kind;
+    q->deck = false;
     for (int k = 0; k < 4; k++) {
         q->x[k] = (float)p[k].x;
         q->y[k] = (float)p[k].y;

@@ -105,3 +105,19 @@ bool scenery_surface_z(const town_scenery *t, scenery_paved kind, double x, doub
     }
     return found;
 }
+
+bool scenery_is_deck(const town_scenery *t, double x, double y, double z)
+{
+    const scenery_surface_index *s = &t->surface;
+    int cx = (int)floor((x - s->x0) / CELL_M), cy = (int)floor((y - s->y0) / CELL_M);
+    if (cx < 0 || cy < 0 || cx >= s->width || cy >= s->height)
+        return false;
+    size_t cell = (size_t)cy * s->width + cx;
+    for (uint32_t i = s->first[cell]; i < s->first[cell + 1]; i++) {
+        const scenery_quad *q = &t->footprint.quads[s->members[i]];
+        double here;
+        if (q->deck && scenery_quad_z(q, x, y, &here) && fabs(here - z) < WITHIN_M)
+            return true;
+    }
+    return false;
+}

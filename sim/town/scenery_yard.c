@@ -86,6 +86,7 @@ bool yard_edge(const road_map *map, int road, double s, bool right, edge_point *
     double dx = e->at.x - opposite.x, dy = e->at.y - opposite.y, length = sqrt(dx * dx + dy * dy);
     if (length < 0.5)
         return false;
+    e->deck = false;
     e->out_x = dx / length;
     e->out_y = dy / length;
     e->lane_type = road_lane_type(map, road, section, lane);
@@ -110,8 +111,10 @@ void yard_along_roads(yard *y, const char *purpose, double step_m, yard_visitor 
             for (int right = 0; right < 2; right++) {
                 edge_point e;
                 base_random d = base_random_start(y->town->seed, purpose, (uint64_t)road, (uint64_t)k * 2 + (uint64_t)right);
-                if (yard_edge(map, road, (k + 0.5) * r.length_m / steps, right, &e))
-                    visit(y, &d, &e, road, k, right);
+                if (!yard_edge(map, road, (k + 0.5) * r.length_m / steps, right, &e))
+                    continue;
+                e.deck = scenery_is_deck(y->town, e.at.x - 0.3 * e.out_x, e.at.y - 0.3 * e.out_y, e.at.z);
+                visit(y, &d, &e, road, k, right);
             }
     }
 }

@@ -45,6 +45,7 @@ typedef struct edge_point {
     base_vec3 at;
     double out_x, out_y;
     bool walk;
+    bool deck;          /* the road is a bridge there (known to visitors) */
     uint32_t lane_type; /* of the outermost lane */
     double lane_m;      /* its width */
     double limit_mps;   /* speed limit there, 0: unknown */
@@ -54,4 +55,11 @@ bool yard_edge(const road_map *map, int road, double s, bool right, edge_point *
 typedef void (*yard_visitor)(yard *y, base_random *d, const edge_point *e, int road, int step, bool right);
 /* Visit both edges of every road outside junctions, every `step_m` metres from half a step on. */
 void yard_along_roads(yard *y, const char *purpose, double step_m, yard_visitor visit);
+/* ---- scenery_rail.c */
+
+/* Does a guard rail run along this edge? On fast roads, and above a drop. */
+bool yard_has_rail(const yard *y, const edge_point *e);
+/* Bridges and guard rails of all roads. */
+void yard_rails(yard *y);
+
 #endif

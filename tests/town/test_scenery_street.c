@@ -217,6 +217,102 @@ static void stop_lines_lie_before_lights(void **state)
     assert_true(lights > 10 && lines >= lights);
 }
 
+/* ---- guard rails and bridges ---- */
+
+/* What a ray across the edge meets, 0.6 m above the road. */
+static uint8_t beside(const town *t, int road, double s, bool right, bool *clear)
+{
+    road_section_info k = road_map_section(t->map, road, road_find_section(t->map, road, s));
+    base_vec3 left_edge, right_edge;
+    int section = road_find_section(t->map, road, s);
+    road_lane_borders(t->map, road, section, k.lane_high > 0 ? k.lane_high : 0, s, NULL, &left_edge);
+    road_lane_borders(t->map, road, section, k.lane_low < 0 ? k.lane_low : 0, s, NULL, &right_edge);
+    base_vec3 out = base_vec3_sub(right ? right_edge : left_edge, right ? left_edge : right_edge);
+    out = base_vec3_scale(out, 1 / base_vec3_length(out));
+    base_vec3 from = right ? right_edge : left_edge;
+    scene_hit hit;
+    *clear = !scene_ground(t->scene, from.x + 0.8 * out.x, from.y + 0.8 * out.y, from.z + 0.3, GROUND, &hit) ||
+             fabs(hit.point.z - from.z) > 1; /* no other road joins there */
+    from.z += 0.6;
+    from = base_vec3_sub(from, base_vec3_scale(out, 0.3));
+    return scene_ray(t->scene, NULL, 0, from, (base_vec3){ out.x, out.y, 0 }, 1.5, &hit) ? hit.tag : SCENE_TAG_NONE;
+}
+
+static void fast_roads_have_guard_rails(void **state)
+{
+    (void)state;
+    int fast = 0, with = 0, elsewhere = 0;
+    road_map_info info = road_map_describe(ring.map);
+    for (int road = 0; road < info.roads; road++) {
+        road_info r = road_map_road(ring.map, road);
+        if (r.junction >= 0 || r.speed_mps < 80 / 3.6 - 0.1)
+            continue;
+        for (double s = 10; s < r.length_m - 10; s += 17)
+            for (int right = 0; right < 2; right++) {
+                bool clear;
+                uint8_t tag = beside(&ring, road, s, right, &clear);
+                fast += clear;
+                with += clear && tag == SCENE_TAG_GUARD_RAIL;
+            }
+    }
+    for (uint32_t k = 0; k < grid.scene->world.triangle_count; k++)
+        elsewhere += grid.scene->world.triangles[k].tag == SCENE_TAG_GUARD_RAIL;
+    if (fast < 300 || with < 0.93 * fast)
+        fail_msg("%d of %d places beside fast roads have a rail", with, fast);
+    assert_int_equal(elsewhere, 0); /* a flat town of 50 km/h has none */
+}
+
+/* The highway passes below the crossing roads: room for a lorry, a slab above, and no hill between the carriageways. */
+static void bridges_stand_free(void **state)
+{
+    (void)state;
+    for (int side = -1; side <= 1; side += 2) {
+        scene_hit hit;
+        base_vec3 median = { 0, side * 260.0, 0.5 };
+        assert_true(scene_ground(ring.scene, median.x, median.y, 3, 1u << SCENE_TAG_TERRAIN, &hit));
+        assert_true(fabs(hit.point.z) < 1);
+        for (double x = -3; x <= 3; x += 1.5)
+            for (double aside = 5; aside < 11; aside += 1.5) {
+                base_vec3 lane = { x, side * (260 + aside), 0.3 };
+                if (!scene_ray(ring.scene, NULL, 0, lane, (base_vec3){ 0, 0, 1 }, 20, &hit))
+                    fail_msg("nothing above (%.1f, %.1f)", lane.x, lane.y);
+                assert_int_equal(hit.tag, SCENE_TAG_BRIDGE);
+                assert_true(hit.point.z > 4.5 && hit.point.z < 7);
+            }
+        /* a car that leaves the bridge sideways is held */
+        scene_box car = { { { 5, side * 260.0, 8 }, { 0, 0, 0 } }, { 1, 1, 0.6 } };
+        assert_true(scene_box_hit(ring.scene, &car, 0, &hit));
+        assert_true(hit.tag == SCENE_TAG_GUARD_RAIL || hit.tag == SCENE_TAG_BRIDGE);
+    }
+    assert_int_equal(count_kind(&ring, "Bridge"), 2);
+}
+
+/* The ground leads from one road's height to another's by slopes, not by walls. */
+static void the_ground_slopes_between_roads(void **state)
+{
+    (void)state;
+    const town *towns[] = { &grid, &ring };
+    for (int i = 0; i < 2; i++) {
+        const scene_part *w = &towns[i]->scene->world;
+        double all = 0, steep = 0;
+        for (uint32_t k = 0; k < w->triangle_count; k++) {
+            if (w->triangles[k].tag != SCENE_TAG_TERRAIN)
+                continue;
+            base_vec3 p[3];
+            for (int c = 0; c < 3; c++) {
+                const float *q = w->vertices[w->triangles[k].vertex[c]].position;
+                p[c] = (base_vec3){ q[0], q[1], q[2] };
+            }
+            base_vec3 n = base_vec3_cross(base_vec3_sub(p[1], p[0]), base_vec3_sub(p[2], p[0]));
+            double level = fabs(n.z), across = hypot(n.x, n.y);
+            all += level;
+            steep += across > 1.2 * level ? level : 0; /* more than 50 degrees */
+        }
+        if (steep > 0.0005 * all)
+            fail_msg("map %d: %.4f %% of the ground is steeper than 50 degrees", i, 100 * steep / all);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +320,9 @@ int main(void)
         cmocka_unit_test(sheets_lie_on_the_road),
         cmocka_unit_test(arrows_point_where_lanes_lead),
         cmocka_unit_test(stop_lines_lie_before_lights),
+        cmocka_unit_test(fast_roads_have_guard_rails),
+        cmocka_unit_test(bridges_stand_free),
+        cmocka_unit_test(the_ground_slopes_between_roads),
     };
     return cmocka_run_group_tests(tests, build_all, destroy_all);
 }
