@@ -62,19 +62,24 @@ static float crack(float x, float y, int cells, float width, uint32_t seed)
 
 static texel asphalt(float x, float y, uint32_t seed)
 {
-    float grain = hash_unit((uint32_t)(x * 256), (uint32_t)(y * 256), seed), stones = noise(x, y, 96, seed + 1);
-    float patches = octaves(x, y, 3, 4, seed + 2);
-    float k = 1 + 0.30f * (grain - 0.5f) + 0.18f * (stones - 0.5f) + 0.22f * (patches - 0.5f);
-    if (octaves(x, y, 3, 2, seed + 30) > 0.60f)
-        k *= 1 - 0.30f * crack(x, y, 4, 0.010f, seed + 9);
+    /* Fine even grain, light stones here and there, and slow stains: at 3 cm per texel anything in between looks like a carpet. */
+    float grain = hash_unit((uint32_t)(x * 256), (uint32_t)(y * 256), seed);
+    float stains = octaves(x, y, 3, 3, seed + 2);
+    float k = 1 + 0.16f * (grain - 0.5f) + 0.05f * (noise(x, y, 96, seed + 1) - 0.5f) + 0.20f * (stains - 0.5f);
+    if (grain > 0.985f)
+        k += 0.14f;
+    if (octaves(x, y, 3, 2, seed + 30) > 0.62f)
+        k *= 1 - 0.26f * crack(x, y, 4, 0.006f, seed + 9);
     return grey(k);
 }
 
 static texel paint(float x, float y, uint32_t seed)
 {
+    /* Tyres wear it through in flakes, and it greys in blotches. */
     float wear = octaves(x, y, 12, 4, seed), grain = hash_unit((uint32_t)(x * 256), (uint32_t)(y * 256), seed + 5);
-    float k = 1 + 0.08f * (grain - 0.5f) + 0.12f * (noise(x, y, 40, seed + 6) - 0.5f);
-    return grey(wear > 0.62f ? k * (1 - 2.2f * (wear - 0.62f)) : k);
+    float k = 1 + 0.08f * (grain - 0.5f) + 0.20f * (octaves(x, y, 6, 3, seed + 6) - 0.5f);
+    float thin = wear + 0.10f * (noise(x, y, 80, seed + 7) - 0.5f);
+    return grey(thin > 0.57f ? k * fmaxf(0.42f, 1 - 4.5f * (thin - 0.57f)) : k);
 }
 
 /* Distance to the nearest line of a grid with the given cell count, in parts of the picture. */
@@ -188,6 +193,32 @@ static texel facade(float u, float v, scene_texture kind, uint32_t seed, int bay
     return grey(1 + stain - drip + 0.05f * (hash_unit((uint32_t)(u * 256), (uint32_t)(v * 256), seed + 2) - 0.5f));
 }
 
+/* Leaves: cells around scattered points, each lit as its own small plane, dark where they end. */
+static texel leaves(float x, float y, uint32_t seed)
+{
+    enum { CELLS = 22 };
+    float fx = x * CELLS, fy = y * CELLS, nearest = 9, second = 9, lit = 0;
+    int cx = (int)fx, cy = (int)fy;
+    for (int j = -1; j <= 1; j++)
+        for (int i = -1; i <= 1; i++) {
+            uint32_t u = (uint32_t)((cx + i + CELLS) % CELLS), v = (uint32_t)((cy + j + CELLS) % CELLS);
+            float dx = (float)(cx + i) + hash_unit(u, v, seed) - fx, dy = (float)(cy + j) + hash_unit(u, v, seed + 1) - fy;
+            float turn = 3.14159f * hash_unit(u, v, seed + 2), c = cosf(turn), s = sinf(turn);
+            float along = c * dx + s * dy, across = c * dy - s * dx, d = along * along * 0.6f + across * across * 1.9f;
+            if (d < nearest) {
+                second = nearest;
+                nearest = d;
+                lit = hash_unit(u, v, seed + 3) + 0.5f * across;
+            } else if (d < second) {
+                second = d;
+            }
+        }
+    float edge = fminf(1, (second - nearest) * 3.5f), k = (0.42f + 0.95f * lit) * (0.40f + 0.60f * edge);
+    float tone = noise(x, y, 11, seed + 4);
+    k *= 0.75f + 0.5f * noise(x, y, 6, seed + 5);
+    return (texel){ k * (0.85f + 0.4f * tone), k, k * (0.75f + 0.2f * tone), 0 };
+}
+
 static texel picture(scene_texture kind, float x, float y, uint32_t seed)
 {
     switch (kind) {
@@ -210,17 +241,19 @@ static texel picture(scene_texture kind, float x, float y, uint32_t seed)
         float k = 0.6f + 0.8f * noise(x, y * 0.25f + 0.1f * noise(x, y, 8, seed), 28, seed + 1);
         return (texel){ k, k * 0.98f, k * 0.94f, 0 };
     }
-    case SCENE_LEAF: {
-        float k = 0.55f + 0.65f * noise(x, y, 40, seed) + 0.35f * (noise(x, y, 12, seed + 1) - 0.3f);
-        float tone = noise(x, y, 20, seed + 2);
-        return (texel){ k * (0.85f + 0.4f * tone), k, k * (0.8f + 0.2f * tone), 0 };
-    }
+    case SCENE_LEAF: return leaves(x, y, seed);
     case SCENE_WOOD: {
         float k = 0.8f + 0.35f * noise(x, y * 0.5f, 60, seed) * noise(x, y, 6, seed + 1) +
                   0.2f * hash_unit((uint32_t)(x * 14), 0, seed + 2);
         return grey(to_joint(x, 14) < 0.004f ? 0.35f : k);
     }
     case SCENE_METAL: return grey(0.93f + 0.14f * noise(x, y, 24, seed));
+    case SCENE_BANNER: { /* blocks and lines like print seen from afar */
+        uint32_t block = hash3((uint32_t)(x * 9), (uint32_t)(y * 7), seed), line = (uint32_t)(y * 64);
+        bool text = (block & 7) < 3 && (line & 3) < 2 && hash_unit((uint32_t)(x * 70), line, seed + 1) > 0.35f;
+        float k = 0.65f + 0.7f * (float)(block >> 8 & 255) / 255, warm = 0.7f + 0.6f * (float)(block >> 16 & 255) / 255;
+        return text ? (texel){ 1.9f, 1.9f, 1.8f, 0 } : (texel){ k * warm, k, k * (1.7f - warm), 0 };
+    }
     case SCENE_RUBBER: return grey(0.9f + 0.2f * noise(x, y, 32, seed));
     default: return grey(0.97f + 0.06f * noise(x, y, 32, seed));
     }
