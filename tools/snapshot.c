@@ -1,10 +1,10 @@
 /* tools/snapshot.c — pictures of a map from the renderer, for docs/ and for looking at them.
  *
  *     snapshot MAP.xodr OUT.png [--size WxH] [--fov DEG] [--spawn N] [--at X,Y,Z,YAW,PITCH] [--ahead M] [--kind rgb|tag|depth|id]
- *              [--aa] [--weather CLOUD,RAIN,DEPOSITS,AZIMUTH,ALTITUDE,FOG,WET] [--cars N] [--frames N]
+ *              [--aa] [--weather CLOUD,RAIN,DEPOSITS,AZIMUTH,ALTITUDE,FOG,WET] [--cars N] [--parade] [--frames N]
  *
  * The camera stands where a car's demo camera would at spawn point N, or anywhere with --at. --frames repeats the frame and
- * prints the time of each part. */
+ * prints the time of each part. --parade puts every kind of body, and walkers in all phases of a stride, in rows before the camera. */
 #include "base/clock.h"
 #include "base/cpu.h"
 #include "base/random.h"
@@ -31,7 +31,7 @@ typedef struct settings {
     const char *map, *out, *kind;
     int width, height, spawn, cars, frames, threads;
     double fov, ahead, at[5];
-    bool placed, antialias;
+    bool placed, antialias, parade;
     render_weather weather;
 } settings;
 
@@ -40,7 +40,7 @@ static int usage(void)
     fprintf(stderr,
             "usage: snapshot MAP.xodr OUT.png [--size WxH] [--fov DEG] [--spawn N] [--at X,Y,Z,YAW,PITCH] [--ahead M]\n"
             "       [--kind rgb|tag|depth|id] [--aa] [--weather CLOUD,RAIN,DEPOSITS,AZIMUTH,ALTITUDE,FOG,WET] [--cars N]\n"
-            "       [--frames N] [--threads N]\n");
+            "       [--parade] [--frames N] [--threads N]\n");
     return 2;
 }
 
@@ -78,6 +78,8 @@ static bool parse(settings *s, int argc, char **argv)
                           &w->sun_azimuth_deg, &w->sun_altitude_deg, &w->fog_density, &w->wetness) == 7;
         else if (!strcmp(flag, "--aa"))
             s->antialias = true, takes = false;
+        else if (!strcmp(flag, "--parade"))
+            s->parade = true, takes = false;
         else
             return false;
         if (!good || (takes && i + 1 >= argc))
@@ -151,6 +153,48 @@ static int place_cars(const settings *s, const town_scenery *scenery, const road
     return n;
 }
 
+enum { PARADE = 24 };
+
+/* Vehicles side by side, 9 m before the camera and further, turned by 30 degrees; walkers before them. */
+static int parade(const town_scenery *scenery, const base_pose *camera, scene_instance *parts)
+{
+    static const struct {
+        const char *blueprint;
+        base_vec3 extent;
+        float tint[3];
+    } models[] = { { "vehicle.lincoln.mkz_2020", { 2.45, 1.09, 0.75 }, { 0.02f, 0.02f, 0.025f } },
+                   { "vehicle.mini.cooper_s", { 1.90, 0.98, 0.74 }, { 0.45f, 0.04f, 0.03f } },
+                   { "vehicle.nissan.patrol", { 2.30, 0.97, 0.93 }, { 0.60f, 0.60f, 0.58f } },
+                   { "vehicle.mercedes.sprinter", { 2.96, 0.99, 1.28 }, { 0.75f, 0.74f, 0.70f } },
+                   { "vehicle.carlamotors.carlacola", { 2.60, 1.31, 1.24 }, { 0.45f, 0.04f, 0.03f } },
+                   { "vehicle.mitsubishi.fusorosa", { 5.14, 1.12, 1.60 }, { 0.70f, 0.45f, 0.05f } },
+                   { "vehicle.kawasaki.ninja", { 1.02, 0.40, 0.77 }, { 0.05f, 0.20f, 0.06f } },
+                   { "vehicle.bh.crossbike", { 0.744, 0.43, 0.86 }, { 0.03f, 0.08f, 0.28f } } };
+    int n = 0;
+    base_pose level = { camera->location, { 0, camera->rotation.yaw_deg, 0 } };
+    level.location.z = 0;
+    for (int i = 0; i < 8; i++) {
+        bool near = i >= 6;
+        base_pose spot = { { near    ? 6.5
+                             : i < 3 ? 11
+                                     : 19,
+                             near ? -4.2 + 1.9 * (i - 6) : (i % 3 - 1) * (i < 3 ? 6.0 : 9.0), 0 },
+                           { 0, i == 1 || i == 4 ? -40 : 140, 0 } };
+        town_scenery_car car = {
+            .blueprint = models[i].blueprint, .extent = models[i].extent, .steer_deg = 15, .id = 100 + (uint32_t)i
+        };
+        car.pose = base_pose_compose(&level, &spot);
+        memcpy(car.tint, models[i].tint, sizeof car.tint);
+        n += town_scenery_vehicle(scenery, &car, parts + n);
+    }
+    for (int i = 0; i < 6; i++) {
+        base_pose spot = { { 5.5, -0.6 + 0.9 * i, 0 }, { 0, i & 1 ? 150 : 70, 0 } };
+        base_pose at = base_pose_compose(&level, &spot);
+        n += town_scenery_walker(scenery, &at, i == 3 ? 0.55 : 0.93, i / 6.0, models[i].tint, 200 + (uint32_t)i, parts + n);
+    }
+    return n;
+}
+
 static base_pose camera_pose(const settings *s, const road_map *map)
 {
     size_t count;
@@ -178,7 +222,7 @@ int main(int argc, char **argv)
     double t3 = base_clock_s();
     size_t n = (size_t)s.width * s.height;
     render_output out = { .bgra = malloc(n * 4), .tag = malloc(n), .id = malloc(n * 4), .depth = malloc(n * 4) };
-    scene_instance *parts = malloc(((size_t)s.cars + 1) * TOWN_SCENERY_PARTS * sizeof *parts);
+    scene_instance *parts = malloc(((size_t)s.cars + PARADE + 1) * TOWN_SCENERY_PARTS * sizeof *parts);
     if (!r || !out.bgra || !out.tag || !out.id || !out.depth || !parts)
         goto done;
     const scene *sc = town_scenery_scene(scenery);
@@ -194,10 +238,11 @@ int main(int argc, char **argv)
             printf(" %d:%u", i, by_tag[i]);
     printf("\n");
     int count = place_cars(&s, scenery, map, parts);
+    base_pose camera = camera_pose(&s, map);
+    if (s.parade)
+        count += parade(scenery, &camera, parts + count);
     render_environment light = render_environment_from_weather(&s.weather, 0);
-    render_view view = {
-        .pose = camera_pose(&s, map), .width = s.width, .height = s.height, .fov_deg = s.fov, .antialias = s.antialias
-    };
+    render_view view = { .pose = camera, .width = s.width, .height = s.height, .fov_deg = s.fov, .antialias = s.antialias };
     for (int i = 0; i < s.frames; i++) {
         double start = base_clock_s();
         clock_t cpu = clock();

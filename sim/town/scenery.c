@@ -2,20 +2,21 @@
 #include "sim/town/scenery_internal.h"
 #include <stdlib.h>
 
-/* Reflectances are linear. Asphalt of 0.10 to 0.13 is what a dry city street shows. */
+/* Reflectances are linear. Asphalt is 0.17 to 0.19 and brownish, three fifths of the
+ * sidewalk's brightness, as CARLA's pictures of noon show it (real streets are darker). */
 static const scene_material materials[MATERIAL_COUNT] = {
-    [MATERIAL_ASPHALT] = { { 0.118f, 0.116f, 0.113f }, SCENE_ASPHALT, 0.02f, 0 },
-    [MATERIAL_SHOULDER] = { { 0.142f, 0.139f, 0.133f }, SCENE_ASPHALT, 0.02f, 0 },
-    [MATERIAL_PATCH] = { { 0.082f, 0.081f, 0.080f }, SCENE_ASPHALT, 0.02f, 0 },
-    [MATERIAL_TAR] = { { 0.034f, 0.034f, 0.035f }, SCENE_PLAIN, 0.10f, 0 },
-    [MATERIAL_MANHOLE] = { { 0.075f, 0.072f, 0.070f }, SCENE_METAL, 0.10f, 0 },
+    [MATERIAL_ASPHALT] = { { 0.188f, 0.175f, 0.160f }, SCENE_ASPHALT, 0.02f, 0 },
+    [MATERIAL_SHOULDER] = { { 0.212f, 0.199f, 0.184f }, SCENE_ASPHALT, 0.02f, 0 },
+    [MATERIAL_PATCH] = { { 0.128f, 0.121f, 0.114f }, SCENE_ASPHALT, 0.02f, 0 },
+    [MATERIAL_TAR] = { { 0.058f, 0.056f, 0.054f }, SCENE_PLAIN, 0.10f, 0 },
+    [MATERIAL_MANHOLE] = { { 0.105f, 0.100f, 0.094f }, SCENE_METAL, 0.10f, 0 },
     [MATERIAL_WHITE_PAINT] = { { 0.70f, 0.70f, 0.68f }, SCENE_PAINT, 0.03f, 0 },
-    [MATERIAL_YELLOW_PAINT] = { { 0.72f, 0.49f, 0.085f }, SCENE_PAINT, 0.03f, 0 },
+    [MATERIAL_YELLOW_PAINT] = { { 0.68f, 0.56f, 0.13f }, SCENE_PAINT, 0.03f, 0 },
     [MATERIAL_BLUE_PAINT] = { { 0.05f, 0.12f, 0.50f }, SCENE_PAINT, 0.03f, 0 },
     [MATERIAL_GREEN_PAINT] = { { 0.05f, 0.36f, 0.12f }, SCENE_PAINT, 0.03f, 0 },
     [MATERIAL_RED_PAINT] = { { 0.50f, 0.06f, 0.05f }, SCENE_PAINT, 0.03f, 0 },
-    [MATERIAL_PAVING] = { { 0.36f, 0.35f, 0.33f }, SCENE_PAVING, 0.02f, 0 },
-    [MATERIAL_KERB] = { { 0.40f, 0.39f, 0.37f }, SCENE_CONCRETE, 0.02f, 0 },
+    [MATERIAL_PAVING] = { { 0.385f, 0.355f, 0.320f }, SCENE_PAVING, 0.02f, 0 },
+    [MATERIAL_KERB] = { { 0.37f, 0.345f, 0.315f }, SCENE_CONCRETE, 0.02f, 0 },
     [MATERIAL_GRASS] = { { 0.072f, 0.098f, 0.028f }, SCENE_GRASS, 0, 0 },
     [MATERIAL_ROOF] = { { 0.20f, 0.195f, 0.19f }, SCENE_ROOF, 0, 0 },
     [MATERIAL_ROOF_TILES] = { { 0.30f, 0.13f, 0.085f }, SCENE_BRICK, 0, 0 },
@@ -43,12 +44,31 @@ static const scene_material materials[MATERIAL_COUNT] = {
     [MATERIAL_SKIN] = { { 0.42f, 0.26f, 0.19f }, SCENE_PLAIN, 0, 0 },
     [MATERIAL_CLOTH] = { { 0.30f, 0.30f, 0.32f }, SCENE_CAR_PAINT, 0, 0 },
     [MATERIAL_TROUSERS] = { { 0.06f, 0.07f, 0.10f }, SCENE_PLAIN, 0, 0 },
+    [MATERIAL_JEANS] = { { 0.055f, 0.085f, 0.16f }, SCENE_PLAIN, 0, 0 },
+    [MATERIAL_BEIGE] = { { 0.30f, 0.24f, 0.16f }, SCENE_PLAIN, 0, 0 },
+    [MATERIAL_SKIN_DARK] = { { 0.16f, 0.085f, 0.055f }, SCENE_PLAIN, 0, 0 },
+    [MATERIAL_HAIR] = { { 0.030f, 0.022f, 0.017f }, SCENE_PLAIN, 0.05f, 0 },
+    [MATERIAL_HAIR_FAIR] = { { 0.24f, 0.15f, 0.075f }, SCENE_PLAIN, 0.05f, 0 },
+    [MATERIAL_CABINET] = { { 0.16f, 0.21f, 0.18f }, SCENE_METAL, 0.05f, 0 },
+    [MATERIAL_BANNER_A] = { { 0.62f, 0.16f, 0.05f }, SCENE_BANNER, 0, 0 },
+    [MATERIAL_BANNER_B] = { { 0.10f, 0.18f, 0.38f }, SCENE_BANNER, 0, 0 },
+    [MATERIAL_BANNER_C] = { { 0.58f, 0.50f, 0.40f }, SCENE_BANNER, 0, 0 },
 };
 
 void scenery_materials_add(town_scenery *t)
 {
     for (int i = 0; i < MATERIAL_COUNT; i++)
         t->material[i] = scene_material_add(t->scene, materials[i]);
+    static const float coats[SCENERY_COATS][3] = { { 0.020f, 0.020f, 0.022f }, { 0.62f, 0.62f, 0.60f },
+                                                   { 0.30f, 0.31f, 0.32f },    { 0.10f, 0.10f, 0.11f },
+                                                   { 0.30f, 0.025f, 0.025f },  { 0.030f, 0.070f, 0.20f },
+                                                   { 0.22f, 0.20f, 0.15f },    { 0.035f, 0.10f, 0.06f } };
+    for (int i = 0; i < SCENERY_COATS; i++) {
+        scene_material coat = materials[MATERIAL_CAR_PAINT];
+        for (int k = 0; k < 3; k++)
+            coat.rgb[k] = coats[i][k];
+        t->coat[i] = scene_material_add(t->scene, coat);
+    }
 }
 
 static bool build_world(town_scenery *t, base_error *err)
@@ -64,6 +84,8 @@ static bool build_world(town_scenery *t, base_error *err)
     t->footprint = (scenery_footprint){ 0 };
     scenery_surface_free(t);
     scenery_raster_free(&t->raster);
+    for (int i = 0; i < SCENERY_PARKED; i++)
+        scene_mesh_free(&t->parked[i]);
     return good;
 }
 
@@ -117,6 +139,8 @@ void town_scenery_destroy(town_scenery *t)
     scenery_raster_free(&t->raster);
     free(t->footprint.quads);
     scenery_surface_free(t);
+    for (int i = 0; i < SCENERY_PARKED; i++)
+        scene_mesh_free(&t->parked[i]);
     free(t->lights);
     free(t->objects);
     free(t->ids);

@@ -3,7 +3,7 @@
  * A vehicle's body is lofted from a few cross-sections in a box of length 2, width 2 and height 1 that the instance scales to
  * the blueprint's extent: x -1..1 from tail to nose, y -1..1, z 0 on the ground, 1 at the roof. Wheels are instances of
  * their own, so that they turn and steer. */
-#include "sim/town/scenery_internal.h"
+#include "sim/town/scenery_sketch.h"
 #include <string.h>
 
 typedef enum body_kind {
@@ -35,23 +35,15 @@ static const body_shape shapes[] = {
     [BODY_BUS] = { 0.40, 0.42, 0.42, 0.97, 0.93, -0.96, -0.98, 0.10, 0.94, 0.60, -0.50, 0.102, 0.135, 6, SCENE_TAG_BUS },
 };
 
-typedef struct sketch { /* a mesh being drawn and the surfaces it is drawn with */
-    const town_scenery *town;
-    scene_mesh mesh;
-    uint8_t tag, flags;
-} sketch;
-
-static scene_surface with(const sketch *k, scenery_material m) { return scenery_surface(k->town, m, k->tag, 0); }
-
 /* Quad given in any order around; turned so that its front faces away from (cx, 0, cz). */
 static void panel(sketch *k, base_vec3 a, base_vec3 b, base_vec3 c, base_vec3 d, base_vec3 inside, scenery_material m)
 {
     base_vec3 n = base_vec3_cross(base_vec3_sub(c, a), base_vec3_sub(d, b));
     base_vec3 middle = base_vec3_scale(base_vec3_add(base_vec3_add(a, b), base_vec3_add(c, d)), 0.25);
     if (base_vec3_dot(n, base_vec3_sub(middle, inside)) >= 0)
-        scene_mesh_quad(&k->mesh, a, b, c, d, 0, 0, with(k, m));
+        scene_mesh_quad(&k->mesh, a, b, c, d, 0, 0, sketch_with(k, m));
     else
-        scene_mesh_quad(&k->mesh, a, d, c, b, 0, 0, with(k, m));
+        scene_mesh_quad(&k->mesh, a, d, c, b, 0, 0, sketch_with(k, m));
 }
 
 /* Both sides of a symmetric panel. */
@@ -105,11 +97,11 @@ static void loft(sketch *k, const section *s, int count, scenery_material m)
                 uint32_t a = first + (uint32_t)(i * RING + j), b = a + RING;
                 uint32_t v[4] = { a, a + 1, b + 1, b };
                 if (side > 0) { /* seen from the right, tail is on the left: up, then forward */
-                    scene_mesh_triangle(&k->mesh, v[0], v[1], v[2], with(k, m));
-                    scene_mesh_triangle(&k->mesh, v[0], v[2], v[3], with(k, m));
+                    scene_mesh_triangle(&k->mesh, v[0], v[1], v[2], sketch_with(k, m));
+                    scene_mesh_triangle(&k->mesh, v[0], v[2], v[3], sketch_with(k, m));
                 } else {
-                    scene_mesh_triangle(&k->mesh, v[0], v[2], v[1], with(k, m));
-                    scene_mesh_triangle(&k->mesh, v[0], v[3], v[2], with(k, m));
+                    scene_mesh_triangle(&k->mesh, v[0], v[2], v[1], sketch_with(k, m));
+                    scene_mesh_triangle(&k->mesh, v[0], v[3], v[2], sketch_with(k, m));
                 }
             }
     }
@@ -210,7 +202,7 @@ static void mirrors(sketch *k, const body_shape *b)
     k->flags = SCENE_DETAIL;
     for (int side = -1; side <= 1; side += 2) {
         base_pose at = { { b->screen_low_x - 0.06, side * 0.97, b->belt_z + 0.04 }, { 0, 0, 0 } };
-        scene_mesh_box(&k->mesh, &at, (base_vec3){ 0.025, 0.045, 0.030 }, true, with(k, MATERIAL_CAR_PAINT));
+        scene_mesh_box(&k->mesh, &at, (base_vec3){ 0.025, 0.045, 0.030 }, true, sketch_with(k, MATERIAL_CAR_PAINT));
     }
     k->flags = 0;
 }
@@ -236,11 +228,11 @@ static void four_wheeler(sketch *k, body_kind kind)
     mirrors(k, b);
     if (kind == BODY_TRUCK) { /* load box behind the cab */
         base_pose at = { { -0.27, 0, 0.60 }, { 0, 0, 0 } };
-        scene_mesh_box(&k->mesh, &at, (base_vec3){ 0.72, 0.98, 0.38 }, true, with(k, MATERIAL_WHITE));
+        scene_mesh_box(&k->mesh, &at, (base_vec3){ 0.72, 0.98, 0.38 }, true, sketch_with(k, MATERIAL_WHITE));
     }
 }
 
-static void sphere(sketch *k, base_vec3 centre, base_vec3 radius, int around, int rings, scenery_material m)
+void sketch_sphere(sketch *k, base_vec3 centre, base_vec3 radius, int around, int rings, scenery_material m)
 {
     uint32_t first = k->mesh.vertex_count;
     for (int j = 0; j <= rings; j++)
@@ -254,50 +246,27 @@ static void sphere(sketch *k, base_vec3 centre, base_vec3 radius, int around, in
     for (int j = 0; j < rings; j++)
         for (int i = 0; i < around; i++) {
             uint32_t v = first + (uint32_t)(j * (around + 1) + i), w = v + (uint32_t)around + 1;
-            scene_mesh_triangle(&k->mesh, v, v + 1, w + 1, with(k, m));
-            scene_mesh_triangle(&k->mesh, v, w + 1, w, with(k, m));
+            scene_mesh_triangle(&k->mesh, v, v + 1, w + 1, sketch_with(k, m));
+            scene_mesh_triangle(&k->mesh, v, w + 1, w, sketch_with(k, m));
         }
 }
 
-/* Motorcycle or bicycle with a rider, in the same unit box (x, y, z = length, width, height). */
-static void two_wheeler(sketch *k, body_kind kind)
+void sketch_box(sketch *k, base_vec3 centre, base_vec3 extent, scenery_material m)
 {
-    bool motor = kind == BODY_MOTORCYCLE;
-    base_vec3 rear = { -0.68, 0, 0.21 }, front = { 0.68, 0, 0.21 }, seat = { -0.28, 0, 0.50 }, bar = { 0.42, 0, 0.58 };
-    double thick = motor ? 0.10 : 0.03;
-    scene_mesh_tube(&k->mesh, rear, seat, thick * 0.4, thick * 0.5, 6, true, with(k, MATERIAL_BLACK));
-    scene_mesh_tube(&k->mesh, front, bar, thick * 0.3, thick * 0.4, 6, true, with(k, MATERIAL_RIM));
-    scene_mesh_tube(&k->mesh, seat, (base_vec3){ 0.36, 0, 0.47 }, thick * 0.8, thick * 0.9, 6, true,
-                    with(k, MATERIAL_CAR_PAINT));
-    scene_mesh_tube(&k->mesh, (base_vec3){ bar.x, -0.8, bar.z + 0.02 }, (base_vec3){ bar.x, 0.8, bar.z + 0.02 }, 0.02, 0.02, 5,
-                    true, with(k, MATERIAL_BLACK));
-    if (motor) {
-        sphere(k, (base_vec3){ 0.05, 0, 0.32 }, (base_vec3){ 0.30, 0.42, 0.12 }, 10, 6, MATERIAL_POLE);
-        sphere(k, (base_vec3){ 0.16, 0, 0.50 }, (base_vec3){ 0.26, 0.36, 0.09 }, 10, 6, MATERIAL_CAR_PAINT);
-    }
-    uint8_t vehicle = k->tag;
-    k->tag = SCENE_TAG_RIDER;
-    sphere(k, (base_vec3){ -0.12, 0, 0.72 }, (base_vec3){ 0.16, 0.52, 0.18 }, 10, 8, MATERIAL_CLOTH);
-    sphere(k, (base_vec3){ 0.02, 0, 0.935 }, (base_vec3){ 0.10, 0.26, 0.068 }, 10, 8, motor ? MATERIAL_BLACK : MATERIAL_SKIN);
-    for (int side = -1; side <= 1; side += 2) {
-        base_vec3 hip = { -0.2, side * 0.25, 0.56 }, knee = { 0.12, side * 0.4, 0.45 }, foot = { 0.0, side * 0.35, 0.2 };
-        scene_mesh_tube(&k->mesh, hip, knee, 0.06, 0.05, 6, false, with(k, MATERIAL_TROUSERS));
-        scene_mesh_tube(&k->mesh, knee, foot, 0.05, 0.04, 6, true, with(k, MATERIAL_TROUSERS));
-        scene_mesh_tube(&k->mesh, (base_vec3){ -0.06, side * 0.5, 0.82 },
-                        (base_vec3){ bar.x - 0.03, side * 0.62, bar.z + 0.03 }, 0.045, 0.03, 6, true, with(k, MATERIAL_CLOTH));
-    }
-    k->tag = vehicle;
+    base_pose at = { centre, { 0, 0, 0 } };
+    scene_mesh_box(&k->mesh, &at, extent, true, sketch_with(k, m));
 }
 
 /* Wheel of radius 1 and half width 1 about the y axis; the outer side is +y. */
 static void wheel(sketch *k)
 {
     enum { SIDES = 16 };
-    scene_mesh_tube(&k->mesh, (base_vec3){ 0, -1, 0 }, (base_vec3){ 0, 1, 0 }, 1, 1, SIDES, true, with(k, MATERIAL_TYRE));
+    scene_mesh_tube(&k->mesh, (base_vec3){ 0, -1, 0 }, (base_vec3){ 0, 1, 0 }, 1, 1, SIDES, true,
+                    sketch_with(k, MATERIAL_TYRE));
     k->flags = SCENE_DETAIL;
     for (int side = -1; side <= 1; side += 2) {
         scene_mesh_tube(&k->mesh, (base_vec3){ 0, side * 1.0, 0 }, (base_vec3){ 0, side * 1.03, 0 }, 0.64, 0.60, SIDES, true,
-                        with(k, MATERIAL_RIM));
+                        sketch_with(k, MATERIAL_RIM));
         for (int i = 0; i < 5; i++) { /* gaps between spokes */
             double a = 2 * BASE_PI * i / 5, r0 = 0.20, r1 = 0.53;
             base_vec3 q[4] = { { r0 * cos(a - 0.25), side * 1.035, r0 * sin(a - 0.25) },
@@ -310,63 +279,84 @@ static void wheel(sketch *k)
     k->flags = 0;
 }
 
-/* A walker of height 1; swing: angle of the legs in radians. */
-static void walker(sketch *k, double swing)
-{
-    for (int side = -1; side <= 1; side += 2) {
-        double a = side * swing;
-        base_vec3 hip = { 0, side * 0.05, 0.50 }, knee = { 0.25 * sin(a), side * 0.055, 0.27 };
-        base_vec3 foot = { 0.25 * sin(a) + 0.22 * sin(a - 0.25 * fabs(swing)), side * 0.055, 0.035 };
-        scene_mesh_tube(&k->mesh, hip, knee, 0.052, 0.042, 8, false, with(k, MATERIAL_TROUSERS));
-        scene_mesh_tube(&k->mesh, knee, foot, 0.042, 0.030, 8, true, with(k, MATERIAL_TROUSERS));
-        sphere(k, (base_vec3){ foot.x + 0.03, foot.y, 0.022 }, (base_vec3){ 0.07, 0.03, 0.024 }, 8, 5, MATERIAL_BLACK);
-        base_vec3 shoulder = { 0, side * 0.125, 0.79 }, hand = { -0.28 * sin(a), side * 0.15, 0.47 };
-        scene_mesh_tube(&k->mesh, shoulder, hand, 0.036, 0.024, 8, true, with(k, MATERIAL_CLOTH));
-        sphere(k, hand, (base_vec3){ 0.025, 0.022, 0.032 }, 6, 5, MATERIAL_SKIN);
-    }
-    sphere(k, (base_vec3){ 0, 0, 0.665 }, (base_vec3){ 0.064, 0.104, 0.190 }, 12, 9, MATERIAL_CLOTH);
-    scene_mesh_tube(&k->mesh, (base_vec3){ 0, 0, 0.80 }, (base_vec3){ 0, 0, 0.87 }, 0.035, 0.03, 8, false,
-                    with(k, MATERIAL_SKIN));
-    sphere(k, (base_vec3){ 0.008, 0, 0.925 }, (base_vec3){ 0.058, 0.050, 0.072 }, 12, 9, MATERIAL_SKIN);
-    sphere(k, (base_vec3){ -0.008, 0, 0.945 }, (base_vec3){ 0.060, 0.054, 0.058 }, 12, 9, MATERIAL_BLACK);
-}
-
-static bool add(town_scenery *t, sketch *k, int *mesh, base_error *err)
+bool sketch_add(town_scenery *t, sketch *k, int *mesh, base_error *err)
 {
     bool good = scene_add_mesh(t->scene, &k->mesh, mesh, err);
     k->mesh = (scene_mesh){ 0 };
     return good;
 }
 
+/* A body with its wheels, in metres: what stands parked. */
+static void park_body(town_scenery *t, const sketch *k, body_kind kind, base_vec3 e, scene_mesh *parked)
+{
+    scene_mesh_append(parked, &k->mesh, NULL);
+    for (uint32_t i = 0; i < parked->vertex_count; i++) {
+        scene_vertex *v = &parked->vertices[i];
+        const double scale[3] = { e.x, e.y, 2 * e.z };
+        double n[3], length = 0;
+        for (int a = 0; a < 3; a++) {
+            v->position[a] = (float)(v->position[a] * scale[a]);
+            n[a] = v->normal[a] / scale[a];
+            length += n[a] * n[a];
+        }
+        for (int a = 0; a < 3; a++)
+            v->normal[a] = (int16_t)lrint(32767 * n[a] / fmax(1e-9, sqrt(length)));
+    }
+    for (uint32_t i = 0; i < parked->triangle_count; i++) /* lamps of parked cars are off: nothing to switch */
+        if (parked->triangles[i].material == t->material[MATERIAL_HEADLIGHT])
+            parked->triangles[i].material = t->material[MATERIAL_LAMP];
+    double radius = fmin(0.55, 0.30 + 0.06 * e.z);
+    scene_surface tyre = scenery_surface(t, MATERIAL_TYRE, k->tag, 0),
+                  rim = scenery_surface(t, MATERIAL_RIM, k->tag, SCENE_DETAIL_FAR);
+    for (int i = 0; i < 4; i++) {
+        double side = i & 1 ? 1 : -1, x = (i < 2 ? shapes[kind].axle_front_x : shapes[kind].axle_rear_x) * e.x;
+        base_vec3 in = { x, side * (e.y - 0.2), radius }, out = { x, side * (e.y + 0.005), radius };
+        scene_mesh_tube(parked, in, out, radius, radius, 12, true, tyre);
+        scene_mesh_tube(parked, out, (base_vec3){ x, out.y + 0.006 * side, radius }, 0.62 * radius, 0.56 * radius, 8, true,
+                        rim);
+    }
+}
+
 bool scenery_bodies_build(town_scenery *t, base_error *err)
 {
     sketch k = { .town = t };
+    static const base_vec3 usual[SCENERY_PARKED] = {
+        { 2.40, 0.97, 0.74 }, { 1.98, 0.92, 0.76 }, { 2.30, 0.97, 0.87 }, { 2.45, 0.99, 1.02 }
+    };
     for (int kind = BODY_SEDAN; kind <= BODY_BICYCLE; kind++) {
         k.tag = kind == BODY_MOTORCYCLE ? SCENE_TAG_MOTORCYCLE : kind == BODY_BICYCLE ? SCENE_TAG_BICYCLE : shapes[kind].tag;
-        if (kind >= BODY_MOTORCYCLE)
-            two_wheeler(&k, (body_kind)kind);
+        if (kind == BODY_MOTORCYCLE)
+            sketch_motorcycle(&k);
+        else if (kind == BODY_BICYCLE)
+            sketch_bicycle(&k);
         else
             four_wheeler(&k, (body_kind)kind);
-        if (!add(t, &k, &t->body[kind], err))
+        if (kind < SCENERY_PARKED)
+            park_body(t, &k, (body_kind)kind, usual[kind], &t->parked[kind]);
+        if (!sketch_add(t, &k, &t->body[kind], err))
             return false;
     }
     k.tag = SCENE_TAG_CAR;
     wheel(&k);
-    if (!add(t, &k, &t->wheel, err))
+    if (!sketch_add(t, &k, &t->wheel, err))
+        return false;
+    k.tag = SCENE_TAG_BICYCLE;
+    sketch_spoked_wheel(&k);
+    if (!sketch_add(t, &k, &t->spoked_wheel, err))
         return false;
     k.tag = SCENE_TAG_PEDESTRIANS;
-    static const double swing[4] = { 0, 0.5, 0, -0.5 };
-    for (int i = 0; i < 4; i++) {
-        walker(&k, swing[i]);
-        if (!add(t, &k, &t->walker[i], err))
-            return false;
-    }
+    for (int variant = 0; variant < SCENERY_PEOPLE; variant++)
+        for (int i = 0; i < SCENERY_PHASES; i++) {
+            sketch_walker(&k, (double)i / SCENERY_PHASES, variant);
+            if (!sketch_add(t, &k, &t->walker[variant][i], err))
+                return false;
+        }
     k.tag = SCENE_TAG_TRAFFIC_LIGHT;
     static const scenery_material lamp[3] = { MATERIAL_RED_LIGHT, MATERIAL_YELLOW_LIGHT, MATERIAL_GREEN_LIGHT };
     for (int i = 0; i < 3; i++) { /* in the head's frame: +x is where it shines; red on top */
         scene_mesh_tube(&k.mesh, (base_vec3){ 0.17, 0, 0.32 - 0.32 * i }, (base_vec3){ 0.185, 0, 0.32 - 0.32 * i }, 0.115,
-                        0.105, 14, true, with(&k, lamp[i]));
-        if (!add(t, &k, &t->lamp[i], err))
+                        0.105, 14, true, sketch_with(&k, lamp[i]));
+        if (!sketch_add(t, &k, &t->lamp[i], err))
             return false;
     }
     return true;
@@ -429,6 +419,8 @@ int town_scenery_vehicle(const town_scenery *t, const town_scenery_car *car, sce
     scene_instance base = { .mesh = t->body[kind], .pose = car->pose, .scale = { e.x, e.y, 2 * e.z }, .id = car->id };
     memcpy(base.tint, car->tint, sizeof base.tint);
     memcpy(base.glow, car->glow, sizeof base.glow);
+    if (two)
+        base.scale.y = 1; /* people have one width, whatever the handlebar's */
     parts[0] = base;
     double radius = car->wheel_radius_m > 0 ? car->wheel_radius_m : two ? 0.32 : fmin(0.55, 0.30 + 0.06 * e.z);
     double front = two ? e.x - radius : shapes[kind].axle_front_x * e.x,
@@ -441,11 +433,11 @@ int town_scenery_vehicle(const town_scenery *t, const town_scenery_car *car, sce
     int wheels = two ? 2 : 4;
     for (int i = 0; i < wheels; i++) {
         bool is_front = two ? i == 0 : i < 2;
-        double half_width = two ? 0.04 : 0.11, side = two ? 0 : i & 1 ? 1 : -1;
+        double half_width = kind == BODY_BICYCLE ? 0.022 : two ? 0.065 : 0.11, side = two ? 0 : i & 1 ? 1 : -1;
         base_pose at = { { is_front ? front : rear, side * (e.y - half_width * 0.92), radius },
                          { -car->roll_deg, is_front ? car->steer_deg : 0, 0 } };
         parts[1 + i] =
-            (scene_instance){ .mesh = t->wheel,
+            (scene_instance){ .mesh = kind == BODY_BICYCLE ? t->spoked_wheel : t->wheel,
                               .pose = base_pose_compose(&car->pose, &at),
                               .scale = { radius, half_width, radius },
                               .tag = two ? (kind == BODY_BICYCLE ? SCENE_TAG_BICYCLE : SCENE_TAG_MOTORCYCLE) : shapes[kind].tag,
@@ -477,9 +469,10 @@ int town_scenery_walker(const town_scenery *t, const base_pose *pose, double ext
                         uint32_t id, scene_instance *part)
 {
     double height = 2 * extent_z, in_stride = phase - floor(phase);
-    *part = (scene_instance){
-        .mesh = t->walker[(int)(in_stride * 4) & 3], .pose = *pose, .scale = { height, height, height }, .id = id
-    };
+    *part = (scene_instance){ .mesh = t->walker[id % SCENERY_PEOPLE][(int)(in_stride * SCENERY_PHASES + 0.5) % SCENERY_PHASES],
+                              .pose = *pose,
+                              .scale = { height, height, height },
+                              .id = id };
     memcpy(part->tint, tint, sizeof part->tint);
     return 1;
 }

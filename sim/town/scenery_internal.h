@@ -8,8 +8,10 @@
  *   scenery_rail.c     bridges: decks, pillars, parapets; guard rails
  *   scenery_yard.c     what builders of standing things share
  *   scenery_place.c    buildings, trees, lamps, fences and signals where the raster leaves room
+ *   scenery_street.c   parked cars and street furniture
  *   scenery_object.c   the list of all these things
- *   scenery_body.c     cars, wheels, walkers, lamps of traffic lights */
+ *   scenery_body.c     cars, wheels, lamps of traffic lights
+ *   scenery_rider.c    walkers and riders */
 #ifndef SIM_TOWN_SCENERY_INTERNAL_H
 #define SIM_TOWN_SCENERY_INTERNAL_H
 #include "sim/town/scenery.h"
@@ -55,6 +57,15 @@ typedef enum scenery_material {
     MATERIAL_SKIN,
     MATERIAL_CLOTH,
     MATERIAL_TROUSERS,
+    MATERIAL_JEANS,
+    MATERIAL_BEIGE,
+    MATERIAL_SKIN_DARK,
+    MATERIAL_HAIR,
+    MATERIAL_HAIR_FAIR,
+    MATERIAL_CABINET,
+    MATERIAL_BANNER_A,
+    MATERIAL_BANNER_B,
+    MATERIAL_BANNER_C,
     MATERIAL_COUNT
 } scenery_material;
 
@@ -93,6 +104,10 @@ typedef struct town_scenery_light_head {
 
 #define SCENERY_PROPS     7
 #define SCENERY_KINDS_MAX 64
+#define SCENERY_PARKED    4 /* bodies that stand parked: sedan, hatch, SUV, van */
+#define SCENERY_PEOPLE    3
+#define SCENERY_PHASES    12 /* meshes of one stride of a walker */
+#define SCENERY_COATS     8  /* and their colours */
 
 /* Quads of the footprint by square cells of the ground plane. */
 typedef struct scenery_surface_index {
@@ -118,7 +133,9 @@ struct town_scenery {
     uint64_t seed;
     scene *scene;
     uint16_t material[MATERIAL_COUNT];
-    int body[8], wheel, walker[4], lamp[3], prop[SCENERY_PROPS];
+    scene_mesh parked[SCENERY_PARKED]; /* in metres, wheels included; until the scene is finished */
+    uint16_t coat[SCENERY_COATS];
+    int body[8], wheel, spoked_wheel, walker[SCENERY_PEOPLE][SCENERY_PHASES], lamp[3], prop[SCENERY_PROPS];
     town_scenery_light_head *lights; /* [signals]; of dark or other signals is_light is false */
     int light_count;
     scenery_footprint footprint;

@@ -35,8 +35,8 @@ static void leaf_card(yard *y, base_random *d, base_vec3 at, base_vec3 centre, d
     /* A spray of three leaves from one point: no straight silhouettes. */
     double u = yard_pick(d, 0, 2), v = yard_pick(d, 0, 2), turn = yard_pick(d, 0, 2 * BASE_PI);
     for (int k = 0; k < 3; k++) {
-        double angle = turn + 2.1 * k + yard_pick(d, -0.5, 0.5), reach = size * yard_pick(d, 0.8, 1.35),
-               wide = size * yard_pick(d, 0.28, 0.46);
+        double angle = turn + 2.1 * k + yard_pick(d, -0.5, 0.5), reach = size * yard_pick(d, 0.55, 0.95),
+               wide = size * yard_pick(d, 0.26, 0.42);
         base_vec3 along = base_vec3_add(base_vec3_scale(a, cos(angle)), base_vec3_scale(b, sin(angle)));
         base_vec3 side = base_vec3_add(base_vec3_scale(a, -wide * sin(angle)), base_vec3_scale(b, wide * cos(angle)));
         base_vec3 back = base_vec3_add(at, base_vec3_scale(along, -0.25 * size)),
@@ -49,24 +49,31 @@ static void leaf_card(yard *y, base_random *d, base_vec3 at, base_vec3 centre, d
     }
 }
 
-/* Round ball of few triangles: the dark inside of a crown, hedge balls. */
-static void blob(yard *y, base_vec3 c, double rx, double rz, double light, int around, scene_surface s)
+/* Ball of few triangles, its corners pushed in and out by `rough` parts: the mass of a crown, hedge balls. */
+static void blob(yard *y, base_random *d, base_vec3 c, double rx, double rz, double light, int around, int rings, double rough,
+                 scene_surface s)
 {
-    enum { RINGS = 3 };
+    enum { AROUND_MAX = 12 };
     uint32_t first = y->mesh->vertex_count;
-    for (int j = 0; j <= RINGS; j++)
+    for (int j = 0; j <= rings; j++) {
+        double out[AROUND_MAX];
+        for (int i = 0; i < around; i++)
+            out[i] = j > 0 && j < rings ? 1 + yard_pick(d, -rough, rough) : 1 + 0.5 * yard_pick(d, -rough, 0);
         for (int i = 0; i <= around; i++) {
-            double a = 2 * BASE_PI * i / around, b = BASE_PI * j / RINGS;
+            double a = 2 * BASE_PI * (i + 0.5 * (j & 1)) / around, b = BASE_PI * j / rings,
+                   r = out[j == 0 || j == rings ? 0 : i % around];
             base_vec3 n = { sin(b) * cos(a), sin(b) * sin(a), cos(b) };
-            scene_mesh_vertex(y->mesh, (base_vec3){ c.x + rx * n.x, c.y + rx * n.y, c.z + rz * n.z }, n, rx * a, rz * b,
-                              light * (0.6 + 0.4 * n.z));
+            scene_mesh_vertex(y->mesh, (base_vec3){ c.x + r * rx * n.x, c.y + r * rx * n.y, c.z + r * rz * n.z },
+                              (base_vec3){ n.x, n.y, n.z + 0.2 }, rx * a, rz * b,
+                              light * (0.62 + 0.38 * n.z) * (0.55 + 0.45 * r));
         }
-    for (int j = 0; j < RINGS; j++)
+    }
+    for (int j = 0; j < rings; j++)
         for (int i = 0; i < around; i++) {
             uint32_t v = first + (uint32_t)(j * (around + 1) + i), w = v + (uint32_t)around + 1;
             if (j > 0)
                 scene_mesh_triangle(y->mesh, v, v + 1, w + 1, s);
-            if (j < RINGS - 1)
+            if (j < rings - 1)
                 scene_mesh_triangle(y->mesh, v, w + 1, w, s);
         }
 }
@@ -75,7 +82,7 @@ static void broadleaf(yard *y, base_random *d, base_vec3 foot, const tree_style 
 {
     scene_surface bark = yard_known(y, MATERIAL_BARK, SCENE_TAG_VEGETATION, 0);
     scene_surface leaf = yard_known(y, t->leaf, SCENE_TAG_VEGETATION, SCENE_TWO_SIDED | SCENE_THIN);
-    scene_surface core = yard_known(y, MATERIAL_LEAF_DARK, SCENE_TAG_VEGETATION, SCENE_THIN);
+    scene_surface core = yard_known(y, t->leaf, SCENE_TAG_VEGETATION, SCENE_THIN);
     bool detail = t->cards > 40;
     double lean_x = yard_pick(d, -0.3, 0.3), lean_y = yard_pick(d, -0.3, 0.3), crown_height = t->height - t->crown_low;
     base_vec3 top = { foot.x + lean_x, foot.y + lean_y, foot.z + t->crown_low + 0.35 * crown_height };
@@ -96,7 +103,7 @@ static void broadleaf(yard *y, base_random *d, base_vec3 foot, const tree_style 
         if (k && detail)
             scene_mesh_tube(y->mesh, top, lobe[k], t->trunk * 0.35, 0.03, 4, false, bark);
         double squash = fmin(1.0, 0.5 * crown_height / t->crown_radius);
-        blob(y, lobe[k], radius[k] * 0.80, radius[k] * 0.80 * squash, 0.55, detail ? 6 : 5, core);
+        blob(y, d, lobe[k], radius[k] * 0.92, radius[k] * 0.92 * squash, 0.92, detail ? 8 : 5, detail ? 5 : 4, 0.17, core);
     }
     double squash = fmin(1.1, 0.55 * crown_height / t->crown_radius);
     for (int k = 0; k < t->cards; k++) {
@@ -152,8 +159,8 @@ static void tree(yard *y, base_random *d, double px, double py, bool detail)
                      .crown_low = height * yard_pick(d, 0.26, 0.36),
                      .crown_radius = height * yard_pick(d, 0.30, 0.38),
                      .trunk = 0.022 * height + 0.06,
-                     .cards = detail ? 120 : 20,
-                     .card_m = (detail ? 0.062 : 0.12) * height,
+                     .cards = detail ? 96 : 0,
+                     .card_m = 0.055 * height,
                      .leaf = leaves[base_random_below(d, 3)] };
     broadleaf(y, d, foot, &t);
 }
@@ -536,7 +543,7 @@ static void visit_bush(yard *y, base_random *d, const edge_point *e, int road, i
     p.z += 0.3 * size;
     scene_surface leaf = yard_known(y, base_random_uniform(d) < 0.5 ? MATERIAL_LEAF : MATERIAL_LEAF_DARK, SCENE_TAG_VEGETATION,
                                     SCENE_TWO_SIDED | SCENE_THIN);
-    blob(y, p, 0.78 * size, 0.7 * size, 0.7, 6, leaf);
+    blob(y, d, p, 0.9 * size, 0.85 * size, 0.8, 7, 4, 0.18, leaf);
     leaf.flags |= SCENE_DETAIL;
     for (int k = 0; k < 26; k++) {
         double a = yard_pick(d, 0, 2 * BASE_PI), z = yard_pick(d, -0.2, 1), r = size * sqrt(1 - z * z);
@@ -668,6 +675,7 @@ bool scenery_objects_build(town_scenery *t, scene_mesh *m, base_error *err)
         place_signal(&y, k);
     yard_rails(&y);
     yard_along_roads(&y, "lamp", 24, visit_lamp);
+    yard_streets(&y);
     yard_along_roads(&y, "building", 9, visit_building);
     yard_along_roads(&y, "fence", 2.5, visit_fence);
     yard_along_roads(&y, "tree", 11, visit_tree);

@@ -62,4 +62,9 @@ bool yard_has_rail(const yard *y, const edge_point *e);
 /* Bridges and guard rails of all roads. */
 void yard_rails(yard *y);
 
+/* ---- scenery_street.c */
+
+/* Parked cars on parking lanes, furniture along sidewalks. */
+void yard_streets(yard *y);
+
 #endif

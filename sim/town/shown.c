@@ -40,12 +40,13 @@ static int show_actor(const town_world *w, const town_actor *a, scene_instance *
     if (a->kind == TOWN_VEHICLE)
         return show_vehicle(w, a, parts);
     if (a->kind == TOWN_WALKER) {
-        static const float cloth[5][3] = {
-            { 0.05f, 0.07f, 0.2f }, { 0.3f, 0.05f, 0.05f }, { 0.1f, 0.1f, 0.1f }, { 0.4f, 0.35f, 0.2f }, { 0.05f, 0.2f, 0.1f }
-        };
+        static const float cloth[8][3] = { { 0.05f, 0.07f, 0.20f },  { 0.30f, 0.05f, 0.05f }, { 0.06f, 0.06f, 0.065f },
+                                           { 0.40f, 0.35f, 0.20f },  { 0.05f, 0.20f, 0.10f }, { 0.50f, 0.50f, 0.48f },
+                                           { 0.16f, 0.04f, 0.055f }, { 0.20f, 0.22f, 0.24f } };
         base_pose feet = a->pose;
         feet.location.z -= a->box.extent.z;
-        return town_scenery_walker(w->scenery, &feet, a->box.extent.z, a->stride, cloth[a->id % 5], a->id, parts);
+        return town_scenery_walker(w->scenery, &feet, a->box.extent.z, a->stride, cloth[a->id * 2654435761u >> 29], a->id,
+                                   parts);
     }
     if (a->kind == TOWN_PROP)
         return tagged(parts, town_scenery_prop(w->scenery, a->type_id, &a->pose, a->box.extent, a->id, parts), a->tag);

@@ -313,6 +313,145 @@ static void the_ground_slopes_between_roads(void **state)
     }
 }
 
+/* ---- parked cars and furniture ---- */
+
+/* All of a parked car is on a parking lane; nothing of it reaches over a driving or biking lane's border. */
+static void parked_cars_stand_on_parking_lanes(void **state)
+{
+    (void)state;
+    int cars = 0;
+    for (int k = 0; k < town_scenery_object_count(grid.scenery); k++) {
+        const town_scenery_object *o = town_scenery_object_at(grid.scenery, k);
+        if (!is_kind(o, "ParkedCar"))
+            continue;
+        cars++;
+        assert_int_equal(o->tag, SCENE_TAG_CAR);
+        assert_int_equal(o->layer, TOWN_LAYER_PARKED_VEHICLES);
+        for (int i = 0; i < 4; i++) {
+            base_vec3 wheel = { (i & 1 ? 0.9 : -0.9) * o->box.extent.x, (i & 2 ? 0.85 : -0.85) * o->box.extent.y, 0 };
+            base_pose stand = { o->box.pose.location, o->box.pose.rotation };
+            stand.location.z = o->pose.location.z;
+            base_vec3 at = base_pose_to_world(&stand, wheel);
+            road_waypoint w;
+            if (!road_waypoint_at(grid.map, at, ROAD_LANE_PARKING, false, &w)) /* within half its width */
+                fail_msg("%s: its corner (%.2f, %.2f) is not on a parking lane", o->name, at.x, at.y);
+        }
+        assert_true(fabs(o->box.pose.location.z - o->box.extent.z - o->pose.location.z) < 0.05);
+    }
+    assert_true(cars >= 20);
+    assert_int_equal(count_kind(&ring, "ParkedCar"), 0);
+}
+
+static void sidewalks_stay_free_in_their_middle(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = { "Bench", "Bin", "Hydrant", "Mailbox", "Cabinet", "Planter", "BusStop", "Bollard" };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (count_kind(&grid, kinds[i]) < 2)
+            fail_msg("%d of %s", count_kind(&grid, kinds[i]), kinds[i]);
+    road_map_info info = road_map_describe(grid.map);
+    int places = 0;
+    for (int road = 0; road < info.roads; road++) {
+        road_info r = road_map_road(grid.map, road);
+        for (int section = 0; r.junction < 0 && section < r.sections; section++) {
+            road_section_info k = road_map_section(grid.map, road, section);
+            for (int lane = k.lane_low; lane <= k.lane_high; lane++)
+                for (double s = k.s0 + 1; s < k.s1 - 1; s += 0.7) {
+                    if (!lane || road_lane_type(grid.map, road, section, lane) != ROAD_LANE_SIDEWALK)
+                        continue;
+                    base_vec3 inner, outer;
+                    road_lane_borders(grid.map, road, section, lane, s, &inner, &outer);
+                    base_vec3 p = base_vec3_scale(base_vec3_add(inner, outer), 0.5);
+                    scene_box walker = { { { p.x, p.y, p.z + 1.1 }, { 0, 0, 0 } }, { 0.2, 0.2, 0.8 } };
+                    scene_hit hit;
+                    if (scene_box_hit(grid.scene, &walker, 1u << SCENE_TAG_VEGETATION, &hit))
+                        fail_msg("road %d lane %d s %.1f: tag %d stands in a walker's way", road, lane, s, hit.tag);
+                    places++;
+                }
+        }
+    }
+    assert_true(places > 1000);
+}
+
+/* ---- people ---- */
+
+/* Highest and lowest x of a walker's triangles of a height, and what share of the height they reach over. */
+static double stride_of(const scene_part *p, double *lowest)
+{
+    double lo = 9, hi = -9;
+    *lowest = 9;
+    for (uint32_t v = 0; v < p->vertex_count; v++) {
+        const float *q = p->vertices[v].position;
+        *lowest = fmin(*lowest, q[2]);
+        if (q[2] < 0.12) {
+            lo = fmin(lo, q[0]);
+            hi = fmax(hi, q[0]);
+        }
+    }
+    return hi - lo;
+}
+
+static void walkers_swing_their_legs(void **state)
+{
+    (void)state;
+    static const float tint[3] = { 0.2f, 0.2f, 0.2f };
+    const base_pose pose = { { 0, 0, 0 }, { 0, 0, 0 } };
+    double least = 9, most = 0;
+    int meshes = 0, before = -1;
+    for (int i = 0; i < 48; i++) {
+        scene_instance part;
+        assert_int_equal(town_scenery_walker(grid.scenery, &pose, 0.93, i / 48.0, tint, 6, &part), 1);
+        double lowest, stride = stride_of(&grid.scene->meshes[part.mesh], &lowest);
+        assert_true(fabs(lowest) < 0.035); /* of the height: feet meet the ground in every phase */
+        least = fmin(least, stride);
+        most = fmax(most, stride);
+        meshes += part.mesh != before;
+        before = part.mesh;
+    }
+    assert_true(meshes >= 10);
+    if (!(most > 0.40) || !(least < 0.22)) /* two feet apart, and beside each other */
+        fail_msg("feet reach over %.2f to %.2f of the height", least, most);
+}
+
+/* Two-wheelers carry a rider: in the pictures its pixels are Rider, the machine's are not. */
+static void two_wheelers_carry_riders(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *id;
+        base_vec3 extent;
+        uint8_t tag;
+    } models[] = { { "vehicle.bh.crossbike", { 0.744, 0.430, 0.860 }, SCENE_TAG_BICYCLE },
+                   { "vehicle.kawasaki.ninja", { 1.017, 0.398, 0.770 }, SCENE_TAG_MOTORCYCLE } };
+    for (int i = 0; i < 2; i++) {
+        town_scenery_car car = { .blueprint = models[i].id, .extent = models[i].extent, .id = 9 };
+        scene_instance parts[TOWN_SCENERY_PARTS];
+        assert_int_equal(town_scenery_vehicle(grid.scenery, &car, parts), 3);
+        const scene_part *p = &grid.scene->meshes[parts[0].mesh];
+        double top[32] = { 0 };
+        for (uint32_t k = 0; k < p->triangle_count; k++)
+            for (int c = 0; c < 3; c++) {
+                double z = (double)p->vertices[p->triangles[k].vertex[c]].position[2] * parts[0].scale.z;
+                uint8_t tag = p->triangles[k].tag;
+                top[tag & 31] = fmax(top[tag & 31], z);
+            }
+        assert_true(top[SCENE_TAG_RIDER] > 1.35 && top[models[i].tag] > 0.7 && top[models[i].tag] < 1.25);
+        assert_int_equal(parts[1].tag, models[i].tag);
+        /* a bicycle's wheel is open: its middle shows spokes only */
+        const scene_part *wheel = &grid.scene->meshes[parts[1].mesh];
+        scene_instance one = { .mesh = parts[1].mesh, .scale = { 1, 1, 1 }, .pose = { { 0, 0, 1000 }, { 0, 0, 0 } } };
+        scene_hit hit;
+        int closed = 0;
+        for (int n = 0; n < 36; n++) {
+            double a = BASE_RAD(10 * n + 3);
+            closed += scene_ray(grid.scene, &one, 1, (base_vec3){ 0.6 * cos(a), -3, 1000 + 0.6 * sin(a) },
+                                (base_vec3){ 0, 1, 0 }, 6, &hit);
+        }
+        assert_true(wheel->triangle_count > 20);
+        assert_true(i ? closed == 36 : closed < 12);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -323,6 +462,10 @@ int main(void)
         cmocka_unit_test(fast_roads_have_guard_rails),
         cmocka_unit_test(bridges_stand_free),
         cmocka_unit_test(the_ground_slopes_between_roads),
+        cmocka_unit_test(parked_cars_stand_on_parking_lanes),
+        cmocka_unit_test(sidewalks_stay_free_in_their_middle),
+        cmocka_unit_test(walkers_swing_their_legs),
+        cmocka_unit_test(two_wheelers_carry_riders),
     };
     return cmocka_run_group_tests(tests, build_all, destroy_all);
 }
