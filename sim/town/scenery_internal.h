@@ -104,7 +104,8 @@ typedef struct town_scenery_light_head {
 
 #define SCENERY_PROPS     7
 #define SCENERY_KINDS_MAX 64
-#define SCENERY_PARKED    4 /* bodies that stand parked: sedan, hatch, SUV, van */
+#define SCENERY_BAY_M     6.2 /* of parking lanes, along the road */
+#define SCENERY_PARKED    4   /* bodies that stand parked: sedan, hatch, SUV, van */
 #define SCENERY_PEOPLE    3
 #define SCENERY_PHASES    12 /* meshes of one stride of a walker */
 #define SCENERY_COATS     8  /* and their colours */

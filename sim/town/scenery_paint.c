@@ -457,10 +457,41 @@ static void draw_wear(yard *y)
     }
 }
 
+/* ---- parking bays */
+
+static void draw_bays(yard *y)
+{
+    const road_map *map = y->town->map;
+    road_map_info info = road_map_describe(map);
+    for (int road = 0; road < info.roads; road++) {
+        road_info r = road_map_road(map, road);
+        for (int section = 0; r.junction < 0 && section < r.sections; section++) {
+            road_section_info k = road_map_section(map, road, section);
+            for (int lane = k.lane_low; lane <= k.lane_high; lane++) {
+                if (!lane || road_lane_type(map, road, section, lane) != ROAD_LANE_PARKING)
+                    continue;
+                base_vec3 first = road_surface_pose(map, road, k.s0, 0, 0).location;
+                sheet_begin(y, "Bays", SCENE_TAG_ROAD_LINE, first, 0);
+                for (int n = 0; k.s0 + n * SCENERY_BAY_M < k.s1; n++) {
+                    double s = k.s0 + n * SCENERY_BAY_M;
+                    base_vec3 a[2], b[2];
+                    if (road_lane_width(map, road, section, lane, s) < 1.8 || s - 0.06 < k.s0 || s + 0.06 > k.s1)
+                        continue;
+                    for (int e = 0; e < 2; e++)
+                        road_lane_borders(map, road, section, lane, s + (e ? 0.06 : -0.06), &a[e], &b[e]);
+                    sheet(y, mix(a[0], b[0], 0.16), mix(a[1], b[1], 0.16), mix(a[1], b[1], 0.84), mix(a[0], b[0], 0.84),
+                          paint(y));
+                }
+            }
+        }
+    }
+}
+
 bool scenery_paint_build(town_scenery *t, scene_mesh *m, base_error *err)
 {
     yard y = { .town = t, .mesh = m };
     draw_wear(&y);
+    draw_bays(&y);
     draw_approaches(&y, draw_objects(&y));
     return !m->failed || base_fail(err, BASE_MEMORY, "scenery: no memory for the roads' paint");
 }

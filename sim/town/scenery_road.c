@@ -312,6 +312,32 @@ static int ascending(const void *a, const void *b)
 
 static bool dashed(const road_strip *s) { return s->gap_m > 0.01 && s->dash_m > 0.01; }
 
+/* Where the dashes of a strip begin to count: at the first of the records before this one, through the sections of the road, whose strip is
+ * the same and follows without a gap. A lane section that ends does not break the rhythm. */
+static double dash_origin(const road_map *map, int road, int section, int lane, const road_mark *mark, int strip_number)
+{
+    double origin = mark->s0;
+    const road_strip *s = &mark->strips[strip_number];
+    for (int back = section; back >= 0 && back >= section - 1; back--) {
+        road_section_info info = road_map_section(map, road, back);
+        if (lane < info.lane_low || lane > info.lane_high)
+            break;
+        int count;
+        const road_mark *marks = road_lane_marks(map, road, back, lane, &count);
+        for (int i = count - 1; i >= 0; i--) { /* ascending: walked from the end, each may lead on to the one before */
+            const road_strip *before = &marks[i].strips[strip_number];
+            if (fabs(marks[i].s1 - origin) > 1e-6 || !(marks[i].s0 < origin) || strip_number >= marks[i].strip_count)
+                continue;
+            if (before->dash_m == s->dash_m && before->gap_m == s->gap_m && before->s_offset_m == 0 && s->s_offset_m == 0 &&
+                marks[i].type == mark->type && marks[i].color == mark->color) {
+                origin = marks[i].s0;
+                section = back; /* go on into the section before this one */
+            }
+        }
+    }
+    return origin;
+}
+
 static void dash_stations(stations *l, const road_map *map, int road, int section, int lane, double s0, double s1)
 {
     int count;
@@ -322,7 +348,8 @@ static void dash_stations(stations *l, const road_map *map, int road, int sectio
             double period = strip_at->dash_m + strip_at->gap_m;
             if (!dashed(strip_at))
                 continue;
-            double from = fmax(s0, marks[i].s0), to = fmin(s1, marks[i].s1), first = marks[i].s0 + strip_at->s_offset_m;
+            double from = fmax(s0, marks[i].s0), to = fmin(s1, marks[i].s1),
+                   first = dash_origin(map, road, section, lane, &marks[i], k) + strip_at->s_offset_m;
             for (double n = floor((from - first) / period); first + n * period < to && l->count + 2 < l->capacity; n++)
                 for (int end = 0; end < 2; end++) {
                     double s = first + n * period + (end ? strip_at->dash_m : 0);
@@ -378,7 +405,8 @@ static void fill_border(builder *b, int k, int road, int section, int lane, doub
                 p->painted[at] = p->painted[at - 1];
                 at--;
             }
-            double phase = fmod(s - marks[i].s0 - st->s_offset_m, st->dash_m + st->gap_m);
+            double origin = dashed(st) ? dash_origin(b->town->map, road, section, lane, &marks[i], q) : 0;
+            double phase = fmod(s - origin - st->s_offset_m, st->dash_m + st->gap_m);
             p->low[at] = low;
             p->high[at] = high;
             p->painted[at] = !dashed(st) || (phase < 0 ? phase + st->dash_m + st->gap_m : phase) < st->dash_m;

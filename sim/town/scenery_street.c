@@ -1,12 +1,10 @@
 /* sim/town/scenery_street.c — what stands along a town's streets: parked cars, benches, bins, hydrants, bus stops, banners.
  *
- * Cars are parked on parking lanes only, in bays of BAY_M that are painted too. Low things stand in a band beside the kerb or beyond the
+ * Cars are parked on parking lanes only, in bays of SCENERY_BAY_M that are painted too. Low things stand in a band beside the kerb or beyond the
  * sidewalk's outer edge, so that a walker's way between them stays free. Tags are those that CARLA's own pictures show: street furniture is
  * Static, banners are Other, plants are Vegetation. */
 #include "sim/town/scenery_yard.h"
 #include <string.h>
-
-#define BAY_M 6.2
 
 /* ---- parked cars */
 
@@ -29,8 +27,8 @@ static void park(yard *y, base_random *d, base_vec3 at, double yaw_deg)
 
 static bool lane_ends_soon(const road_map *map, int road, int section, int lane, double s)
 {
-    return road_lane_width(map, road, section, lane, s - BAY_M / 2) < 2.0 ||
-           road_lane_width(map, road, section, lane, s + BAY_M / 2) < 2.0;
+    return road_lane_width(map, road, section, lane, s - SCENERY_BAY_M / 2) < 2.0 ||
+           road_lane_width(map, road, section, lane, s + SCENERY_BAY_M / 2) < 2.0;
 }
 
 static void park_along(yard *y, int road, int section, int lane)
@@ -40,11 +38,11 @@ static void park_along(yard *y, int road, int section, int lane)
     double half_road = road_map_road(map, road).length_m;
     base_random street = base_random_start(y->town->seed, "parked cars", (uint64_t)road, (uint64_t)(uint32_t)(lane + 64));
     double full = yard_pick(&street, 0.35, 0.85);
-    for (int k = 0; info.s0 + (k + 0.5) * BAY_M < info.s1; k++) {
-        double s = info.s0 + (k + 0.5) * BAY_M;
+    for (int k = 0; info.s0 + (k + 0.5) * SCENERY_BAY_M < info.s1; k++) {
+        double s = info.s0 + (k + 0.5) * SCENERY_BAY_M;
         base_random d = base_random_start(y->town->seed, "parked car", (uint64_t)road << 20 | (uint64_t)(uint32_t)section,
                                           (uint64_t)k * 128 + (uint64_t)(uint32_t)(lane + 64));
-        if (base_random_uniform(&d) > full || s < 6 || s > half_road - 6 || s + BAY_M / 2 > info.s1 ||
+        if (base_random_uniform(&d) > full || s < 6 || s > half_road - 6 || s + SCENERY_BAY_M / 2 > info.s1 ||
             lane_ends_soon(map, road, section, lane, s))
             continue;
         road_waypoint w = { road, road_map_road(map, road).id, section, lane, s };
