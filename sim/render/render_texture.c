@@ -159,6 +159,27 @@ static texel facade(float u, float v, scene_texture kind, uint32_t seed, int bay
         float k = 0.07f + 0.05f * up + 0.02f * hash_unit((uint32_t)(u * 2), 1, seed);
         return glass(k * 0.85f, k, k * 1.2f);
     }
+    if (kind == SCENE_FACADE_GLASS) { /* each pane leans a little differently, so that they do not mirror as one */
+        if (to_joint(u, 3) < 0.012f || up < 0.02f || fabsf(up - 0.30f) < 0.008f)
+            return grey(0.50f);
+        float k = 0.06f + 0.02f * hash_unit((uint32_t)(u * 3), up > 0.30f, seed) + 0.03f * up;
+        return glass(k * 0.80f, k * 0.98f, k * 1.15f);
+    }
+    if (kind == SCENE_FACADE_STONE) {
+        float x = fabsf(u - 0.5f), sill = 0.14f, spring = 0.62f, wide = 0.22f;
+        float arch = up > spring ? sqrtf(fmaxf(0, wide * wide - (up - spring) * (up - spring))) : up > sill ? wide : 0;
+        if (x < arch - 0.025f && fabsf(u - 0.5f) > 0.012f && fabsf(up - spring) > 0.012f)
+            return pane(u, (0.85f - up) / 0.7f, seed, bay);
+        if (x < arch)
+            return (texel){ 0.42f, 0.38f, 0.33f, 0.4f };
+        float ring = up > spring - 0.02f ? sqrtf(x * x + (up - spring) * (up - spring)) : x;
+        if (up > sill - 0.05f && ring < wide + 0.055f && (up > sill || x < wide + 0.055f))
+            return grey(1.16f + stain);
+        int course = (int)(up * 7);
+        float fx = u * 4 + (course & 1 ? 0.5f : 0), block = hash_unit((uint32_t)((int)fx & 3), (uint32_t)course, seed);
+        bool joint = fx - floorf(fx) < 0.035f || up * 7 - (float)course < 0.06f;
+        return grey(joint ? 0.62f : 0.86f + 0.22f * block + stain);
+    }
     if (kind == SCENE_FACADE_SHOP) {
         if (up > 0.86f)
             return grey(up > 0.96f ? 0.7f : 1.0f + stain);
@@ -232,7 +253,9 @@ static texel picture(scene_texture kind, float x, float y, uint32_t seed)
     case SCENE_FACADE_BRICK:
     case SCENE_FACADE_PLASTER:
     case SCENE_FACADE_OFFICE:
-    case SCENE_FACADE_SHOP: { /* two by two bays that differ in blinds and stains */
+    case SCENE_FACADE_SHOP:
+    case SCENE_FACADE_GLASS:
+    case SCENE_FACADE_STONE: { /* two by two bays that differ in blinds and stains */
         int bay = (x >= 0.5f) + 2 * (y >= 0.5f);
         return facade(2 * x - (float)(x >= 0.5f), 2 * y - (float)(y >= 0.5f), kind, seed + 101 * (uint32_t)bay, bay);
     }

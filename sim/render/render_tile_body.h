@@ -423,7 +423,8 @@ static void corner_attributes(const render_item *item, const render_setup *t, co
 
 static bool is_facade(scene_texture t)
 {
-    return t == SCENE_FACADE_BRICK || t == SCENE_FACADE_PLASTER || t == SCENE_FACADE_OFFICE || t == SCENE_FACADE_SHOP;
+    return t == SCENE_FACADE_BRICK || t == SCENE_FACADE_PLASTER || t == SCENE_FACADE_OFFICE || t == SCENE_FACADE_SHOP ||
+           t == SCENE_FACADE_GLASS || t == SCENE_FACADE_STONE;
 }
 
 static void fill_record(const render_pass *p, const render_setup *t, int ox, int oy, float *r)

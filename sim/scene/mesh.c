@@ -9,7 +9,7 @@ static const float texture_repeat_m[SCENE_TEXTURE_COUNT] = {
     [SCENE_FACADE_BRICK] = 6, [SCENE_FACADE_PLASTER] = 6, [SCENE_FACADE_OFFICE] = 6, [SCENE_FACADE_SHOP] = 6,
     [SCENE_ROOF] = 4,         [SCENE_BARK] = 1,           [SCENE_LEAF] = 2,          [SCENE_WOOD] = 2,
     [SCENE_METAL] = 2,        [SCENE_CAR_PAINT] = 4,      [SCENE_GLASS] = 4,         [SCENE_RUBBER] = 1,
-    [SCENE_BANNER] = 3,
+    [SCENE_FACADE_GLASS] = 6, [SCENE_FACADE_STONE] = 6,   [SCENE_BANNER] = 3,
 };
 
 float scene_texture_repeat_m(scene_texture t) { return texture_repeat_m[t]; }

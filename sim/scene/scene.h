@@ -70,7 +70,9 @@ typedef enum scene_texture {
     SCENE_CAR_PAINT,      /* clear coat: reflects the sky; takes the instance's tint */
     SCENE_GLASS,          /* dark, reflects the sky */
     SCENE_RUBBER,
-    SCENE_BANNER, /* printed cloth or poster, 3 m: patches of other colours */
+    SCENE_FACADE_GLASS, /* as the other facades: curtain wall of glass between thin mullions */
+    SCENE_FACADE_STONE, /* same: blocks of stone, round-headed windows */
+    SCENE_BANNER,       /* printed cloth or poster, 3 m: patches of other colours */
     SCENE_TEXTURE_COUNT
 } scene_texture;
 

@@ -21,6 +21,7 @@ static const scene_material materials[MATERIAL_COUNT] = {
     [MATERIAL_ROOF] = { { 0.20f, 0.195f, 0.19f }, SCENE_ROOF, 0, 0 },
     [MATERIAL_ROOF_TILES] = { { 0.30f, 0.13f, 0.085f }, SCENE_BRICK, 0, 0 },
     [MATERIAL_BARK] = { { 0.125f, 0.090f, 0.062f }, SCENE_BARK, 0, 0 },
+    [MATERIAL_BARK_LIGHT] = { { 0.27f, 0.22f, 0.165f }, SCENE_BARK, 0, 0 },
     [MATERIAL_LEAF] = { { 0.085f, 0.150f, 0.032f }, SCENE_LEAF, 0, 0 },
     [MATERIAL_LEAF_DARK] = { { 0.050f, 0.100f, 0.030f }, SCENE_LEAF, 0, 0 },
     [MATERIAL_LEAF_LIGHT] = { { 0.150f, 0.190f, 0.040f }, SCENE_LEAF, 0, 0 },
@@ -74,10 +75,10 @@ void scenery_materials_add(town_scenery *t)
 static bool build_world(town_scenery *t, base_error *err)
 {
     scene_mesh m = { 0 };
-    bool good = t->map
-                    ? scenery_roads_build(t, &m, err) && scenery_raster_build(t, &m, err) && scenery_ground_build(t, &m, err) &&
-                          scenery_surface_build(t, err) && scenery_paint_build(t, &m, err) && scenery_objects_build(t, &m, err)
-                    : scenery_plain_build(t, &m, err);
+    bool good = t->map ? scenery_roads_build(t, &m, err) && scenery_raster_build(t, &m, err) && scenery_surface_build(t, err) &&
+                             scenery_paint_build(t, &m, err) && scenery_objects_build(t, &m, err) &&
+                             scenery_ground_build(t, &m, err)
+                       : scenery_plain_build(t, &m, err);
     good = good && scenery_objects_finish(t, &m, err) && scene_add_static(t->scene, &m, err);
     scene_mesh_free(&m);
     free(t->footprint.quads);

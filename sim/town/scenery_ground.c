@@ -24,6 +24,7 @@ void scenery_raster_free(scenery_raster *r)
     free(r->level);
     free(r->outside_m);
     free(r->taken);
+    free(r->yard);
     *r = (scenery_raster){ 0 };
 }
 
@@ -338,9 +339,10 @@ bool scenery_raster_build(town_scenery *t, scene_mesh *m, base_error *err)
     size_t n = (size_t)r->width * r->height;
     r->kind = calloc(n, 1);
     r->taken = calloc(n, 1);
+    r->yard = calloc(n, 1);
     r->level = calloc(n, sizeof *r->level);
     r->outside_m = calloc(n, sizeof *r->outside_m);
-    if (!r->kind || !r->taken || !r->level || !r->outside_m)
+    if (!r->kind || !r->taken || !r->yard || !r->level || !r->outside_m)
         return base_fail(err, BASE_MEMORY, "scenery: no memory for a raster of %zu cells", n);
     find_decks(r, f);
     for (size_t i = 0; i < f->count; i++)
@@ -401,7 +403,7 @@ typedef struct ground_grid { /* coarse cells; some are divided into fine ones */
     double x0, y0;
     int width, height;
     uint8_t *fine; /* [height][width] 1 = divided */
-    scene_surface surface;
+    scene_surface surface, paved;
 } ground_grid;
 
 static uint32_t ground_vertex(ground_grid *g, double x, double y)
@@ -454,8 +456,10 @@ static void fine_cell(ground_grid *g, double x, double y)
                     made[q][p] = true;
                 }
             }
-            scene_mesh_triangle(g->mesh, v[j][i], v[j][i + 1], v[j + 1][i + 1], g->surface);
-            scene_mesh_triangle(g->mesh, v[j][i], v[j + 1][i + 1], v[j + 1][i], g->surface);
+            int at = scenery_cell(&g->town->raster, x + (i + 0.5) * FINE_M, y + (j + 0.5) * FINE_M);
+            scene_surface s = at >= 0 && g->town->raster.yard[at] ? g->paved : g->surface;
+            scene_mesh_triangle(g->mesh, v[j][i], v[j][i + 1], v[j + 1][i + 1], s);
+            scene_mesh_triangle(g->mesh, v[j][i], v[j + 1][i + 1], v[j + 1][i], s);
         }
 }
 
@@ -488,7 +492,7 @@ static bool near_pavement(const scenery_raster *r, double x, double y)
     for (double dy = 0; dy <= COARSE_M; dy += 2)
         for (double dx = 0; dx <= COARSE_M; dx += 2) {
             int at = scenery_cell(r, x + dx, y + dy);
-            if (at >= 0 && r->outside_m[at] < FINE_BAND_M)
+            if (at >= 0 && (r->outside_m[at] < FINE_BAND_M || r->yard[at]))
                 return true;
         }
     return false;
@@ -504,7 +508,8 @@ bool scenery_ground_build(town_scenery *t, scene_mesh *m, base_error *err)
                       .y0 = r->y0 - HORIZON_M,
                       .width = (int)lrint((r->width * r->cell_m + 2 * HORIZON_M) / COARSE_M),
                       .height = (int)lrint((r->height * r->cell_m + 2 * HORIZON_M) / COARSE_M),
-                      .surface = scenery_piece_surface(t, MATERIAL_GRASS, SCENE_TAG_TERRAIN, SCENE_NO_SHADOW) };
+                      .surface = scenery_piece_surface(t, MATERIAL_GRASS, SCENE_TAG_TERRAIN, SCENE_NO_SHADOW),
+                      .paved = scenery_piece_surface(t, MATERIAL_PAVING, SCENE_TAG_SIDEWALKS, SCENE_NO_SHADOW) };
     g.fine = calloc((size_t)g.width * g.height + 1, 1);
     if (!g.fine)
         return base_fail(err, BASE_MEMORY, "scenery: no memory for the ground");

@@ -34,6 +34,7 @@ typedef enum scenery_material {
     MATERIAL_ROOF,
     MATERIAL_ROOF_TILES,
     MATERIAL_BARK,
+    MATERIAL_BARK_LIGHT,
     MATERIAL_LEAF,
     MATERIAL_LEAF_DARK,
     MATERIAL_LEAF_LIGHT,
@@ -94,6 +95,7 @@ typedef struct scenery_raster {
     float *level;     /* [height][width] z of the pavement; where there is none, of the ground that slopes between pavements */
     float *outside_m; /* [height][width] distance to the nearest paved cell, 0 on it */
     uint8_t *taken;   /* [height][width] 1 = a building, tree, ... stands here */
+    uint8_t *yard;    /* [height][width] 1 = paved ground before a town's building: no hedges, no grass */
 } scenery_raster;
 
 #define SCENERY_LIGHT_HEAD ((base_vec3){ 0.14, 0.19, 0.52 }) /* half sizes of the housing of three lamps */

@@ -143,11 +143,64 @@ static void conifer(yard *y, base_random *d, base_vec3 foot, double height, doub
     }
 }
 
-static void tree(yard *y, base_random *d, double px, double py, bool detail)
+/* Slender trunk with a head of drooping fronds, each a roof of two sides. */
+static void palm(yard *y, base_random *d, base_vec3 foot)
+{
+    scene_surface bark = yard_known(y, MATERIAL_BARK_LIGHT, SCENE_TAG_VEGETATION, 0);
+    scene_surface leaf = yard_known(y, MATERIAL_LEAF, SCENE_TAG_VEGETATION, SCENE_TWO_SIDED | SCENE_THIN);
+    double height = yard_pick(d, 7, 11), lean = yard_pick(d, -0.4, 0.4);
+    base_vec3 top = { foot.x + lean, foot.y + 0.5 * lean, foot.z + height };
+    scene_mesh_tube(y->mesh, (base_vec3){ foot.x, foot.y, foot.z - 0.4 }, top, 0.24, 0.15, 7, false, bark);
+    enum { FRONDS = 15, JOINTS = 3 };
+    for (int k = 0; k < FRONDS; k++) {
+        double a = 2.4 * k + yard_pick(d, -0.25, 0.25), reach = yard_pick(d, 1.8, 2.5), rise = 1.1 - 1.7 * k / FRONDS;
+        base_vec3 along = { cos(a), sin(a), 0 }, side = { -sin(a), cos(a), 0 };
+        base_vec3 spine[JOINTS + 1];
+        for (int j = 0; j <= JOINTS; j++) {
+            double t = (double)j / JOINTS;
+            spine[j] = base_vec3_add(top, base_vec3_scale(along, reach * t));
+            spine[j].z += rise * t * 1.6 - (1.5 + 0.5 * rise) * t * t;
+        }
+        for (int j = 0; j < JOINTS; j++)
+            for (int s = -1; s <= 1; s += 2) {
+                double w0 = s * (j == 0 ? 0.08 : 0.34), w1 = s * (j == JOINTS - 1 ? 0.02 : 0.34), light = 0.65 + 0.12 * j;
+                base_vec3 p[4] = { spine[j], spine[j + 1], base_vec3_add(spine[j + 1], base_vec3_scale(side, w1)),
+                                   base_vec3_add(spine[j], base_vec3_scale(side, w0)) };
+                p[2].z -= 0.22;
+                p[3].z -= 0.22;
+                base_vec3 n = { 0.3 * along.x + 0.3 * s * side.x, 0.3 * along.y + 0.3 * s * side.y, 1 };
+                uint32_t v = scene_mesh_vertex(y->mesh, p[0], n, reach * j / JOINTS, 0, light);
+                for (int c = 1; c < 4; c++)
+                    scene_mesh_vertex(y->mesh, p[c], n, reach * (j + (c < 3)) / JOINTS, c >= 2 ? 0.4 : 0, light);
+                scene_mesh_triangle(y->mesh, v, v + 1, v + 2, leaf);
+                scene_mesh_triangle(y->mesh, v, v + 2, v + 3, leaf);
+            }
+    }
+}
+
+/* A tall narrow one: cypress or poplar. */
+static void cypress(yard *y, base_random *d, base_vec3 foot)
+{
+    double height = yard_pick(d, 6, 11), radius = 0.09 * height;
+    scene_surface leaf = yard_known(y, MATERIAL_LEAF_DARK, SCENE_TAG_VEGETATION, SCENE_THIN);
+    scene_mesh_tube(y->mesh, (base_vec3){ foot.x, foot.y, foot.z - 0.4 }, (base_vec3){ foot.x, foot.y, foot.z + 0.3 * height },
+                    0.13, 0.10, 6, false, yard_known(y, MATERIAL_BARK, SCENE_TAG_VEGETATION, 0));
+    blob(y, d, (base_vec3){ foot.x, foot.y, foot.z + 0.36 * height }, radius, 0.30 * height, 0.9, 8, 5, 0.14, leaf);
+    blob(y, d, (base_vec3){ foot.x, foot.y, foot.z + 0.66 * height }, 0.72 * radius, 0.34 * height, 1, 7, 5, 0.14, leaf);
+}
+
+/* kind: 0 what grows anywhere, 1 palm, 2 cypress */
+static void tree(yard *y, base_random *d, double px, double py, bool detail, int species)
 {
     base_vec3 foot = { px, py, scenery_ground_z(y->town, px, py) };
     double kind = base_random_uniform(d);
-    yard_begin(y, "Tree", SCENE_TAG_VEGETATION, TOWN_LAYER_FOLIAGE, foot, 0);
+    if (!species && kind > 0.16 && kind < 0.24)
+        species = 2;
+    yard_begin(y, species == 1 ? "Palm" : species == 2 ? "Cypress" : "Tree", SCENE_TAG_VEGETATION, TOWN_LAYER_FOLIAGE, foot, 0);
+    if (species) {
+        (species == 1 ? palm : cypress)(y, d, foot);
+        return;
+    }
     if (kind < 0.16) {
         double height = yard_pick(d, 7, 13);
         conifer(y, d, foot, height, height * yard_pick(d, 0.17, 0.24), detail);
@@ -165,13 +218,13 @@ static void tree(yard *y, base_random *d, double px, double py, bool detail)
     broadleaf(y, d, foot, &t);
 }
 
-static bool place_tree(yard *y, base_random *d, double px, double py, double clearance, bool detail)
+static bool place_tree(yard *y, base_random *d, double px, double py, double clearance, bool detail, int species)
 {
     plot p = { px, py, 1, 0, 0.6, 0.6 };
     if (!plot_free(y, &p, clearance))
         return false;
     plot_take(y, &p, 1.6);
-    tree(y, d, px, py, detail);
+    tree(y, d, px, py, detail, species);
     return true;
 }
 
@@ -320,6 +373,8 @@ static void wall_materials(yard *y)
         { { 0.58f, 0.55f, 0.50f }, SCENE_FACADE_PLASTER }, { { 0.52f, 0.42f, 0.30f }, SCENE_FACADE_PLASTER },
         { { 0.42f, 0.46f, 0.48f }, SCENE_FACADE_PLASTER }, { { 0.50f, 0.38f, 0.33f }, SCENE_FACADE_PLASTER },
         { { 0.40f, 0.41f, 0.42f }, SCENE_FACADE_OFFICE },  { { 0.30f, 0.29f, 0.27f }, SCENE_FACADE_OFFICE },
+        { { 0.26f, 0.28f, 0.29f }, SCENE_FACADE_GLASS },   { { 0.10f, 0.105f, 0.11f }, SCENE_FACADE_GLASS },
+        { { 0.44f, 0.39f, 0.31f }, SCENE_FACADE_STONE },   { { 0.52f, 0.50f, 0.46f }, SCENE_FACADE_STONE },
         { { 0.38f, 0.36f, 0.34f }, SCENE_FACADE_SHOP },
     };
     y->wall_count = (int)(sizeof looks / sizeof *looks);
@@ -338,15 +393,45 @@ static uint16_t plain_of(yard *y, int wall_index)
     return scene_material_add(y->town->scene, m);
 }
 
+/* How built-up a place is, 0..1, in patches of about 120 m. */
+static double density(const yard *y, double px, double py)
+{
+    double fx = px / 120, fy = py / 120, ix = floor(fx), iy = floor(fy), tx = fx - ix, ty = fy - iy, sum = 0;
+    for (int k = 0; k < 4; k++) {
+        base_random d =
+            base_random_start(y->town->seed, "density", (uint64_t)(int64_t)(ix + (k & 1)), (uint64_t)(int64_t)(iy + (k >> 1)));
+        sum += base_random_uniform(&d) * (k & 1 ? tx : 1 - tx) * (k >> 1 ? ty : 1 - ty);
+    }
+    return sum;
+}
+
+/* The ground between a town's building and the street, and a little around it. */
+static void pave_yard(yard *y, const plot *p, double setback)
+{
+    scenery_raster *r = &y->town->raster;
+    for (double v = -p->half_y - setback - 1; v <= p->half_y + 1.2; v += 0.35)
+        for (double u = -p->half_x - 2.5; u <= p->half_x + 2.5; u += 0.35) {
+            if (v > 2 - p->half_y && v < p->half_y - 2 && fabs(u) < p->half_x - 2)
+                continue; /* below the building */
+            base_vec3 q = plot_point(p, u, v, 0);
+            int at = scenery_cell(r, q.x, q.y);
+            if (at >= 0)
+                r->yard[at] = 1;
+        }
+}
+
 /* A building whose front stands `setback` metres beside the edge point; true when there was room. */
 static bool place_building(yard *y, base_random *d, base_vec3 edge, double out_x, double out_y, bool town, double *frontage)
 {
     bool house = !town || base_random_uniform(d) < 0.30;
     building b = { .gabled = house };
-    b.floors = house ? 1 + (int)base_random_below(d, 2) : 3 + (int)base_random_below(d, 4);
+    bool centre = !house && density(y, edge.x, edge.y) > 0.62;
+    b.floors = house    ? 1 + (int)base_random_below(d, 2)
+               : centre ? 5 + (int)base_random_below(d, 9)
+                        : 3 + (int)base_random_below(d, 4);
     b.plot.half_x = house ? yard_pick(d, 4.5, 7.5) : yard_pick(d, 7, 14);
     b.plot.half_y = house ? yard_pick(d, 4, 5.5) : yard_pick(d, 5.5, 8);
-    double setback = house ? yard_pick(d, 6, 12) : yard_pick(d, 4.5, 8);
+    double setback = house ? yard_pick(d, 5, 11) : yard_pick(d, 2.4, 4.6);
     *frontage = 2 * b.plot.half_x;
     /* Local y points away from the street: (-sin, cos) = out. */
     b.plot.cos_yaw = out_y;
@@ -356,7 +441,7 @@ static bool place_building(yard *y, base_random *d, base_vec3 edge, double out_x
     int look = house ? (int)base_random_below(d, 8) : (int)base_random_below(d, (uint32_t)y->wall_count - 1);
     b.shop = !house && base_random_uniform(d) < 0.5;
     b.height = b.floors * (house ? 2.9 : 3.2);
-    if (!plot_free(y, &b.plot, 4))
+    if (!plot_free(y, &b.plot, house ? 4 : 2))
         return false;
     b.low = -1e9;
     for (int k = 0; k < 4; k++) {
@@ -365,18 +450,39 @@ static bool place_building(yard *y, base_random *d, base_vec3 edge, double out_x
     }
     b.wall = y->wall[look];
     b.base = plain_of(y, look);
-    plot_take(y, &b.plot, 1.5);
+    plot_take(y, &b.plot, house ? 1.5 : 0.6);
+    if (!house)
+        pave_yard(y, &b.plot, setback);
     erect(y, d, &b);
     return true;
 }
 
 /* ---- what stands at the roadside */
 
+/* Cloth on both sides of a lamp post, along the street: on a third of the posts. */
+static void banners(yard *y, base_vec3 foot, double toward_x, double toward_y)
+{
+    base_random d = base_random_start(y->town->seed, "banner", (uint64_t)y->town->object_count, 0);
+    if (base_random_uniform(&d) > 0.34)
+        return;
+    scenery_material cloth = (scenery_material)(MATERIAL_BANNER_A + base_random_below(&d, 3));
+    yard_begin(y, "Banner", SCENE_TAG_OTHER, TOWN_LAYER_PROPS, foot, BASE_DEG(atan2(toward_y, toward_x)));
+    scene_surface s = yard_known(y, cloth, SCENE_TAG_OTHER, SCENE_TWO_SIDED | SCENE_DETAIL_FAR);
+    for (int side = -1; side <= 1; side += 2) {
+        double x0 = -toward_y * side, y0 = toward_x * side;
+        base_vec3 a = { foot.x + 0.12 * x0, foot.y + 0.12 * y0, foot.z + 5.3 },
+                  b = { foot.x + 0.80 * x0, foot.y + 0.80 * y0, foot.z + 5.3 };
+        base_vec3 c = { b.x, b.y, foot.z + 3.7 }, e = { a.x, a.y, foot.z + 3.7 };
+        scene_mesh_quad(y->mesh, a, b, c, e, side, 0, s);
+    }
+}
+
 static void lamp(yard *y, base_vec3 foot, double toward_x, double toward_y)
 {
     plot p = { foot.x, foot.y, 1, 0, 0.1, 0.1 };
     plot_take(y, &p, 0.6);
     yard_begin(y, "StreetLight", SCENE_TAG_POLES, TOWN_LAYER_STREET_LIGHTS, foot, BASE_DEG(atan2(toward_y, toward_x)));
+    uint32_t self = y->instance;
     scene_surface pole = yard_known(y, MATERIAL_POLE, SCENE_TAG_POLES, 0);
     double high = 7.2, arm = 2.2;
     base_vec3 top = { foot.x, foot.y, foot.z + high },
@@ -390,6 +496,8 @@ static void lamp(yard *y, base_vec3 foot, double toward_x, double toward_y)
     base_pose head = { { end.x + 0.3 * toward_x, end.y + 0.3 * toward_y, end.z },
                        { 0, BASE_DEG(atan2(toward_y, toward_x)), 0 } };
     scene_mesh_box(y->mesh, &head, (base_vec3){ 0.38, 0.14, 0.06 }, true, pole);
+    banners(y, foot, toward_x, toward_y);
+    y->instance = self;
     head.location.z -= 0.065;
     scene_mesh_box(y->mesh, &head, (base_vec3){ 0.28, 0.10, 0.02 }, true,
                    yard_thing(y, scenery_lamp_add(y->town, head.location), SCENE_TAG_POLES, 0));
@@ -475,18 +583,6 @@ static void visit_lamp(yard *y, base_random *d, const edge_point *e, int road, i
     lamp(y, foot, -e->out_x, -e->out_y);
 }
 
-/* How built-up a place is, 0..1, in patches of about 120 m. */
-static double density(const yard *y, double px, double py)
-{
-    double fx = px / 120, fy = py / 120, ix = floor(fx), iy = floor(fy), tx = fx - ix, ty = fy - iy, sum = 0;
-    for (int k = 0; k < 4; k++) {
-        base_random d =
-            base_random_start(y->town->seed, "density", (uint64_t)(int64_t)(ix + (k & 1)), (uint64_t)(int64_t)(iy + (k >> 1)));
-        sum += base_random_uniform(&d) * (k & 1 ? tx : 1 - tx) * (k >> 1 ? ty : 1 - ty);
-    }
-    return sum;
-}
-
 static void visit_building(yard *y, base_random *d, const edge_point *e, int road, int step, bool right)
 {
     (void)road, (void)step, (void)right;
@@ -513,6 +609,9 @@ static void visit_fence(yard *y, base_random *d, const edge_point *e, int road, 
     double off = e->walk ? 1.1 : 3.4, half = 1.25;
     base_vec3 a = { e->at.x + off * e->out_x + half * e->out_y, e->at.y + off * e->out_y - half * e->out_x, 0 };
     base_vec3 b = { e->at.x + off * e->out_x - half * e->out_y, e->at.y + off * e->out_y + half * e->out_x, 0 };
+    int before = scenery_cell(&y->town->raster, e->at.x + off * e->out_x, e->at.y + off * e->out_y);
+    if (before >= 0 && y->town->raster.yard[before])
+        return;
     a.z = scenery_ground_z(y->town, a.x, a.y);
     b.z = scenery_ground_z(y->town, b.x, b.y);
     fence_piece(y, d, a, b, kind);
@@ -520,11 +619,15 @@ static void visit_fence(yard *y, base_random *d, const edge_point *e, int road, 
 
 static void visit_tree(yard *y, base_random *d, const edge_point *e, int road, int step, bool right)
 {
-    (void)road, (void)step, (void)right;
+    (void)step, (void)right;
     if (e->deck || base_random_uniform(d) < 0.38)
         return;
-    double off = e->walk ? yard_pick(d, 2.2, 5.5) : yard_pick(d, 4, 9);
-    place_tree(y, d, e->at.x + off * e->out_x, e->at.y + off * e->out_y, e->walk ? 1.6 : 3.0, true);
+    /* A town's street is planted with one kind of tree. */
+    base_random street = base_random_start(y->town->seed, "avenue", (uint64_t)road, 0);
+    double kind = base_random_uniform(&street);
+    int species = !e->walk ? 0 : kind < 0.22 ? 1 : kind < 0.34 ? 2 : 0;
+    double off = e->walk ? (species ? 1.75 : yard_pick(d, 1.8, 5.5)) : yard_pick(d, 4, 9);
+    place_tree(y, d, e->at.x + off * e->out_x, e->at.y + off * e->out_y, e->walk ? 1.0 : 3.0, true, species);
 }
 
 static void visit_bush(yard *y, base_random *d, const edge_point *e, int road, int step, bool right)
@@ -534,6 +637,9 @@ static void visit_bush(yard *y, base_random *d, const edge_point *e, int road, i
         return;
     double off = yard_pick(d, 2.5, 14), size = yard_pick(d, 0.4, 1.0);
     base_vec3 p = { e->at.x + off * e->out_x, e->at.y + off * e->out_y, 0 };
+    int cell = scenery_cell(&y->town->raster, p.x, p.y);
+    if (cell >= 0 && y->town->raster.yard[cell])
+        return;
     plot room = { p.x, p.y, 1, 0, size, size };
     if (!plot_free(y, &room, 1.5))
         return;
@@ -568,7 +674,7 @@ static void plant_fields(yard *y)
             double wood = density(y, px * 1.7 + 5000, py * 1.7);
             if (scenery_outside_m(r, px, py) > 170 || base_random_uniform(&d) > (wood > 0.60 ? 0.85 : wood > 0.5 ? 0.16 : 0.03))
                 continue;
-            place_tree(y, &d, px, py, 12, false);
+            place_tree(y, &d, px, py, 12, false, 0);
         }
 }
 
@@ -626,6 +732,24 @@ static base_vec3 signal_foot(const yard *y, const road_signal *g, double right_x
     return p;
 }
 
+/* How far a mast must reach from the kerb to hang over the near lane of a wide road; 0: the road is narrow or not there. */
+static double mast_reach(const yard *y, base_vec3 foot, double left_x, double left_y)
+{
+    const scenery_raster *r = &y->town->raster;
+    double kerb = 0;
+    for (; kerb < 3.6; kerb += 0.25) {
+        int at = scenery_cell(r, foot.x + kerb * left_x, foot.y + kerb * left_y);
+        if (at >= 0 && r->kind[at] == PAVED_ROAD)
+            break;
+    }
+    for (double wide = 0.5; wide < 6.5; wide += 0.5) {
+        int at = scenery_cell(r, foot.x + (kerb + wide) * left_x, foot.y + (kerb + wide) * left_y);
+        if (at < 0 || r->kind[at] != PAVED_ROAD)
+            return 0;
+    }
+    return kerb + 2.4;
+}
+
 static void place_signal(yard *y, int index)
 {
     road_signal g = road_map_signal(y->town->map, index);
@@ -637,8 +761,17 @@ static void place_signal(yard *y, int index)
     plot p = { foot.x, foot.y, 1, 0, 0.2, 0.2 };
     if (g.kind == ROAD_SIGNAL_TRAFFIC_LIGHT) {
         yard_begin(y, "TrafficLightPole", SCENE_TAG_POLES, 0, foot, yaw);
-        pole(y, foot, 3.1, 0.085);
         base_pose head = { { foot.x + 0.16 * c, foot.y + 0.16 * s, foot.z + 3.2 }, { 0, yaw, 0 } };
+        double mast = mast_reach(y, foot, -s, c), high = 6.1;
+        if (mast > 0) { /* the head hangs over the lane */
+            pole(y, foot, high, 0.12);
+            base_vec3 end = { foot.x - (mast + 0.3) * s, foot.y + (mast + 0.3) * c, foot.z + high - 0.1 };
+            scene_mesh_tube(y->mesh, (base_vec3){ foot.x, foot.y, foot.z + high - 0.5 }, end, 0.075, 0.05, 6, true,
+                            yard_known(y, MATERIAL_POLE, SCENE_TAG_POLES, 0));
+            head.location = (base_vec3){ foot.x - mast * s + 0.16 * c, foot.y + mast * c + 0.16 * s, foot.z + high - 0.35 };
+        } else {
+            pole(y, foot, 3.1, 0.085);
+        }
         yard_begin(y, "TrafficLight", SCENE_TAG_TRAFFIC_LIGHT, 0, head.location, yaw);
         light_head(y, &head);
         y->town->lights[index] = (town_scenery_light_head){ head, true };

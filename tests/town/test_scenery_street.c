@@ -373,6 +373,70 @@ static void sidewalks_stay_free_in_their_middle(void **state)
     assert_true(places > 1000);
 }
 
+/* A light either stands off the road, or hangs high enough over it for a lorry. */
+static void lights_hang_high_over_lanes(void **state)
+{
+    (void)state;
+    int over = 0, lights = 0;
+    for (int k = 0; k < road_signal_count(grid.map); k++) {
+        base_pose head;
+        base_vec3 extent;
+        if (!town_scenery_light_box(grid.scenery, k, &head, &extent))
+            continue;
+        lights++;
+        road_waypoint w;
+        base_vec3 below_it = { head.location.x, head.location.y, road_map_signal(grid.map, k).pose.location.z };
+        if (!road_waypoint_at(grid.map, below_it, ROAD_LANE_DRIVING, false, &w))
+            continue;
+        over++;
+        assert_true(head.location.z - extent.z - below_it.z > 4.5);
+        /* and shines against those who come: its front, against the lane's direction or across it in the junction */
+        scene_instance lamp;
+        assert_int_equal(town_scenery_light(grid.scenery, k, 0, 1, &lamp), 1);
+        assert_true(lamp.pose.location.z == head.location.z);
+    }
+    assert_true(lights > 10 && over >= 4);
+}
+
+/* Between the street and a town's building the ground is paved. */
+static void yards_are_paved(void **state)
+{
+    (void)state;
+    int paved = 0, all = 0;
+    for (int k = 0; k < town_scenery_object_count(grid.scenery); k++) {
+        const town_scenery_object *o = town_scenery_object_at(grid.scenery, k);
+        if (!is_kind(o, "Building"))
+            continue;
+        base_pose level = { o->box.pose.location, o->pose.rotation };
+        base_vec3 front = base_pose_to_world(&level, (base_vec3){ 0, -o->box.extent.y - 0.6, 0 });
+        scene_hit hit;
+        assert_true(scene_ground(grid.scene, front.x, front.y, o->pose.location.z + 1, GROUND | 1u << SCENE_TAG_TERRAIN, &hit));
+        all++;
+        paved += hit.tag == SCENE_TAG_SIDEWALKS;
+    }
+    assert_true(all > 15);
+    if (paved < 0.9 * all)
+        fail_msg("%d of %d", paved, all);
+}
+
+static void towns_have_many_kinds_of_things(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = { "Tree",  "Palm",     "Cypress",  "Bush",          "Hedge",  "Fence",
+                                         "Wall",  "Building", "House",    "StreetLight",   "Banner", "TarLine",
+                                         "Patch", "Manhole",  "StopSign", "SpeedLimitSign" };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (count_kind(&grid, kinds[i]) < 1)
+            fail_msg("no %s", kinds[i]);
+    bool facade[SCENE_TEXTURE_COUNT] = { false };
+    for (uint32_t k = 0; k < grid.scene->world.triangle_count; k++)
+        facade[grid.scene->materials[grid.scene->world.triangles[k].material].texture] = true;
+    static const scene_texture styles[] = { SCENE_FACADE_BRICK, SCENE_FACADE_PLASTER, SCENE_FACADE_OFFICE,
+                                            SCENE_FACADE_SHOP,  SCENE_FACADE_GLASS,   SCENE_FACADE_STONE };
+    for (size_t i = 0; i < sizeof styles / sizeof *styles; i++)
+        assert_true(facade[styles[i]]);
+}
+
 /* ---- people ---- */
 
 /* Highest and lowest x of a walker's triangles of a height, and what share of the height they reach over. */
@@ -464,6 +528,9 @@ int main(void)
         cmocka_unit_test(the_ground_slopes_between_roads),
         cmocka_unit_test(parked_cars_stand_on_parking_lanes),
         cmocka_unit_test(sidewalks_stay_free_in_their_middle),
+        cmocka_unit_test(lights_hang_high_over_lanes),
+        cmocka_unit_test(yards_are_paved),
+        cmocka_unit_test(towns_have_many_kinds_of_things),
         cmocka_unit_test(walkers_swing_their_legs),
         cmocka_unit_test(two_wheelers_carry_riders),
     };
