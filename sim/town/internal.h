@@ -85,7 +85,8 @@ town_vehicle_model town_vehicle_model_of(const town_physics *p, const town_box *
 base_vec3 town_vehicle_center(const town_physics *p); /* centre of mass, actor's frame */
 /* Steering angle of a wheel now, radians: the inner wheel's is its share of max_steer_deg, the outer one's follows from it. */
 double town_wheel_angle(const town_physics *p, const town_vehicle_state *s, int wheel);
-/* One substep. slope_*_mps2: gravity along the vehicle's forward and right axes; grip: 0 in the air, 1 on the ground. */
+/* One substep. slope_*_mps2: gravity along the vehicle's forward and right axes; grip: 0 in the air, 1 on a
+ * dry road, less on a wet one. */
 void town_vehicle_step(const town_physics *p, const town_vehicle_model *m, town_vehicle_state *s, const town_vehicle_control *c,
                        double slope_forward_mps2, double slope_right_mps2, double grip, double dt_s);
 double town_curve_at(const town_curve_point *points, int count, double x); /* linear, clamped at the ends */

@@ -55,12 +55,20 @@ static void move_vertically(town_actor *a, double dt_s)
     }
 }
 
-static void step_vehicle(town_actor *a, double dt_s)
+/* Share of the dry road's friction: a film of water takes a third of it, standing water half. CARLA's own physics does not know
+ * the weather. */
+static double road_grip(const town_weather *w)
+{
+    double film = fmax(0, fmin(1, w->wetness / 100.0)), standing = fmax(0, fmin(1, w->precipitation_deposits / 100.0));
+    return 1 - fmax(0.33 * film, 0.33 * fmin(1, 2 * standing) + 0.17 * fmax(0, 2 * standing - 1));
+}
+
+static void step_vehicle(town_actor *a, double grip, double dt_s)
 {
     double yaw = BASE_RAD(a->pose.rotation.yaw_deg), c = cos(yaw), s = sin(yaw);
     double forward = a->slope_x * c + a->slope_y * s, right = -a->slope_x * s + a->slope_y * c;
     town_vehicle_step(&a->physics, &a->model, &a->state, &a->control, -TOWN_GRAVITY * forward, -TOWN_GRAVITY * right,
-                      a->on_ground ? 1 : 0, dt_s);
+                      a->on_ground ? grip : 0, dt_s);
     if (a->constant_velocity) {
         a->state.forward_mps = a->constant_mps.x;
         a->state.right_mps = a->constant_mps.y;
@@ -150,11 +158,11 @@ static void finish(const town_world *w, town_actor *a, base_vec3 before, base_ve
 
 /* Impulses and turning rates of any finite size are taken, and a few of them overflow. A body that they throw out of the world
  * stays where it was, at rest: no pose may keep others, or the cameras on it, from being computed. */
-static void step_body(town_actor *a, double dt_s)
+static void step_body(town_actor *a, double grip, double dt_s)
 {
     base_pose before = a->pose;
     if (a->kind == TOWN_VEHICLE)
-        step_vehicle(a, dt_s);
+        step_vehicle(a, grip, dt_s);
     else if (a->kind == TOWN_WALKER)
         step_walker(a, dt_s);
     else
@@ -192,7 +200,7 @@ void town_physics_tick(town_world *w, double dt_s)
         for (int i = 0; i < w->actor_count; i++) {
             town_actor *a = w->actors[i];
             if (simulated(a))
-                step_body(a, h);
+                step_body(a, road_grip(&w->weather), h);
         }
         town_collisions_resolve(w);
     }

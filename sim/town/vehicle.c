@@ -324,6 +324,7 @@ typedef struct pushes { /* on the body */
 typedef struct motion { /* over ground, at the centre of mass */
     double u, v, r;
     double slipping; /* share of the dynamic model, 0 where wheels roll without slip */
+    double grip;     /* of the road: factor on the tyres' friction */
 } motion;
 typedef struct wheel_input {
     double angle_rad, drive_nm, brake_n;
@@ -334,7 +335,8 @@ typedef struct wheel_input {
 static void turn_wheel(const town_model_wheel *w, town_wheel_state *t, wheel_input in, const motion *over, pushes *sum)
 {
     double u = over->u - w->y_m * over->r, v = over->v + w->x_m * over->r, sign = over->u < 0 ? -1 : 1;
-    double limit = w->friction * t->load_n, most = fmin(limit, w->long_stiffness_n); /* beyond a slip of 1 there is no more */
+    double limit = over->grip * w->friction * t->load_n,
+           most = fmin(limit, w->long_stiffness_n); /* beyond a slip of 1 there is no more */
     bool locked = in.locks && in.brake_n > most;
     double brake = fmin(in.brake_n, most), drive = fmax(-most, fmin(most, in.drive_nm / w->radius_m));
     double used = fabs(drive) + brake;
@@ -403,7 +405,7 @@ void town_vehicle_step(const town_physics *p, const town_vehicle_model *m, town_
     double u = s->forward_mps - m->center_m.y * r, v = s->right_mps + m->center_m.x * r;
     double blend = (fabs(u) - KINEMATIC_BELOW_MPS) / (DYNAMIC_ABOVE_MPS - KINEMATIC_BELOW_MPS);
     blend = fmax(0, fmin(1, blend));
-    pushes sum = push_of_wheels(m, s, c, angle, torque, &(motion){ u, v, r, blend });
+    pushes sum = push_of_wheels(m, s, c, angle, torque, &(motion){ u, v, r, blend, grip });
 
     /* Along: friction opposes motion and cannot reverse it. */
     double along_n = sum.along_n - m->drag_n_per_mps2 * u * fabs(u) + m->mass_kg * slope_forward_mps2;
@@ -418,7 +420,7 @@ void town_vehicle_step(const town_physics *p, const town_vehicle_model *m, town_
     double r_rolling = u_next * curvature;
     double v_rolling = m->rear_m * r_rolling + u_next * rear_slope;
     /* Side slip left over from a crash decays by tyre friction, at most mu g. */
-    double mu = m->wheels[m->wheel_count - 1].friction;
+    double mu = grip * m->wheels[m->wheel_count - 1].friction;
     double fade = fmin(1, mu * TOWN_GRAVITY * dt_s / fmax(1e-9, fabs(v - v_rolling)));
     double v_slow = v + (v_rolling - v) * fade;
     double r_slow = r + (r_rolling - r) * fmin(1, fmax(fade, 10 * dt_s));

@@ -78,6 +78,39 @@ static void test_actors_come_and_go(void **state)
     town_world_destroy(w);
 }
 
+/* A wheel that the hand brake has locked slides; on a wet road it slides farther, with puddles farther still. */
+static void test_wet_roads_grip_less(void **state)
+{
+    (void)state;
+    static const struct {
+        float wetness, puddles;
+        double low, high; /* way of braking against the dry road's */
+    } roads[] = { { 0, 0, 1, 1 }, { 50, 0, 1.08, 1.45 }, { 100, 0, 1.25, 1.8 }, { 100, 100, 1.5, 2.4 } };
+    double dry = 0;
+    for (size_t i = 0; i < sizeof roads / sizeof roads[0]; i++) {
+        town_world *w = world_on(NULL, NULL);
+        town_weather weather = town_weather_get(w);
+        weather.wetness = roads[i].wetness;
+        weather.precipitation_deposits = roads[i].puddles;
+        town_weather_set(w, &weather);
+        uint32_t car = spawn(w, "vehicle.tesla.model3", at(0, 0, 0.05, 0), 0, NULL, 0);
+        ticks(w, 10, deaf);
+        assert_true(town_vehicle_control_set(w, car, (town_vehicle_control){ .throttle = 0.6f }));
+        for (int k = 0; k < 400 && view(w, car).velocity_mps.x < 20; k++)
+            ticks(w, 1, deaf);
+        double from = view(w, car).pose.location.x, speed = view(w, car).velocity_mps.x;
+        assert_true(town_vehicle_control_set(w, car, (town_vehicle_control){ .hand_brake = true }));
+        ticks(w, 300, deaf);
+        double way = (view(w, car).pose.location.x - from) / (speed * speed);
+        dry = i ? dry : way;
+        assert_true(fabs(view(w, car).velocity_mps.x) < 0.1 && way > 0);
+        if (way / dry < roads[i].low - 1e-9 || way / dry > roads[i].high + 1e-9)
+            fail_msg("wetness %g, puddles %g: %.2f times the dry road's way", (double)roads[i].wetness,
+                     (double)roads[i].puddles, way / dry);
+        town_world_destroy(w);
+    }
+}
+
 static void test_spawning_refuses(void **state)
 {
     (void)state;
@@ -634,6 +667,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_actors_come_and_go),
+        cmocka_unit_test(test_wet_roads_grip_less),
         cmocka_unit_test(test_spawning_refuses),
         cmocka_unit_test(test_blueprints_follow_the_version),
         cmocka_unit_test(test_car_falls_and_stands),
