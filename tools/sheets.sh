@@ -28,7 +28,7 @@ mkdir -p "$out"
 for map in "${maps[@]}"; do
     [ -f "$map" ] || { echo "sheets: $map: no such map" >&2; exit 1; }
     name=$(basename "$map" .xodr)
-    "$build/tools/contact_sheet" "$build/laneloop" "$map" "$work/$name.png" --title "$name" --spawn "$(spawn_of "$name")"
+    "$build/tools/contact_sheet" "$build/laneloop" "$map" "$work/$name.png" --title "$name" --width 432 --spawn "$(spawn_of "$name")"
     for quality in 3 5 8 12 20; do # ffmpeg's scale: smaller is better
         ffmpeg -v error -y -i "$work/$name.png" -q:v $quality "$work/$name.jpg"
         [ "$(stat -c %s "$work/$name.jpg")" -gt 400000 ] || break
