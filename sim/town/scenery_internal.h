@@ -198,6 +198,13 @@ void scenery_surface_free(town_scenery *t);
 bool scenery_surface_z(const town_scenery *t, scenery_paved kind, double x, double y, double z, double *out);
 /* Is the road surface at this height there a bridge's? */
 bool scenery_is_deck(const town_scenery *t, double x, double y, double z);
+/* Text as rectangles, in letters' pitches across from the middle and in heights of a letter up from the middle. */
+typedef struct scenery_text_run {
+    double left, right, low, high;
+} scenery_text_run;
+#define SCENERY_TEXT_RUNS 64
+int scenery_text_runs(const char *text, scenery_text_run *runs,
+                      int most); /* how many; letters that the font lacks stay blank */
 bool scenery_paint_build(town_scenery *t, scene_mesh *m, base_error *err);
 bool scenery_objects_build(town_scenery *t, scene_mesh *m, base_error *err);
 bool scenery_bodies_build(town_scenery *t, base_error *err);

@@ -161,17 +161,19 @@ static void arrow(yard *y, const stencil *at, int ways)
     }
 }
 
-/* Letters of 3 x 5 squares, top row first. */
+/* Letters and digits of 3 x 5 squares, top row first. */
 static const struct {
     char letter;
     uint8_t rows[5];
-} font[] = { { 'S', { 7, 4, 7, 1, 7 } }, { 'T', { 7, 2, 2, 2, 2 } }, { 'O', { 7, 5, 5, 5, 7 } }, { 'P', { 7, 5, 7, 4, 4 } } };
+} font[] = { { 'S', { 7, 4, 7, 1, 7 } }, { 'T', { 7, 2, 2, 2, 2 } }, { 'O', { 7, 5, 5, 5, 7 } }, { 'P', { 7, 5, 7, 4, 4 } },
+             { '0', { 7, 5, 5, 5, 7 } }, { '1', { 2, 6, 2, 2, 7 } }, { '2', { 7, 1, 7, 4, 7 } }, { '3', { 7, 1, 7, 1, 7 } },
+             { '4', { 5, 5, 7, 1, 1 } }, { '5', { 7, 4, 7, 1, 7 } }, { '6', { 7, 4, 7, 5, 7 } }, { '7', { 7, 1, 1, 2, 2 } },
+             { '8', { 7, 5, 7, 5, 7 } }, { '9', { 7, 5, 7, 1, 7 } } };
 
-static void letters(yard *y, const stencil *at, const char *text)
+int scenery_text_runs(const char *text, scenery_text_run *runs, int most)
 {
-    double wide = 0.42, high = 2.4, pitch = 0.62, from = -0.5 * (pitch * (double)strlen(text) - (pitch - wide));
-    sheet_begin(y, "Letters", SCENE_TAG_ROAD_LINE, (base_vec3){ at->x, at->y, at->z },
-                BASE_DEG(atan2(at->sin_yaw, at->cos_yaw)));
+    int count = 0;
+    double letters = (double)strlen(text), wide = letters - 0.25;
     for (int i = 0; text[i]; i++)
         for (size_t f = 0; f < sizeof font / sizeof *font; f++) {
             if (font[f].letter != text[i])
@@ -181,15 +183,27 @@ static void letters(yard *y, const stencil *at, const char *text)
                     int run = 0;
                     while (column + run < 3 && font[f].rows[row] >> (2 - column - run) & 1)
                         run++;
-                    if (!run)
+                    if (!run || count == most)
                         continue;
-                    double v0 = from + pitch * i + wide * column / 3, v1 = v0 + wide * run / 3;
-                    double u1 = high * (0.5 - row / 5.0), u0 = u1 - high / 5;
-                    sheet(y, on_stencil(at, u0, v0), on_stencil(at, u1, v0), on_stencil(at, u1, v1), on_stencil(at, u0, v1),
-                          paint(y));
+                    runs[count++] = (scenery_text_run){ i + 0.25 * column - 0.5 * wide, i + 0.25 * (column + run) - 0.5 * wide,
+                                                        0.3 - 0.2 * row, 0.5 - 0.2 * row };
                     column += run - 1;
                 }
         }
+    return count;
+}
+
+static void letters(yard *y, const stencil *at, const char *text)
+{
+    scenery_text_run runs[SCENERY_TEXT_RUNS];
+    int count = scenery_text_runs(text, runs, SCENERY_TEXT_RUNS);
+    double pitch = 0.56, high = 2.4;
+    sheet_begin(y, "Letters", SCENE_TAG_ROAD_LINE, (base_vec3){ at->x, at->y, at->z },
+                BASE_DEG(atan2(at->sin_yaw, at->cos_yaw)));
+    for (int i = 0; i < count; i++) {
+        double v0 = pitch * runs[i].left, v1 = pitch * runs[i].right, u0 = high * runs[i].low, u1 = high * runs[i].high;
+        sheet(y, on_stencil(at, u0, v0), on_stencil(at, u1, v0), on_stencil(at, u1, v1), on_stencil(at, u0, v1), paint(y));
+    }
 }
 
 /* ---- stop lines */

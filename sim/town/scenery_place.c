@@ -4,6 +4,7 @@
  * what stands there, and ask the raster whether it may. A thing takes its cells, so nothing overlaps; the order (signals,
  * lamps, buildings, fences, trees) says who wins. */
 #include "sim/town/scenery_yard.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -699,6 +700,24 @@ static void sign_plate(yard *y, base_vec3 centre, double yaw_deg, double radius,
                     yard_known(y, field, SCENE_TAG_TRAFFIC_SIGNS, 0));
 }
 
+/* Text on a plate, in front of its face: read by those who look against yaw. */
+static void sign_text(yard *y, base_vec3 centre, double yaw_deg, const char *text, double pitch, double high,
+                      scenery_material m)
+{
+    double c = cos(BASE_RAD(yaw_deg)), s = sin(BASE_RAD(yaw_deg));
+    scenery_text_run runs[SCENERY_TEXT_RUNS];
+    int count = scenery_text_runs(text, runs, SCENERY_TEXT_RUNS);
+    scene_surface ink = yard_known(y, m, SCENE_TAG_TRAFFIC_SIGNS, SCENE_TWO_SIDED | SCENE_DETAIL_FAR);
+    base_vec3 at = { centre.x + 0.022 * c, centre.y + 0.022 * s, centre.z };
+    for (int i = 0; i < count; i++) { /* the reader's right is (s, -c) */
+        double l = pitch * runs[i].left, r = pitch * runs[i].right, low = at.z + high * runs[i].low,
+               top = at.z + high * runs[i].high;
+        scene_mesh_quad(y->mesh, (base_vec3){ at.x + l * s, at.y - l * c, top }, (base_vec3){ at.x + r * s, at.y - r * c, top },
+                        (base_vec3){ at.x + r * s, at.y - r * c, low }, (base_vec3){ at.x + l * s, at.y - l * c, low }, 0, 0,
+                        ink);
+    }
+}
+
 static void light_head(yard *y, const base_pose *head)
 {
     scene_surface box = yard_known(y, MATERIAL_HOUSING, SCENE_TAG_TRAFFIC_LIGHT, 0),
@@ -790,6 +809,12 @@ static void place_signal(yard *y, int index)
                    : g.kind == ROAD_SIGNAL_YIELD ? 3
                                                  : 20,
                    MATERIAL_RED_PAINT, stop ? MATERIAL_RED_PAINT : MATERIAL_WHITE);
+        char number[16];
+        snprintf(number, sizeof number, "%.0f", g.value);
+        if (stop)
+            sign_text(y, plate, yaw, "STOP", 0.155, 0.22, MATERIAL_WHITE);
+        else if (g.kind == ROAD_SIGNAL_SPEED_LIMIT && g.value >= 1 && g.value < 1000)
+            sign_text(y, plate, yaw, number, g.value < 99.5 ? 0.21 : 0.155, 0.26, MATERIAL_BLACK);
     } else {
         return;
     }

@@ -399,6 +399,51 @@ static void lights_hang_high_over_lanes(void **state)
 }
 
 /* Between the street and a town's building the ground is paved. */
+/* Digits stand dark on the plate of a speed limit, so many as the number has, and read from left to right by those who come. */
+static void speed_limits_say_their_number(void **state)
+{
+    (void)state;
+    int signs = 0;
+    for (int k = 0; k < town_scenery_object_count(ring.scenery); k++) {
+        const town_scenery_object *o = town_scenery_object_at(ring.scenery, k);
+        if (!is_kind(o, "SpeedLimitSign"))
+            continue;
+        signs++;
+        double yaw = BASE_RAD(o->pose.rotation.yaw_deg), c = cos(yaw), s = sin(yaw);
+        bool dark[61], shape[61];
+        int groups = 0;
+        for (int i = 0; i <= 60; i++) { /* columns of the plate from the reader's left to right: does any height show ink? */
+            double right = -0.30 + 0.01 * i;
+            dark[i] = shape[i] = false;
+            for (double up = -0.125; up <= 0.125; up += 0.01) {
+                base_vec3 eye = { o->pose.location.x + 2 * c + right * s, o->pose.location.y + 2 * s - right * c,
+                                  o->pose.location.z + up };
+                scene_hit hit;
+                if (!scene_ray(ring.scene, NULL, 0, eye, (base_vec3){ -c, -s, 0 }, 3, &hit) || hit.instance != o->instance)
+                    continue;
+                const scene_triangle *t = &ring.scene->world.triangles[hit.triangle];
+                bool ink = ring.scene->materials[t->material].rgb[0] < 0.1f;
+                dark[i] = dark[i] || ink;
+                shape[i] = true;
+            }
+            groups += dark[i] && !(i && dark[i - 1]);
+        }
+        double value = 0;
+        int before = atoi(o->name + strlen("SpeedLimitSign_"));
+        for (int n = 0; n < road_signal_count(ring.map); n++) { /* numbered in the order of the map's */
+            road_signal g = road_map_signal(ring.map, n);
+            if (g.kind == ROAD_SIGNAL_SPEED_LIMIT && before-- == 0)
+                value = g.value;
+        }
+        assert_true(shape[30]);
+        int digits = value >= 100 ? 3 : 2;
+        assert_true(value > 0);
+        if (groups != digits)
+            fail_msg("%s: %d groups of ink for %g", o->name, groups, value);
+    }
+    assert_true(signs > 4);
+}
+
 static void yards_are_paved(void **state)
 {
     (void)state;
@@ -529,6 +574,7 @@ int main(void)
         cmocka_unit_test(parked_cars_stand_on_parking_lanes),
         cmocka_unit_test(sidewalks_stay_free_in_their_middle),
         cmocka_unit_test(lights_hang_high_over_lanes),
+        cmocka_unit_test(speed_limits_say_their_number),
         cmocka_unit_test(yards_are_paved),
         cmocka_unit_test(towns_have_many_kinds_of_things),
         cmocka_unit_test(walkers_swing_their_legs),
