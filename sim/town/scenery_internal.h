@@ -179,6 +179,7 @@ bool scenery_objects_finish(town_scenery *t, const scene_mesh *m, base_error *er
 
 void scenery_materials_add(town_scenery *t);
 
+scenery_material scenery_paint_of(road_mark_color c);
 bool scenery_roads_build(town_scenery *t, scene_mesh *m, base_error *err);
 /* Raster from the footprint; fills gaps that roads enclose (added to m as asphalt). */
 bool scenery_raster_build(town_scenery *t, scene_mesh *m, base_error *err);

@@ -371,6 +371,58 @@ static void draw_approaches(yard *y, named found)
     }
 }
 
+/* ---- marks of ramps' forks and merges: junctions that lead along, not across */
+
+#define ALONG_M   40.0 /* at least so long */
+#define ALONG_DEG 12.0 /* and turning by less */
+
+static void strip_along(yard *y, int road, int section, int lane, const road_mark *mark, const road_strip *strip,
+                        scene_surface s)
+{
+    const road_map *map = y->town->map;
+    bool dashed = strip->dash_m > 0.01 && strip->gap_m > 0.01;
+    double period = dashed ? strip->dash_m + strip->gap_m : 5, painted = dashed ? strip->dash_m : period;
+    for (double from = mark->s0 + strip->s_offset_m; from < mark->s1; from += period) {
+        base_vec3 low[2], high[2];
+        for (int e = 0; e < 2; e++) {
+            double at = fmin(mark->s1, from + (e ? painted : 0)),
+                   yaw = BASE_RAD(road_surface_pose(map, road, at, 0, 0).rotation.yaw_deg);
+            base_vec3 border, right = { -sin(yaw), cos(yaw), 0 };
+            road_lane_borders(map, road, section, lane, at, NULL, &border);
+            low[e] = base_vec3_add(border, base_vec3_scale(right, strip->right_m - strip->width_m / 2));
+            high[e] = base_vec3_add(border, base_vec3_scale(right, strip->right_m + strip->width_m / 2));
+        }
+        sheet(y, low[0], low[1], high[1], high[0], s);
+    }
+}
+
+static void draw_along(yard *y)
+{
+    const road_map *map = y->town->map;
+    road_map_info info = road_map_describe(map);
+    for (int road = 0; road < info.roads; road++) {
+        road_info r = road_map_road(map, road);
+        if (r.junction < 0 || r.length_m < ALONG_M)
+            continue;
+        base_pose from = road_surface_pose(map, road, 0, 0, 0), to = road_surface_pose(map, road, r.length_m, 0, 0);
+        if (fabs(base_wrap_deg(to.rotation.yaw_deg - from.rotation.yaw_deg)) > ALONG_DEG)
+            continue;
+        sheet_begin(y, "Marks", SCENE_TAG_ROAD_LINE, from.location, from.rotation.yaw_deg);
+        for (int section = 0; section < r.sections; section++) {
+            road_section_info k = road_map_section(map, road, section);
+            for (int lane = k.lane_low; lane <= k.lane_high; lane++) {
+                int count;
+                const road_mark *marks = road_lane_marks(map, road, section, lane, &count);
+                for (int i = 0; i < count; i++)
+                    for (int n = 0; n < marks[i].strip_count; n++)
+                        if (marks[i].strips[n].width_m > 0.01 && fabs(marks[i].strips[n].right_m) < 2)
+                            strip_along(y, road, section, lane, &marks[i], &marks[i].strips[n],
+                                        yard_known(y, scenery_paint_of(marks[i].color), SCENE_TAG_ROAD_LINE, SCENE_NO_SHADOW));
+            }
+        }
+    }
+}
+
 /* ---- wear */
 
 /* A point v metres right of the lane's middle at s. */
@@ -506,6 +558,7 @@ bool scenery_paint_build(town_scenery *t, scene_mesh *m, base_error *err)
     yard y = { .town = t, .mesh = m };
     draw_wear(&y);
     draw_bays(&y);
+    draw_along(&y);
     draw_approaches(&y, draw_objects(&y));
     return !m->failed || base_fail(err, BASE_MEMORY, "scenery: no memory for the roads' paint");
 }

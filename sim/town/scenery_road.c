@@ -66,7 +66,7 @@ static look look_of(uint32_t type)
     }
 }
 
-static scenery_material paint_of(road_mark_color c)
+scenery_material scenery_paint_of(road_mark_color c)
 {
     switch (c) {
     case ROAD_COLOR_YELLOW: return MATERIAL_YELLOW_PAINT;
@@ -161,7 +161,7 @@ static void border_strips(builder *b, int k)
         if (bare.raised)
             bare = look_of(ROAD_LANE_DRIVING);
         scene_surface s = p->painted[i]
-                              ? scenery_piece_surface(b->town, paint_of(p->color), SCENE_TAG_ROAD_LINE, SCENE_NO_SHADOW)
+                              ? scenery_piece_surface(b->town, scenery_paint_of(p->color), SCENE_TAG_ROAD_LINE, SCENE_NO_SHADOW)
                               : scenery_piece_surface(b->town, bare.material, bare.tag, SCENE_NO_SHADOW);
         strip(b, low, high, 1, 1, s);
         if (i + 1 < p->count)
@@ -270,6 +270,9 @@ static void skirts(builder *b)
         edge_wall(b, high);
         face(b, low, high, end_of_row == 1,
              scenery_piece_surface(b->town, l.raised ? MATERIAL_KERB : MATERIAL_SHOULDER, l.tag, SCENE_NO_SHADOW));
+        if (!l.raised) /* lit as the road: a dark step beside it would look like a gap */
+            for (uint32_t v = b->mesh->vertex_count - 4; !b->mesh->failed && v < b->mesh->vertex_count; v++)
+                memcpy(b->mesh->vertices[v].normal, (const int16_t[3]){ 0, 0, 32767 }, sizeof b->mesh->vertices[v].normal);
     }
 }
 

@@ -96,6 +96,42 @@ static void crosswalks_are_bars(void **state)
     assert_int_equal(count_kind(&grid, "Crosswalk"), crosswalks);
 }
 
+/* Where a ramp leaves, the through lanes keep the marks that the map gives the ways through that junction. */
+static void forks_keep_their_marks(void **state)
+{
+    (void)state;
+    int painted = 0, wanted = 0;
+    road_map_info info = road_map_describe(ring.map);
+    for (int road = 0; road < info.roads; road++) {
+        road_info r = road_map_road(ring.map, road);
+        if (r.junction < 0 || r.length_m < 60)
+            continue;
+        road_section_info k = road_map_section(ring.map, road, 0);
+        for (int lane = k.lane_low; lane <= k.lane_high; lane++) {
+            int count;
+            const road_mark *marks = road_lane_marks(ring.map, road, 0, lane, &count);
+            for (double s = 3; count && s < r.length_m - 3; s += 1.3) {
+                if (marks[0].type != ROAD_MARK_SOLID && marks[0].type != ROAD_MARK_BROKEN)
+                    continue;
+                double period = marks[0].strips[0].dash_m + marks[0].strips[0].gap_m, phase = fmod(s, period);
+                bool paint = marks[0].type == ROAD_MARK_SOLID || phase < marks[0].strips[0].dash_m;
+                if (marks[0].type == ROAD_MARK_BROKEN &&
+                    (phase < 0.05 || fabs(phase - marks[0].strips[0].dash_m) < 0.05 || phase > period - 0.05))
+                    continue;
+                base_vec3 border;
+                scene_hit hit;
+                road_lane_borders(ring.map, road, 0, lane, s, NULL, &border);
+                assert_true(scene_ground(ring.scene, border.x, border.y, border.z + 1, GROUND, &hit));
+                if ((hit.tag == SCENE_TAG_ROAD_LINE) != paint)
+                    fail_msg("road %u lane %d s %.1f: tag %d", r.id, lane, s, hit.tag);
+                wanted++;
+                painted += paint;
+            }
+        }
+    }
+    assert_true(wanted > 500 && painted > 300 && painted < wanted);
+}
+
 /* Every sheet lies on the road that carries it, as high above it as it says, and its middle bears its tag. */
 static void sheets_lie_on_the_road(void **state)
 {
@@ -565,6 +601,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(crosswalks_are_bars),
+        cmocka_unit_test(forks_keep_their_marks),
         cmocka_unit_test(sheets_lie_on_the_road),
         cmocka_unit_test(arrows_point_where_lanes_lead),
         cmocka_unit_test(stop_lines_lie_before_lights),
