@@ -160,9 +160,11 @@ static texel facade(float u, float v, scene_texture kind, uint32_t seed, int bay
         return glass(k * 0.85f, k, k * 1.2f);
     }
     if (kind == SCENE_FACADE_GLASS) { /* each pane leans a little differently, so that they do not mirror as one */
-        if (to_joint(u, 3) < 0.012f || up < 0.02f || fabsf(up - 0.30f) < 0.008f)
+        if (to_joint(u, 3) < 0.014f || up < 0.02f || fabsf(up - 0.28f) < 0.010f)
             return grey(0.50f);
-        float k = 0.06f + 0.02f * hash_unit((uint32_t)(u * 3), up > 0.30f, seed) + 0.03f * up;
+        if (up < 0.28f) /* the floor's edge behind dark panels: at night it does not shine */
+            return grey(0.30f + 0.04f * hash_unit((uint32_t)(u * 3), 9, seed));
+        float k = 0.06f + 0.02f * hash_unit((uint32_t)(u * 3), 1, seed) + 0.03f * up;
         return glass(k * 0.80f, k * 0.98f, k * 1.15f);
     }
     if (kind == SCENE_FACADE_STONE) {
