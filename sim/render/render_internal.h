@@ -6,6 +6,7 @@
  *   render_lamp.c      which lamps act in a picture, and where in it
  *   render_rain.c      streaks in front of the camera
  *   render_environment.c  weather -> light
+ *   render_optics*.c   what a camera of its own makes of a picture's light (optics_internal.h)
  *   render_geometry_body.h  which triangles can show at all
  *   render_tile_body.h the tile kernels; both are compiled three times (render_tile_scalar.c, _avx2.c, _avx512.c) */
 #ifndef SIM_RENDER_INTERNAL_H
