@@ -2,6 +2,7 @@
 #ifndef TOWN_SENSE_H
 #define TOWN_SENSE_H
 #include "base/random.h"
+#include "sim/render/optics.h"
 #include "sim/scene/rays.h"
 #include "sim/town/internal.h"
 #include "sim/wire/sensor.h"
@@ -70,6 +71,12 @@ typedef struct town_v2x {
     wire_v2x_message message;
 } town_v2x;
 
+/* Of a camera whose attributes ask for another picture than the renderer's own. */
+struct town_optics {
+    render_optics is;
+    render_camera *camera; /* NULL: of labels, which are only distorted */
+};
+
 struct town_sense {
     union {
         town_noise noise;
@@ -88,7 +95,8 @@ struct town_sense {
     int64_t *event_ns, time_ns;
     town_dvs_event *events;
     size_t event_capacity;
-    base_pose pose_before; /* flow: of the camera, in frame_before; 0 is none */
+    struct town_optics *optics; /* NULL: the renderer's own picture */
+    base_pose pose_before;      /* flow and motion blur: of the camera, in frame_before; 0 is none */
     uint64_t frame_before;
 };
 
@@ -107,7 +115,12 @@ void town_v2x_prepare(town_world *w);
 bool town_v2x_measure(town_world *w, town_actor *sensor, const scene_rays *rays, const town_sink *sink, base_error *err);
 /* bgra: the colour picture of this frame. Sends nothing when nothing has changed. */
 bool town_dvs_measure(town_world *w, town_actor *camera, const uint8_t *bgra, const town_sink *sink, base_error *err);
-/* Where a flow camera is in this frame: the next one shows motion against it. */
+/* Read what the attributes ask of a camera's optics into a->sense->optics; false: out of range, or out of memory. */
+bool town_optics_create(town_actor *a, uint64_t seed);
+void town_optics_free(struct town_optics *o);
+/* Does the picture need to know where everything was one frame ago? */
+bool town_optics_looks_back(const town_actor *a);
+/* Where a camera that looks back is in this frame: the next one shows motion against it. */
 void town_flow_remember(const town_world *w, town_actor *camera);
 /* "static.building", as CARLA names what is no actor. */
 void town_scenery_type(char *text, size_t bytes, uint8_t tag);

@@ -115,14 +115,14 @@ static bool flag(const town_actor *a, const char *id)
     return text && (!strcasecmp(text, "true") || !strcmp(text, "1"));
 }
 
-static bool read_camera(town_actor *a)
+static bool read_camera(town_actor *a, uint64_t seed)
 {
     double width, height, fov;
     if (!town_actor_number(a, "image_size_x", 1, 4096, &width) || !town_actor_number(a, "image_size_y", 1, 4096, &height) ||
         !town_actor_number(a, "fov", 1, 170, &fov) || width != floor(width) || height != floor(height))
         return false;
     a->camera = (town_camera){ (int)width, (int)height, fov };
-    return true;
+    return town_optics_create(a, seed);
 }
 
 static bool read_lidar(const town_actor *a, town_lidar *l)
@@ -163,7 +163,7 @@ static bool read_v2x(const town_actor *a, town_v2x *v)
     return a->sensor == TOWN_V2X_CUSTOM || READ_ROWS(a, v, cam_rows);
 }
 
-bool town_sense_create(town_actor *a)
+bool town_sense_create(town_actor *a, uint64_t world_seed)
 {
     double tick_s = 0, seed = 0;
     bool has_tick = town_actor_attribute(a, "sensor_tick"), has_seed = town_actor_attribute(a, "noise_seed");
@@ -181,8 +181,8 @@ bool town_sense_create(town_actor *a)
     case TOWN_CAMERA_SEMANTIC:
     case TOWN_CAMERA_INSTANCE:
     case TOWN_CAMERA_NORMALS:
-    case TOWN_CAMERA_FLOW: return read_camera(a);
-    case TOWN_CAMERA_DVS: return read_camera(a) && read_dvs(a, &a->sense->is.dvs);
+    case TOWN_CAMERA_FLOW: return read_camera(a, world_seed);
+    case TOWN_CAMERA_DVS: return read_camera(a, world_seed) && read_dvs(a, &a->sense->is.dvs);
     case TOWN_LIDAR:
     case TOWN_LIDAR_SEMANTIC: return read_lidar(a, &a->sense->is.lidar);
     case TOWN_RADAR: return READ_ROWS(a, &a->sense->is.radar, radar_rows);
@@ -211,6 +211,7 @@ void town_sense_free(struct town_sense *s)
     free(s->reference);
     free(s->event_ns);
     free(s->events);
+    town_optics_free(s->optics);
     free(s);
 }
 
@@ -301,7 +302,7 @@ bool town_sensors_measure(town_world *w, const town_sink *sink, base_error *err)
     town_v2x_prepare(w);
     for (int i = 0; i < w->actor_count; i++) {
         town_actor *a = w->actors[i];
-        motion = motion || (a->sensor == TOWN_CAMERA_FLOW && a->has_measured); /* looks back: needs every frame */
+        motion = motion || (town_optics_looks_back(a) && a->has_measured); /* needs every frame */
         bool hidden = is_camera(a->sensor) && w->settings.no_rendering_mode;
         if (is_event(a->sensor) || hidden || !is_due(w, a, sink))
             continue;
@@ -318,7 +319,7 @@ bool town_sensors_measure(town_world *w, const town_sink *sink, base_error *err)
     ok = ok && (ray_count == 0 || measure_rays(w, rays, ray_count, sink, err));
     ok = ok && (camera_count == 0 || town_cameras_measure(w, cameras, camera_count, sink, err));
     for (int i = 0; i < w->actor_count; i++)
-        if (w->actors[i]->sensor == TOWN_CAMERA_FLOW)
+        if (town_optics_looks_back(w->actors[i]))
             town_flow_remember(w, w->actors[i]);
     free(cameras);
     return ok;

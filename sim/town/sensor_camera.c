@@ -5,7 +5,9 @@
  *   normals       world axes x, y, z as red, green, blue: (n + 1) / 2 x 255
  *   optical flow  x, y as float: now minus before in units of half the picture, x right, y up. Unreal's velocity buffer, which
  *                 CARLA sends, is said to be so (carla issue 4795); no server was asked
- *   DVS           see sensor_dvs.c */
+ *   DVS           see sensor_dvs.c
+ *
+ * A camera whose attributes ask for another picture (sensor_optics.c) makes its own of the pass' light; labels are moved as its lens bends. */
 #include "sim/render/render.h"
 #include "sim/town/encode.h"
 #include "sim/town/sense.h"
@@ -23,6 +25,10 @@ struct town_eye {
     bool wants[TOWN_CAMERA_DVS + 1]; /* its kinds */
     float *vector;                   /* normals or motion: [capacity][3], when one was asked for */
     size_t vector_px;
+    float *radiance; /* for cameras that make their own picture: [capacity][4], when one is there */
+    float *depth;    /* [capacity], for the same */
+    void *own;       /* one camera's own picture, 8 bytes a pixel */
+    size_t own_px;
     uint32_t tag_word[256]; /* the pixel that shows a tag, by the world's version */
     render_lamp *lamps;     /* of this frame */
     int lamp_count, lamp_capacity;
@@ -67,6 +73,9 @@ void town_eye_destroy(struct town_eye *e)
     render_destroy(e->renderer);
     free_pictures(e);
     free(e->vector);
+    free(e->radiance);
+    free(e->depth);
+    free(e->own);
     free(e->lamps);
     free(e);
 }
@@ -104,6 +113,20 @@ static bool make_vectors(struct town_eye *e, size_t px, base_error *err)
     e->vector = malloc(px * 5 * sizeof *e->vector); /* normals, then motion */
     e->vector_px = e->vector ? px : 0;
     return e->vector || base_fail(err, BASE_MEMORY, "out of memory for the normals of %zu pixels", px);
+}
+
+static bool make_own(struct town_eye *e, size_t px, base_error *err)
+{
+    if (px <= e->own_px)
+        return true;
+    free(e->own);
+    free(e->radiance);
+    free(e->depth);
+    e->own = malloc(px * 8);
+    e->radiance = aligned_alloc(64, (px * 4 * sizeof *e->radiance + 63) / 64 * 64);
+    e->depth = malloc(px * sizeof *e->depth);
+    e->own_px = e->own && e->radiance && e->depth ? px : 0;
+    return e->own_px || base_fail(err, BASE_MEMORY, "out of memory for the light of %zu pixels", px);
 }
 
 /* ---- encodings ---- */
@@ -165,29 +188,53 @@ static bool same_view(const town_actor *a, const town_actor *b)
            same_number(a->camera.fov_deg, b->camera.fov_deg) && !memcmp(&a->pose, &b->pose, sizeof a->pose);
 }
 
-/* Do both flow cameras come from the same place too? */
+/* Do both cameras that look back come from the same place too? */
 static bool same_past(const town_actor *a, const town_actor *b)
 {
     return a->sense->frame_before == b->sense->frame_before &&
            !memcmp(&a->sense->pose_before, &b->sense->pose_before, sizeof a->sense->pose_before);
 }
 
-static bool send(town_world *w, struct town_eye *e, town_actor *camera, const town_sink *sink, base_error *err)
+static bool is_colour(town_sensor_kind kind) { return kind == TOWN_CAMERA_RGB || kind == TOWN_CAMERA_DVS; }
+
+/* The camera's own picture, from the pass' light; *bgra is where it is. */
+static bool develop(const town_world *w, struct town_eye *e, town_actor *camera, const render_exposed *pass,
+                    const uint8_t **bgra, base_error *err)
+{
+    render_exposed in = *pass;
+    in.picture = w->frame;
+    in.time_s = w->elapsed_s;
+    *bgra = e->own;
+    return render_camera_develop(camera->sense->optics->camera, w->options.pool, &in, e->own, err);
+}
+
+static bool send(town_world *w, struct town_eye *e, town_actor *camera, const render_exposed *pass, const town_sink *sink,
+                 base_error *err)
 {
     size_t px = (size_t)camera->camera.width_px * (size_t)camera->camera.height_px;
+    const struct town_optics *optics = camera->sense->optics;
+    const uint8_t *color = e->color;
+    if (is_colour(camera->sensor) && optics && !develop(w, e, camera, pass, &color, err))
+        return false;
     town_measurement m = town_measurement_of(w, camera);
     m.width_px = camera->camera.width_px;
     m.height_px = camera->camera.height_px;
     m.fov_deg = (float)camera->camera.fov_deg;
     m.bgra = (const uint8_t *)e->encoded[camera->sensor];
     switch (camera->sensor) {
-    case TOWN_CAMERA_DVS: return town_dvs_measure(w, camera, e->color, sink, err);
-    case TOWN_CAMERA_RGB: m.bgra = e->color; break;
+    case TOWN_CAMERA_DVS: return town_dvs_measure(w, camera, color, sink, err);
+    case TOWN_CAMERA_RGB: m.bgra = color; break;
     case TOWN_CAMERA_FLOW:
         m.bgra = NULL;
         m.flow = e->vector + 3 * px;
         break;
     default: break;
+    }
+    if (optics && !is_colour(camera->sensor)) {
+        const void *labels = m.flow ? (const void *)m.flow : (const void *)m.bgra;
+        render_distort(&optics->is.distortion, w->options.pool, m.width_px, m.height_px, m.flow ? 8 : 4, labels, e->own);
+        m.flow = m.flow ? e->own : NULL;
+        m.bgra = m.bgra ? e->own : NULL;
     }
     sink->measurement(sink->user, &m);
     return true;
@@ -207,16 +254,35 @@ base_pose town_drawable(base_pose p)
     return p;
 }
 
+/* What the cameras of a pass want of it, beside their kinds. */
+typedef struct pass_needs {
+    bool plain, own, light, depth; /* the renderer's own picture; pictures of their own; light and depth for these */
+} pass_needs;
+
+static pass_needs needs_of(struct town_eye *e, town_actor *const *group, int count)
+{
+    pass_needs n = { false, false, false, false };
+    memset(e->wants, 0, sizeof e->wants);
+    for (int i = 0; i < count; i++) {
+        const struct town_optics *optics = group[i]->sense->optics;
+        e->wants[group[i]->sensor] = true;
+        n.own = n.own || optics;
+        n.plain = n.plain || (is_colour(group[i]->sensor) && !optics);
+        n.light = n.light || (optics && optics->camera);
+        n.depth = n.depth || (optics && optics->camera && render_optics_needs_depth(&optics->is));
+    }
+    return n;
+}
+
+/* flow: one of the cameras that look back, or NULL. */
 static bool take_pass(town_world *w, struct town_eye *e, town_actor *const *group, int count, const town_actor *flow,
                       const render_environment *light, const town_sink *sink, base_error *err)
 {
     const town_camera *lens = &group[0]->camera;
-    bool *wants = e->wants;
-    memset(e->wants, 0, sizeof e->wants);
-    for (int i = 0; i < count; i++)
-        wants[group[i]->sensor] = true;
+    const bool *wants = e->wants;
+    pass_needs needs = needs_of(e, group, count);
     size_t px = (size_t)lens->width_px * (size_t)lens->height_px;
-    if (!make_room(e, px, err) || !make_encoded(e, wants, err) ||
+    if (!make_room(e, px, err) || !make_encoded(e, wants, err) || (needs.own && !make_own(e, px, err)) ||
         ((flow || wants[TOWN_CAMERA_NORMALS]) && !make_vectors(e, px, err)))
         return false;
     e->width = lens->width_px;
@@ -228,7 +294,9 @@ static bool take_pass(town_world *w, struct town_eye *e, town_actor *const *grou
                          .lamps = e->lamps,
                          .lamp_count = e->lamp_count };
     render_output out = {
-        .bgra = wants[TOWN_CAMERA_RGB] || wants[TOWN_CAMERA_DVS] ? e->color : NULL,
+        .bgra = needs.plain ? e->color : NULL,
+        .radiance = needs.light ? e->radiance : NULL,
+        .depth = needs.depth ? e->depth : NULL,
         .normal = wants[TOWN_CAMERA_NORMALS] ? e->vector : NULL,
         .motion = flow ? e->vector + 3 * px : NULL,
         .finished = encode_part,
@@ -242,11 +310,21 @@ static bool take_pass(town_world *w, struct town_eye *e, town_actor *const *grou
     }
     if (!render_frame(e->renderer, &view, light, w->shown.instances, w->shown.count, &out, err))
         return false;
-    if (flow)
-        encode_flow(e->vector + 3 * px, lens->width_px, lens->height_px);
+    const render_exposed pass = { .radiance = e->radiance,
+                                  .motion = out.motion,
+                                  .depth = out.depth,
+                                  .width = lens->width_px,
+                                  .height = lens->height_px,
+                                  .fov_deg = lens->fov_deg,
+                                  .exposure = light->exposure,
+                                  .motion_s = view.before ? w->delta_s : 0 };
     bool ok = true;
+    for (int i = 0; ok && i < count; i++) /* first, for they want motion as it is drawn */
+        ok = !is_colour(group[i]->sensor) || send(w, e, group[i], &pass, sink, err);
+    if (wants[TOWN_CAMERA_FLOW])
+        encode_flow(e->vector + 3 * px, lens->width_px, lens->height_px);
     for (int i = 0; ok && i < count; i++)
-        ok = send(w, e, group[i], sink, err);
+        ok = is_colour(group[i]->sensor) || send(w, e, group[i], &pass, sink, err);
     return ok;
 }
 
@@ -297,12 +375,12 @@ bool town_cameras_measure(town_world *w, town_actor *const *due, int count, cons
         int members = 0, rest = 0;
         const town_actor *first = left[0], *flow = NULL;
         for (int i = 0; i < count; i++) {
-            bool is_flow = left[i]->sensor == TOWN_CAMERA_FLOW;
-            if (!same_view(first, left[i]) || (is_flow && flow && !same_past(flow, left[i]))) {
+            bool looks_back = town_optics_looks_back(left[i]);
+            if (!same_view(first, left[i]) || (looks_back && flow && !same_past(flow, left[i]))) {
                 left[rest++] = left[i];
                 continue;
             }
-            flow = is_flow ? left[i] : flow;
+            flow = looks_back ? left[i] : flow;
             group[members++] = left[i];
         }
         count = rest;
