@@ -20,7 +20,24 @@ typedef struct optics_plane { /* a picture, and how large it is */
 
 bool optics_plane_resize(optics_plane *p, int width, int height, base_error *err);
 
-/* The mean of four neighbours at (x, y) in pixels, where the middle of the first is (0.5, 0.5); outside: the edge's. */
+typedef int32_t optics_mask __attribute__((vector_size(16), may_alias)); /* of a comparison: 0 or -1 */
+
+static inline optics_px optics_clamp(optics_px x, float lo, float hi)
+{
+    optics_mask below = x<lo, above = x> hi;
+    optics_px low = (optics_px){ 0 } + lo, high = (optics_px){ 0 } + hi;
+    x = (optics_px)(((optics_mask)low & below) | ((optics_mask)x & ~below));
+    return (optics_px)(((optics_mask)high & above) | ((optics_mask)x & ~above));
+}
+
+/* The mean of four neighbours. */
+static inline optics_px optics_mix(const optics_px *p, int right, int down, float fx, float fy)
+{
+    optics_px upper = p[0] + (p[right] - p[0]) * fx, lower = p[down] + (p[down + right] - p[down]) * fx;
+    return upper + (lower - upper) * fy;
+}
+
+/* ... at (x, y) in pixels, where the middle of the first is (0.5, 0.5); outside: the edge's. */
 static inline optics_px optics_sample(const optics_px *at, int width, int height, float x, float y)
 {
     float most_x = (float)(width - 1), most_y = (float)(height - 1);
@@ -29,11 +46,8 @@ static inline optics_px optics_sample(const optics_px *at, int width, int height
     x = x > 0 ? (x < most_x ? x : most_x) : 0;
     y = y > 0 ? (y < most_y ? y : most_y) : 0;
     int x0 = (int)x, y0 = (int)y;
-    float fx = x - (float)x0, fy = y - (float)y0;
-    int right = x0 + 1 < width, down = y0 + 1 < height ? width : 0;
-    const optics_px *p = at + (size_t)y0 * (size_t)width + (size_t)x0;
-    optics_px upper = p[0] + (p[right] - p[0]) * fx, lower = p[down] + (p[down + right] - p[down]) * fx;
-    return upper + (lower - upper) * fy;
+    return optics_mix(at + (size_t)y0 * (size_t)width + (size_t)x0, x0 + 1 < width, y0 + 1 < height ? width : 0, x - (float)x0,
+                      y - (float)y0);
 }
 
 /* ---- lens: the factor on u, v over r2, tabulated */
@@ -73,9 +87,8 @@ void optics_motion_blur(const render_optics *o, base_pool *pool, const render_ex
                         optics_px *dst);
 void optics_focus(const render_optics *o, base_pool *pool, const render_exposed *in, const optics_px *src, optics_px *dst);
 
-/* ---- glow: of what lies above white at this exposure. levels[0] is half the picture, each further one half of that; the result is in
- * levels[0], in the unit of src. */
+/* ---- glow: dst = src and what lies above white at this exposure, spread. levels and ghosts are scratch. */
 enum { OPTICS_GLOW_LEVELS = 6 };
 bool optics_glow(const render_optics *o, base_pool *pool, const optics_px *src, int width, int height, float exposure,
-                 optics_plane levels[OPTICS_GLOW_LEVELS], optics_plane *ghosts, base_error *err);
+                 optics_plane levels[OPTICS_GLOW_LEVELS], optics_plane *ghosts, optics_px *dst, base_error *err);
 #endif

@@ -4,6 +4,14 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+typedef struct lens_tap { /* four neighbours, from the upper left one on, and where between them */
+    uint32_t at;
+    uint16_t fx, fy;
+} lens_tap;
 
 struct render_camera {
     render_optics optics;
@@ -13,6 +21,8 @@ struct render_camera {
     optics_bend bend;
     float white[3][3];
     optics_plane work[2], glow[OPTICS_GLOW_LEVELS], ghosts;
+    lens_tap *taps;    /* [height][width][1, or 3 with fringes] */
+    int width, height; /* of the taps */
     uint16_t codes[OPTICS_CODES];
 };
 
@@ -141,6 +151,7 @@ void render_camera_destroy(render_camera *c)
     for (int i = 0; i < OPTICS_GLOW_LEVELS; i++)
         free(c->glow[i].at);
     free(c->ghosts.at);
+    free(c->taps);
     free(c);
 }
 
@@ -171,7 +182,6 @@ static float expose(render_camera *c, const render_exposed *in)
 /* ---- the last step: lens, grain, white balance and film, row by row */
 
 enum { ROWS = 16 };
-typedef uint32_t quad __attribute__((vector_size(16), may_alias));
 typedef struct finish {
     const render_camera *camera;
     const render_exposed *in;
@@ -179,20 +189,10 @@ typedef struct finish {
     uint8_t *bgra;
     float exposure;
     optics_px column[3]; /* white balance times exposure */
-    bool bends, is_plain, glows;
+    bool bends, is_plain;
     float grain; /* deviation at a light of 1 */
-    uint32_t seed;
+    uint64_t seed;
 } finish;
-
-static optics_px at_lens(const finish *f, float sx, float sy)
-{
-    int w = f->in->width, h = f->in->height;
-    optics_px c = optics_sample(f->src, w, h, sx, sy);
-    const optics_plane *g = &f->camera->glow[0];
-    if (f->glows)
-        c += optics_sample(g->at, g->width, g->height, sx * 0.5f, sy * 0.5f);
-    return c;
-}
 
 static float beyond(float x, float offset) /* x -1..1: how far outside the offset, as a share of the rest */
 {
@@ -200,44 +200,88 @@ static float beyond(float x, float offset) /* x -1..1: how far outside the offse
     return away > 0 && offset < 1 ? (x > 0 ? away : -away) / (1 - offset) : 0;
 }
 
-/* Light that the lens brings to the middle of pixel (x, y). */
-static optics_px through_lens(const finish *f, int x, int y)
+/* Unreal's fringes: the shift is linear in the wavelength of the primaries, 464, 549 and 611 nm; blue stays. */
+static const float fringe_share[3] = { 1.029f, 0.594f, 0 };
+
+/* Where the colour at (x, y) comes from. */
+static lens_tap tap_of(const render_camera *c, int x, int y, float fringe)
 {
-    const render_optics *o = &f->camera->optics;
-    float w = (float)f->in->width, h = (float)f->in->height;
-    float u = ((float)x + 0.5f) / w - 0.5f, v = ((float)y + 0.5f) / h - 0.5f,
-          b = optics_bend_at(&f->camera->bend, u * u + v * v);
+    const render_optics *o = &c->optics;
+    float w = (float)c->width, h = (float)c->height;
+    float u = ((float)x + 0.5f) / w - 0.5f, v = ((float)y + 0.5f) / h - 0.5f, b = optics_bend_at(&c->bend, u * u + v * v);
     u *= 1 + o->distortion.x_size * b;
     v *= 1 + o->distortion.y_size * b;
-    optics_px blue = at_lens(f, (0.5f + u) * w, (0.5f + v) * h);
-    if (!(o->fringe > 0))
-        return blue;
-    /* Unreal's: the shift is linear in the wavelength of the primaries, 611, 549 and 464 nm. */
-    float du = beyond(2 * u, o->fringe_offset) * 0.5f * 0.01f * o->fringe,
-          dv = beyond(2 * v, o->fringe_offset) * 0.5f * 0.01f * o->fringe;
-    const float red_share = 1.029f, green_share = 0.594f;
-    optics_px red = at_lens(f, (0.5f + u - du * red_share) * w, (0.5f + v - dv * red_share) * h);
-    optics_px green = at_lens(f, (0.5f + u - du * green_share) * w, (0.5f + v - dv * green_share) * h);
+    float du = beyond(2 * u, o->fringe_offset) * 0.005f * fringe, dv = beyond(2 * v, o->fringe_offset) * 0.005f * fringe;
+    const float below_one = 65535.0f / 65536;
+    float px = (0.5f + u - du) * w - 0.5f, py = (0.5f + v - dv) * h - 0.5f;
+    px = px > 0 ? (px < w - 2 + below_one ? px : w - 2 + below_one) : 0; /* with a neighbour to the right and one below */
+    py = py > 0 ? (py < h - 2 + below_one ? py : h - 2 + below_one) : 0;
+    int x0 = (int)px, y0 = (int)py;
+    return (lens_tap){ (uint32_t)(y0 * c->width + x0), (uint16_t)((px - (float)x0) * 65536),
+                       (uint16_t)((py - (float)y0) * 65536) };
+}
+
+/* The lens does the same to every picture: where each pixel comes from is found once. */
+static bool prepare_lens(render_camera *c, int width, int height, base_error *err)
+{
+    if (c->taps && c->width == width && c->height == height)
+        return true;
+    size_t px = (size_t)width * (size_t)height;
+    int colours = c->optics.fringe > 0 ? 3 : 1;
+    free(c->taps);
+    c->taps = malloc(px * (size_t)colours * sizeof *c->taps);
+    if (!c->taps)
+        return base_fail(err, BASE_MEMORY, "optics: no memory for a lens of %d x %d pixels", width, height);
+    c->width = width;
+    c->height = height;
+    for (int y = 0; y < height; y++)
+        for (int x = 0; x < width; x++)
+            for (int k = 0; k < colours; k++)
+                c->taps[((size_t)y * (size_t)width + (size_t)x) * (size_t)colours + (size_t)k] =
+                    tap_of(c, x, y, colours == 3 ? c->optics.fringe * fringe_share[k] : 0);
+    return true;
+}
+
+static optics_px at_tap(const finish *f, const lens_tap *t)
+{
+    const float unit = 1.0f / 65536;
+    return optics_mix(f->src + t->at, 1, f->in->width, (float)t->fx * unit, (float)t->fy * unit);
+}
+
+/* Light that the lens brings to a pixel. */
+static optics_px through_lens(const finish *f, size_t pixel)
+{
+    const lens_tap *t = f->camera->taps;
+    if (!(f->camera->optics.fringe > 0))
+        return at_tap(f, t + pixel);
+    t += 3 * pixel;
+    optics_px red = at_tap(f, t), green = at_tap(f, t + 1), blue = at_tap(f, t + 2);
     return (optics_px){ red[0], green[1], blue[2], 0 };
 }
 
-/* Three numbers of mean 0 and deviation 1: sums of four bytes each. */
-static optics_px noise(uint32_t seed, uint32_t pixel)
+/* Three numbers of mean 0 and deviation 1, each the sum of two even ones: a triangle, which in grain nobody tells from a bell. */
+static optics_px noise(uint64_t seed, uint64_t pixel)
 {
-    quad h = (quad){ 0x9e3779b9u, 0x85ebca6bu, 0xc2b2ae35u, 0x27d4eb2fu } * (pixel + 1) + seed;
-    h = (h ^ h >> 16) * 0x7feb352du;
-    h = (h ^ h >> 15) * 0x846ca68bu;
-    h = h ^ h >> 16;
-    quad sum = (h & 255) + (h >> 8 & 255) + (h >> 16 & 255) + (h >> 24);
-    optics_px out;
-    for (int k = 0; k < 4; k++)
-        out[k] = ((float)(int32_t)sum[k] - 510) * (1 / 147.8f);
-    return out;
+    uint64_t h = seed + pixel * 0x9e3779b97f4a7c15u;
+    h = (h ^ h >> 30) * 0xbf58476d1ce4e5b9u;
+    h = (h ^ h >> 27) * 0x94d049bb133111ebu;
+    h ^= h >> 31;
+    optics_mask a = { (int32_t)h & 1023, (int32_t)(h >> 10) & 1023, (int32_t)(h >> 20) & 1023, 0 };
+    optics_mask b = { (int32_t)(h >> 30) & 1023, (int32_t)(h >> 40) & 1023, (int32_t)(h >> 50) & 1023, 0 };
+    return (__builtin_convertvector(a + b, optics_px) - 1023.0f) * (1 / 418.05f);
 }
 
-static uint32_t code(const uint16_t *codes, float light)
+static optics_px root(optics_px x)
 {
-    light = light > OPTICS_CODE_LEAST ? (light < OPTICS_CODE_MOST ? light : OPTICS_CODE_MOST) : OPTICS_CODE_LEAST;
+#if defined(__SSE2__)
+    return (optics_px)_mm_sqrt_ps((__m128)x);
+#else
+    return (optics_px){ sqrtf(x[0]), sqrtf(x[1]), sqrtf(x[2]), sqrtf(x[3]) };
+#endif
+}
+
+static uint32_t code(const uint16_t *codes, float light) /* OPTICS_CODE_LEAST .. OPTICS_CODE_MOST */
+{
     uint32_t bits;
     memcpy(&bits, &light, sizeof bits);
     return (codes[(bits >> (23 - OPTICS_STEP_BITS)) - ((127 + OPTICS_OCTAVE_LEAST) << OPTICS_STEP_BITS)] + 128u) >> 8;
@@ -252,55 +296,60 @@ static void finish_rows(void *user, int part, int worker)
     for (int y = part * ROWS; y < end; y++) {
         size_t row = (size_t)y * (size_t)w;
         for (int x = 0; x < w; x++) {
-            optics_px c = f->bends ? through_lens(f, x, y) : f->src[row + (size_t)x];
-            if (!f->bends && f->glows) {
-                const optics_plane *g = &f->camera->glow[0];
-                c += optics_sample(g->at, g->width, g->height, ((float)x + 0.5f) * 0.5f, ((float)y + 0.5f) * 0.5f);
-            }
+            optics_px c = f->bends ? through_lens(f, row + (size_t)x) : f->src[row + (size_t)x];
             if (f->is_plain)
                 c *= f->exposure;
             else
                 c = f->column[0] * c[0] + f->column[1] * c[1] + f->column[2] * c[2];
-            if (f->grain > 0) {
-                optics_px n = noise(f->seed, (uint32_t)(row + (size_t)x));
-                for (int k = 0; k < 3; k++)
-                    c[k] += n[k] * f->grain * sqrtf((c[k] > 0 ? c[k] : 0) + 0.01f);
-            }
+            if (f->grain > 0)
+                c += noise(f->seed, row + (size_t)x) * f->grain * root(optics_clamp(c, 0, OPTICS_CODE_MOST) + 0.01f);
+            c = optics_clamp(c, OPTICS_CODE_LEAST, OPTICS_CODE_MOST);
             uint32_t packed = code(codes, c[2]) | code(codes, c[1]) << 8 | code(codes, c[0]) << 16 | 0xff000000u;
             memcpy(f->bgra + 4 * (row + (size_t)x), &packed, 4);
         }
     }
 }
 
+/* The plane that src is not in, large enough; NULL: out of memory. */
+static optics_px *other_plane(render_camera *c, const render_exposed *in, const optics_px *src, base_error *err)
+{
+    optics_plane *p = &c->work[src == c->work[0].at];
+    return optics_plane_resize(p, in->width, in->height, err) ? p->at : NULL;
+}
+
 bool render_camera_develop(render_camera *c, base_pool *pool, const render_exposed *in, uint8_t *bgra, base_error *err)
 {
     const render_optics *o = &c->optics;
     const optics_px *src = (const optics_px *)(const void *)in->radiance;
-    int next = 0;
+    optics_px *dst;
     if (render_optics_needs_motion(o) && in->motion && in->motion_s > 0) {
-        if (!optics_plane_resize(&c->work[next], in->width, in->height, err))
+        if (!(dst = other_plane(c, in, src, err)))
             return false;
-        optics_motion_blur(o, pool, in, src, c->work[next].at);
-        src = c->work[next++].at;
+        optics_motion_blur(o, pool, in, src, dst);
+        src = dst;
     }
     if (o->has_focus && in->depth) {
-        if (!optics_plane_resize(&c->work[next], in->width, in->height, err))
+        if (!(dst = other_plane(c, in, src, err)))
             return false;
-        optics_focus(o, pool, in, src, c->work[next].at);
-        src = c->work[next].at;
+        optics_focus(o, pool, in, src, dst);
+        src = dst;
     }
-    finish f = {
-        .camera = c, .in = in, .src = src, .bgra = bgra, .exposure = expose(c, in), .is_plain = !has_white_balance(o)
-    };
-    if (has_glow(o) && !optics_glow(o, pool, src, in->width, in->height, f.exposure, c->glow, &c->ghosts, err))
+    finish f = { .camera = c, .in = in, .bgra = bgra, .exposure = expose(c, in), .is_plain = !has_white_balance(o) };
+    if (has_glow(o)) {
+        if (!(dst = other_plane(c, in, src, err)) ||
+            !optics_glow(o, pool, src, in->width, in->height, f.exposure, c->glow, &c->ghosts, dst, err))
+            return false;
+        src = dst;
+    }
+    f.src = src;
+    f.bends = (render_distortion_acts(&o->distortion) || o->fringe > 0) && in->width > 1 && in->height > 1;
+    if (f.bends && !prepare_lens(c, in->width, in->height, err))
         return false;
-    f.glows = has_glow(o);
-    f.bends = render_distortion_acts(&o->distortion) || o->fringe > 0;
     for (int k = 0; k < 3; k++)
         f.column[k] = (optics_px){ c->white[0][k], c->white[1][k], c->white[2][k], 0 } * f.exposure;
     f.grain = 0.006f * sqrtf(o->grain);
     base_random r = base_random_start(o->seed, "grain", in->picture, 0);
-    f.seed = (uint32_t)base_random_bits(&r);
+    f.seed = base_random_bits(&r);
     base_pool_run(pool, (in->height + ROWS - 1) / ROWS, finish_rows, &f);
     return true;
 }

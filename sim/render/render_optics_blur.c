@@ -9,9 +9,9 @@ typedef struct blur {
     const render_exposed *in;
     const optics_px *src;
     optics_px *dst;
-    float scale, longest;           /* motion: pixels of the buffer -> pixels of the trail, and at most */
-    float spread, haze, haze_per_m; /* focus: pixels of radius per 1/m off the focus; by distance */
-    float tap_x[24], tap_y[24];     /* of a circle of radius 1, in order of radius */
+    float scale, longest;                  /* motion: pixels of the buffer -> pixels of the trail, and at most */
+    float spread, haze, haze_per_m;        /* focus: pixels of radius per 1/m off the focus; by distance */
+    float tap_x[24], tap_y[24], tap_r[24]; /* of a circle of radius 1, in order of radius */
 } blur;
 
 static int last_row(const blur *b, int part) { return (part + 1) * ROWS < b->in->height ? (part + 1) * ROWS : b->in->height; }
@@ -19,16 +19,25 @@ static int within(int x, int count) { return x < 0 ? 0 : x < count ? x : count -
 
 /* ---- motion */
 
+/* Along the motion in steps of a pixel, in 16 bits of fraction. */
 static optics_px trail(const blur *b, int x, int y, float mx, float my, float length)
 {
-    enum { TAPS_MAX = 64 };
-    int w = b->in->width, h = b->in->height, taps = (int)ceilf(length) + 1;
+    enum { TAPS_MAX = 64, ONE = 1 << 16 };
+    int w = b->in->width, h = b->in->height, taps = (int)length + 2;
     taps = taps < TAPS_MAX ? taps : TAPS_MAX;
-    float step_x = mx / (float)(taps - 1), step_y = my / (float)(taps - 1);
-    float px = (float)x + 0.5f - 0.5f * mx, py = (float)y + 0.5f - 0.5f * my; /* the picture is the middle of the exposure */
+    float each = (float)ONE / (float)(taps - 1);
+    int32_t step_x = (int32_t)(mx * each), step_y = (int32_t)(my * each);
+    /* The picture is the middle of the exposure. */
+    int32_t px = x * ONE + ONE / 2 - step_x * (taps - 1) / 2, py = y * ONE + ONE / 2 - step_y * (taps - 1) / 2;
+    int32_t end_x = px + step_x * (taps - 1), end_y = py + step_y * (taps - 1);
     optics_px sum = { 0 };
-    for (int k = 0; k < taps; k++, px += step_x, py += step_y)
-        sum += b->src[(size_t)within((int)floorf(py), h) * (size_t)w + (size_t)within((int)floorf(px), w)];
+    if ((px | py | end_x | end_y) >= 0 && (px > end_x ? px : end_x) < w * ONE && (py > end_y ? py : end_y) < h * ONE) {
+        for (int k = 0; k < taps; k++, px += step_x, py += step_y)
+            sum += b->src[(size_t)(py >> 16) * (size_t)w + (size_t)(px >> 16)];
+    } else {
+        for (int k = 0; k < taps; k++, px += step_x, py += step_y)
+            sum += b->src[(size_t)within(py >> 16, h) * (size_t)w + (size_t)within(px >> 16, w)];
+    }
     return sum * (1.0f / (float)taps);
 }
 
@@ -75,6 +84,8 @@ static float circle(const blur *b, float depth) /* radius in pixels of what is t
     return r < 64 ? r : 64;
 }
 
+static int rounded(float x) { return (int)(x + 1024.5f) - 1024; } /* |x| < 1024; floorf is a call without SSE4.1 */
+
 static void focus_rows(void *user, int part, int worker)
 {
     (void)worker;
@@ -86,13 +97,11 @@ static void focus_rows(void *user, int part, int worker)
             float depth = b->in->depth[at], r = circle(b, depth), total = 1;
             optics_px sum = b->src[at];
             for (int k = 0; r >= 0.5f && k < taps; k++) {
-                int i = within(x + (int)floorf(b->tap_x[k] * r + 0.5f), w),
-                    j = within(y + (int)floorf(b->tap_y[k] * r + 0.5f), h);
+                int i = within(x + rounded(b->tap_x[k] * r), w), j = within(y + rounded(b->tap_y[k] * r), h);
                 size_t there = (size_t)j * (size_t)w + (size_t)i;
                 /* What is sharp in front does not run into the blur behind it. */
                 float other = b->in->depth[there];
-                float away = sqrtf(b->tap_x[k] * b->tap_x[k] + b->tap_y[k] * b->tap_y[k]) * r;
-                float share = other >= depth * 0.98f || circle(b, other) >= away ? 1.0f : 0.02f;
+                float share = other >= depth * 0.98f || circle(b, other) >= b->tap_r[k] * r ? 1.0f : 0.02f;
                 sum += b->src[there] * share;
                 total += share;
             }
@@ -117,6 +126,7 @@ void optics_focus(const render_optics *o, base_pool *pool, const render_exposed 
         }
         b.tap_x[k] = (float)(r * cos(angle));
         b.tap_y[k] = (float)(r * sin(angle));
+        b.tap_r[k] = (float)r;
     }
     base_pool_run(pool, (in->height + ROWS - 1) / ROWS, focus_rows, &b);
 }

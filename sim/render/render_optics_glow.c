@@ -20,7 +20,8 @@ static const float ghost_rgb[GHOSTS][3] = {
 typedef struct glow {
     const render_optics *o;
     const optics_px *src;
-    int width, height; /* of src */
+    optics_px *dst;
+    int width, height; /* of src and dst */
     float exposure;
     optics_plane *levels;
     const optics_plane *ghosts;
@@ -29,12 +30,7 @@ typedef struct glow {
 
 static optics_px above_white(optics_px light, float exposure)
 {
-    const float most = 16; /* the sun would outshine the rest for ever */
-    optics_px x = light * exposure - 1.0f;
-    for (int k = 0; k < 3; k++)
-        x[k] = x[k] > 0 ? (x[k] < most ? x[k] : most) : 0;
-    x[3] = 0;
-    return x;
+    return optics_clamp(light * exposure - 1.0f, 0, 16); /* at most, or the sun would outshine all the rest */
 }
 
 static int last_row(int part, int height) { return (part + 1) * ROWS < height ? (part + 1) * ROWS : height; }
@@ -80,7 +76,7 @@ static void ghost_rows(void *user, int part, int worker)
                 optics_px tint = { ghost_rgb[k][0], ghost_rgb[k][1], ghost_rgb[k][2], 0 };
                 sum += c * tint * edge;
             }
-            to->at[(size_t)y * (size_t)to->width + (size_t)x] = sum;
+            to->at[(size_t)y * (size_t)to->width + (size_t)x] = sum * 0.15f; /* four faces of coated glass send little back */
         }
 }
 
@@ -106,10 +102,42 @@ static void widen_rows(void *user, int part, int worker)
         }
 }
 
-bool optics_glow(const render_optics *o, base_pool *pool, const optics_px *src, int width, int height, float exposure,
-                 optics_plane levels[OPTICS_GLOW_LEVELS], optics_plane *ghosts, base_error *err)
+/* The largest level, half the picture, widened once more and added. */
+static void add_rows(void *user, int part, int worker)
 {
-    glow g = { .o = o, .src = src, .width = width, .height = height, .exposure = exposure, .levels = levels, .ghosts = ghosts };
+    (void)worker;
+    const glow *g = user;
+    const optics_plane *from = &g->levels[0];
+    for (int y = part * ROWS; y < last_row(part, g->height); y++) {
+        int near = y / 2, far = y % 2 ? near + 1 : near - 1;
+        far = far < 0 ? 0 : far < from->height ? far : from->height - 1;
+        const optics_px *a = from->at + (size_t)near * (size_t)from->width, *b = from->at + (size_t)far * (size_t)from->width;
+        size_t row = (size_t)y * (size_t)g->width;
+        optics_px before = a[0] * 0.75f + b[0] * 0.25f, here = before;
+        for (int i = 0; i < from->width; i++) { /* two pixels each */
+            int next = i + 1 < from->width ? i + 1 : i;
+            optics_px after = a[next] * 0.75f + b[next] * 0.25f;
+            size_t at = row + 2 * (size_t)i;
+            g->dst[at] = g->src[at] + (here * 0.75f + before * 0.25f);
+            if (2 * i + 1 < g->width)
+                g->dst[at + 1] = g->src[at + 1] + (here * 0.75f + after * 0.25f);
+            before = here;
+            here = after;
+        }
+    }
+}
+
+bool optics_glow(const render_optics *o, base_pool *pool, const optics_px *src, int width, int height, float exposure,
+                 optics_plane levels[OPTICS_GLOW_LEVELS], optics_plane *ghosts, optics_px *dst, base_error *err)
+{
+    glow g = { .o = o,
+               .src = src,
+               .dst = dst,
+               .width = width,
+               .height = height,
+               .exposure = exposure,
+               .levels = levels,
+               .ghosts = ghosts };
     int w = width, h = height;
     for (int i = 0; i < OPTICS_GLOW_LEVELS; i++) {
         w = (w + 1) / 2;
@@ -123,5 +151,6 @@ bool optics_glow(const render_optics *o, base_pool *pool, const optics_px *src, 
         base_pool_run(pool, (ghosts->height + ROWS - 1) / ROWS, ghost_rows, &g);
     for (g.level = OPTICS_GLOW_LEVELS - 1; g.level >= 0; g.level--)
         base_pool_run(pool, (levels[g.level].height + ROWS - 1) / ROWS, widen_rows, &g);
+    base_pool_run(pool, (height + ROWS - 1) / ROWS, add_rows, &g);
     return true;
 }
