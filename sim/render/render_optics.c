@@ -203,6 +203,16 @@ static float beyond(float x, float offset) /* x -1..1: how far outside the offse
 /* Unreal's fringes: the shift is linear in the wavelength of the primaries, 464, 549 and 611 nm; blue stays. */
 static const float fringe_share[3] = { 1.029f, 0.594f, 0 };
 
+/* The two pixels of a row of `count` that x lies between, and how far from the first; outside: the edge's. */
+static uint16_t between(int *first, float x, int count)
+{
+    float last = (float)(count - 1);
+    x = x > 0 ? (x < last ? x : last) : 0;
+    *first = (int)x < count - 1 ? (int)x : count - 2;
+    float rest = (x - (float)*first) * 65536;
+    return rest < 65535 ? (uint16_t)rest : 65535;
+}
+
 /* Where the colour at (x, y) comes from. */
 static lens_tap tap_of(const render_camera *c, int x, int y, float fringe)
 {
@@ -212,13 +222,9 @@ static lens_tap tap_of(const render_camera *c, int x, int y, float fringe)
     u *= 1 + o->distortion.x_size * b;
     v *= 1 + o->distortion.y_size * b;
     float du = beyond(2 * u, o->fringe_offset) * 0.005f * fringe, dv = beyond(2 * v, o->fringe_offset) * 0.005f * fringe;
-    const float below_one = 65535.0f / 65536;
-    float px = (0.5f + u - du) * w - 0.5f, py = (0.5f + v - dv) * h - 0.5f;
-    px = px > 0 ? (px < w - 2 + below_one ? px : w - 2 + below_one) : 0; /* with a neighbour to the right and one below */
-    py = py > 0 ? (py < h - 2 + below_one ? py : h - 2 + below_one) : 0;
-    int x0 = (int)px, y0 = (int)py;
-    return (lens_tap){ (uint32_t)(y0 * c->width + x0), (uint16_t)((px - (float)x0) * 65536),
-                       (uint16_t)((py - (float)y0) * 65536) };
+    int x0, y0;
+    uint16_t fx = between(&x0, (0.5f + u - du) * w - 0.5f, c->width), fy = between(&y0, (0.5f + v - dv) * h - 0.5f, c->height);
+    return (lens_tap){ (uint32_t)(y0 * c->width + x0), fx, fy };
 }
 
 /* The lens does the same to every picture: where each pixel comes from is found once. */

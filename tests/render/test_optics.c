@@ -564,6 +564,53 @@ static void same_bytes_for_threads_and_levels(void **state)
     drop_fixture(f);
 }
 
+/* Memory of exactly the picture's size: a sanitizer sees a pixel read beside it. */
+static void every_size_is_developed_within_its_bounds(void **state)
+{
+    (void)state;
+    static const int sizes[][2] = { { 1, 1 }, { 1, 7 }, { 9, 1 }, { 2, 2 }, { 3, 5 }, { 1023, 7 }, { 800, 600 }, { 4096, 3 } };
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+        int w = sizes[k][0], h = sizes[k][1];
+        size_t n = (size_t)w * (size_t)h;
+        render_exposed in = { .width = w, .height = h, .fov_deg = 90, .exposure = 1, .motion_s = 0.05 };
+        float *colour = aligned_alloc(16, 16 * n), *moves = malloc(8 * n), *far = malloc(4 * n);
+        uint8_t *first = malloc(4 * n), *second = malloc(4 * n);
+        for (size_t i = 0; i < n; i++) {
+            for (size_t c = 0; c < 4; c++)
+                colour[4 * i + c] = (float)((i * 2654435761u >> 7) % 1000) * 0.004f;
+            moves[2 * i] = (float)(i % 200) - 100;
+            moves[2 * i + 1] = 80 - (float)(i % 161);
+            far[i] = i % 5 ? (float)(i % 77) : INFINITY;
+        }
+        in.radiance = colour;
+        in.motion = moves;
+        in.depth = far;
+        render_optics o = render_optics_default();
+        o.metering = RENDER_METER_PICTURE;
+        o.distortion = (render_distortion){ 1, 0.5f, 0.3f, 0.2f, 3, 1 };
+        o.fringe = 8;
+        o.bloom = 1;
+        o.flare = 1;
+        o.grain = 3;
+        o.blur = 3;
+        o.blur_max_percent = 100;
+        o.has_focus = true;
+        o.fstop = o.min_fstop = 0.02f;
+        o.haze_px = 100;
+        for (int lens = 0; lens < 2; lens++) { /* fringes alone keep the far corner the far corner */
+            o.distortion.multiplier = lens ? 3 : 0;
+            develop(&o, &in, first);
+            develop(&o, &in, second);
+            assert_memory_equal(first, second, 4 * n);
+        }
+        free(colour);
+        free(moves);
+        free(far);
+        free(first);
+        free(second);
+    }
+}
+
 static void nonsense_is_refused(void **state)
 {
     (void)state;
@@ -602,6 +649,7 @@ int main(void)
         cmocka_unit_test(what_is_in_focus_stays_sharp),
         cmocka_unit_test(a_camera_at_rest_shows_the_renderers_picture),
         cmocka_unit_test(same_bytes_for_threads_and_levels),
+        cmocka_unit_test(every_size_is_developed_within_its_bounds),
         cmocka_unit_test(nonsense_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
