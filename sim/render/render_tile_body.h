@@ -361,7 +361,9 @@ static void put_motion(float *out, double x, double y, const double before[3], d
     out[1] = seen ? (float)(y - before[1] / before[2]) : 0;
 }
 
-static void surfaces(const render_pass *p, render_scratch *s, int tile)
+/* wants_normal, wants_motion: constants of each call. */
+static inline __attribute__((always_inline)) void surfaces_with(const render_pass *p, render_scratch *s, int tile,
+                                                                const bool wants_normal, const bool wants_motion)
 {
     int ox = tile % p->tiles_x * TILE, oy = tile / p->tiles_x * TILE;
     int w = p->width - ox < TILE ? p->width - ox : TILE, h = p->height - oy < TILE ? p->height - oy : TILE;
@@ -372,7 +374,7 @@ static void surfaces(const render_pass *p, render_scratch *s, int tile)
             uint32_t n = s->id[sample_at(i, j, 1)];
             double x = ox + i + 0.5, y = oy + j + 0.5, normal[3] = { 0, 0, 0 }, before[3] = { 0, 0, 0 }, sum = 0;
             if (n == NOTHING) {
-                for (int k = 0; k < 3; k++)
+                for (int k = 0; wants_motion && k < 3; k++)
                     before[k] = p->sky_before[k][0] * x + p->sky_before[k][1] * y + p->sky_before[k][2];
                 sum = 1;
             } else {
@@ -382,16 +384,28 @@ static void surfaces(const render_pass *p, render_scratch *s, int tile)
                     double e = at.edge[v][0] * x + at.edge[v][1] * y + at.edge[v][2];
                     sum += e;
                     for (int k = 0; k < 3; k++) {
-                        normal[k] += e * at.normal[v][k];
-                        before[k] += e * at.before[v][k];
+                        if (wants_normal)
+                            normal[k] += e * at.normal[v][k];
+                        if (wants_motion)
+                            before[k] += e * at.before[v][k];
                     }
                 }
             }
-            if (p->out.normal)
+            if (wants_normal)
                 put_normal(p->out.normal + 3 * pixel, normal);
-            if (p->out.motion)
+            if (wants_motion)
                 put_motion(p->out.motion + 2 * pixel, x, y, before, sum);
         }
+}
+
+static void surfaces(const render_pass *p, render_scratch *s, int tile)
+{
+    if (p->out.normal && p->out.motion)
+        surfaces_with(p, s, tile, true, true);
+    else if (p->out.normal)
+        surfaces_with(p, s, tile, true, false);
+    else
+        surfaces_with(p, s, tile, false, true);
 }
 
 /* ---- 2. jobs */

@@ -1,5 +1,5 @@
-/* What each camera effect costs: one picture of a street is developed again and again with one effect at a time. Prints CPU time per picture,
- * all threads together, beyond what the renderer's own picture costs, and a hash of the picture's bytes.
+/* What each camera effect costs: one picture of a street is developed again and again with one effect at a time. First what the renderer's part
+ * costs, then what developing it does: CPU milliseconds per picture, all threads together, and a hash of the picture's bytes.
  *
  *     optics_bench [MAP.xodr] [--size WxH] [--frames N] [--threads N] [--sun DEG] [--at N] [--pictures DIR]
  *
@@ -175,14 +175,14 @@ static bool measure(const settings *s, base_pool *pool, const effect *e, const r
         good = render_camera_develop(c, pool, in, bgra, err);
     }
     if (good)
-        printf("%-16s %6.2f ms  EV %5.2f  hash %08x\n", e->name, 1e3 * (cpu_s() - before) / s->frames,
+        printf("%-18s %6.2f ms  EV %5.2f  hash %08x\n", e->name, 1e3 * (cpu_s() - before) / s->frames,
                (double)render_camera_ev(c), hash_bytes(bgra, (size_t)s->width * s->height * 4));
     render_camera_destroy(c);
     return good && write_png(s, e->name, bgra);
 }
 
-/* The renderer's picture with and without what the effects need beside it. */
-static bool draw(const settings *s, render *r, const base_pose *at, const render_output *out, const render_output *plain,
+/* The renderer's own picture, and what else it costs to give the effects what they work on. */
+static bool draw(const settings *s, render *r, const base_pose *at, const render_output *all, uint8_t *bgra,
                  render_environment *light, base_error *err)
 {
     render_weather w = render_weather_default();
@@ -194,19 +194,24 @@ static bool draw(const settings *s, render *r, const base_pose *at, const render
     render_view view = {
         .pose = eye, .width = s->width, .height = s->height, .fov_deg = 90, .antialias = true, .before = &before
     };
-    const render_output *kind[2] = { plain, out };
-    double used[2];
-    for (int k = 0; k < 2; k++) {
+    const struct {
+        const char *name;
+        render_output out;
+    } rows[] = { { "own_picture", { .bgra = bgra } },
+                 { "light", { .radiance = all->radiance } },
+                 { "picture_and_light", { .bgra = bgra, .radiance = all->radiance } },
+                 { "light_and_depth", { .radiance = all->radiance, .depth = all->depth } },
+                 { "light_and_motion", { .radiance = all->radiance, .motion = all->motion } } };
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
         double start = 0;
         for (int i = -2; i < s->frames; i++) {
             if (i == 0)
                 start = cpu_s();
-            if (!render_frame(r, &view, light, NULL, 0, kind[k], err))
+            if (!render_frame(r, &view, light, NULL, 0, &rows[k].out, err))
                 return false;
         }
-        used[k] = 1e3 * (cpu_s() - start) / s->frames;
+        printf("%-18s %6.2f ms\n", rows[k].name, 1e3 * (cpu_s() - start) / s->frames);
     }
-    printf("%-16s %6.2f ms\n%-16s %6.2f ms\n", "picture", used[0], "with_motion_etc", used[1]);
     return true;
 }
 
@@ -217,20 +222,21 @@ int main(int argc, char **argv)
         return 2;
     base_error err = { 0 };
     size_t n = (size_t)s.width * s.height, spawns = 0;
-    render_output plain = { .bgra = malloc(4 * n) }, out = { .radiance = aligned_alloc(64, (16 * n + 63) / 64 * 64),
-                                                             .motion = malloc(8 * n),
-                                                             .depth = malloc(4 * n) };
+    uint8_t *bgra = malloc(4 * n);
+    render_output out = { .radiance = aligned_alloc(64, (16 * n + 63) / 64 * 64),
+                          .motion = malloc(8 * n),
+                          .depth = malloc(4 * n) };
     base_pool *pool = base_pool_create(s.threads, &err);
     road_map *map = pool ? road_map_read(s.map, NULL, &err) : NULL;
     town_scenery *scenery = map ? town_scenery_build(map, 1, &err) : NULL;
     render *r = scenery ? render_create(town_scenery_scene(scenery), pool, NULL, &err) : NULL;
     const base_pose *spawn = r ? road_map_spawn_points(map, &spawns) : NULL;
     render_environment light;
-    bool good = plain.bgra && out.radiance && out.motion && out.depth && (size_t)s.spawn < spawns &&
-                draw(&s, r, &spawn[s.spawn], &out, &plain, &light, &err) && write_png(&s, "picture", plain.bgra);
+    bool good = bgra && out.radiance && out.motion && out.depth && (size_t)s.spawn < spawns &&
+                draw(&s, r, &spawn[s.spawn], &out, bgra, &light, &err) && write_png(&s, "own_picture", bgra);
     render_exposed in = { out.radiance, out.motion, out.depth, s.width, s.height, 90, good ? light.exposure : 1, 0.05, 0, 1 };
     for (size_t i = 0; good && i < sizeof effects / sizeof *effects; i++)
-        good = measure(&s, pool, &effects[i], &in, plain.bgra, &err);
+        good = measure(&s, pool, &effects[i], &in, bgra, &err);
     if (!good)
         fprintf(stderr, "optics_bench: %s\n",
                 err.text[0] ? err.text : "no memory, no such spawn point, or no place for pictures");
@@ -238,7 +244,7 @@ int main(int argc, char **argv)
     town_scenery_destroy(scenery);
     road_map_destroy(map);
     base_pool_destroy(pool);
-    free(plain.bgra);
+    free(bgra);
     free(out.radiance);
     free(out.motion);
     free(out.depth);
