@@ -24,10 +24,11 @@ static void blend(uint8_t *pixel, const int color[3], int part) /* part of 256 *
         pixel[k] = (uint8_t)(pixel[k] + (color[k] - pixel[k]) * part / 256);
 }
 
-/* The same in linear light: mixed as roots, which is about how the finished picture is coded, a streak looks the same in both. */
+/* The same in linear light. Mixed as roots, which is about how the finished picture is coded, and a quarter weaker, as the tone curve then
+ * makes it stronger, a streak looks the same in both. */
 static void blend_radiance(float *pixel, const float light[3], int part)
 {
-    float share = (float)part / 256;
+    float share = (float)part * (0.75f / 256);
     for (int k = 0; k < 3; k++) {
         float root = sqrtf(pixel[k]), mixed = root + (sqrtf(light[k]) - root) * share;
         pixel[k] = mixed * mixed;
