@@ -61,7 +61,8 @@ int cli_serve(int argc, char **argv)
         { "--seed", "N", "scenery, sensor noise, episode ids (default 1)", &seed_text, NULL },
         { "--carla-version", "V", "release to speak: " WIRE_VERSION_RANGE " (default 0.9.16)", &version, NULL },
         { "--threads", "N", "rendering threads; 0: one per core (default 0)", &threads_text, NULL },
-        { "--quality", "0|1|2", "colour: 0 plain, 1 with shadows, 2 also anti-aliased (default 2)", &quality, NULL },
+        { "--quality", "0|1|2|3",
+          "colour: 0 plain, 1 with shadows, 2 also anti-aliased (default 2), 3 also cameras' default effects", &quality, NULL },
         { "--ready-fd", "FD", "write {\"rpc_port\":N,\"stream_port\":M} there once ready, and exit when standard input ends",
           &ready_text, NULL },
         { "--recordings", "DIR", "folder of recordings (default laneloop/recordings in XDG_STATE_HOME or ~/.local/state)",
@@ -87,7 +88,7 @@ int cli_serve(int argc, char **argv)
     o.log = page.log = &log;
     if (!cli_int("--port", port_text, 0, 65534, &o.port, &err) || !cli_u64("--seed", seed_text, &o.seed, &err) ||
         !cli_int("--threads", threads_text, 0, 256, &o.threads, &err) ||
-        !cli_int("--quality", quality, 0, 2, &o.quality, &err) ||
+        !cli_int("--quality", quality, 0, 3, &o.quality, &err) ||
         !cli_int("--ready-fd", ready_text, 0, 1 << 20, &ready_fd, &err) || !wire_version_parse(&v, version, &err) ||
         !cli_int("--view", view_port, 0, 65535, &page.port, &err) ||
         !cli_int("--view-rate", view_rate, 1, 30, &page.rate_hz, &err))

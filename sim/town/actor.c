@@ -190,7 +190,7 @@ static bool shape_body(town_actor *a, const town_blueprint *b)
 static bool shape_sensor(town_world *w, town_actor *a)
 {
     a->stream_id = w->next_stream;
-    if (!town_sense_create(a, w->options.seed))
+    if (!town_sense_create(w, a))
         return false;
     w->next_stream++;
     return true;

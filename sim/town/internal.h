@@ -352,8 +352,8 @@ void town_watch_enter(struct town_watch *w, const town_world *world);
 
 /* ---- sensors (sensor.c: which is due; sensor_*.c: what it measures) ---- */
 struct town_sense; /* settings and memory of one sensor (sense.h) */
-/* Read the attributes; false when one is out of its range. seed: the world's. */
-bool town_sense_create(town_actor *sensor, uint64_t seed);
+/* Read the attributes; false when one is out of its range. */
+bool town_sense_create(const town_world *w, town_actor *sensor);
 void town_sense_free(struct town_sense *s);
 /* Every sensor that is due and that somebody listens to. */
 bool town_sensors_measure(town_world *w, const town_sink *sink, base_error *err);

@@ -116,7 +116,7 @@ bool town_v2x_measure(town_world *w, town_actor *sensor, const scene_rays *rays,
 /* bgra: the colour picture of this frame. Sends nothing when nothing has changed. */
 bool town_dvs_measure(town_world *w, town_actor *camera, const uint8_t *bgra, const town_sink *sink, base_error *err);
 /* Read what the attributes ask of a camera's optics into a->sense->optics; false: out of range, or out of memory. */
-bool town_optics_create(town_actor *a, uint64_t seed);
+bool town_optics_create(const town_world *w, town_actor *a);
 void town_optics_free(struct town_optics *o);
 /* Does the picture need to know where everything was one frame ago? */
 bool town_optics_looks_back(const town_actor *a);

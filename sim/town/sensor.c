@@ -115,14 +115,14 @@ static bool flag(const town_actor *a, const char *id)
     return text && (!strcasecmp(text, "true") || !strcmp(text, "1"));
 }
 
-static bool read_camera(town_actor *a, uint64_t seed)
+static bool read_camera(const town_world *w, town_actor *a)
 {
     double width, height, fov;
     if (!town_actor_number(a, "image_size_x", 1, 4096, &width) || !town_actor_number(a, "image_size_y", 1, 4096, &height) ||
         !town_actor_number(a, "fov", 1, 170, &fov) || width != floor(width) || height != floor(height))
         return false;
     a->camera = (town_camera){ (int)width, (int)height, fov };
-    return town_optics_create(a, seed);
+    return town_optics_create(w, a);
 }
 
 static bool read_lidar(const town_actor *a, town_lidar *l)
@@ -163,7 +163,7 @@ static bool read_v2x(const town_actor *a, town_v2x *v)
     return a->sensor == TOWN_V2X_CUSTOM || READ_ROWS(a, v, cam_rows);
 }
 
-bool town_sense_create(town_actor *a, uint64_t world_seed)
+bool town_sense_create(const town_world *w, town_actor *a)
 {
     double tick_s = 0, seed = 0;
     bool has_tick = town_actor_attribute(a, "sensor_tick"), has_seed = town_actor_attribute(a, "noise_seed");
@@ -181,8 +181,8 @@ bool town_sense_create(town_actor *a, uint64_t world_seed)
     case TOWN_CAMERA_SEMANTIC:
     case TOWN_CAMERA_INSTANCE:
     case TOWN_CAMERA_NORMALS:
-    case TOWN_CAMERA_FLOW: return read_camera(a, world_seed);
-    case TOWN_CAMERA_DVS: return read_camera(a, world_seed) && read_dvs(a, &a->sense->is.dvs);
+    case TOWN_CAMERA_FLOW: return read_camera(w, a);
+    case TOWN_CAMERA_DVS: return read_camera(w, a) && read_dvs(a, &a->sense->is.dvs);
     case TOWN_LIDAR:
     case TOWN_LIDAR_SEMANTIC: return read_lidar(a, &a->sense->is.lidar);
     case TOWN_RADAR: return READ_ROWS(a, &a->sense->is.radar, radar_rows);

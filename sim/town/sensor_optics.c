@@ -4,7 +4,7 @@
  * attributes stand for the renderer's own picture, which is made without them at no cost: an attribute acts, with all its value, from
  * where it differs from its default. Exposure: the default meters by the weather, which is what CARLA's narrow default range of 10 to
  * 12 EV amounts to; another range or speed meters the picture itself. calibration_constant does nothing, as in the engine of these
- * versions. */
+ * versions. With quality 3 the defaults act too. */
 #include "sim/town/sense.h"
 #include <stddef.h>
 #include <stdlib.h>
@@ -68,13 +68,13 @@ static const float_row picture_rows[] = {
 };
 /* ---- attributes */
 
-static bool read_rows(const town_actor *a, render_optics *o, const float_row *rows, size_t count)
+static bool read_rows(const town_actor *a, bool all_act, render_optics *o, const float_row *rows, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         double value;
         if (!town_actor_number(a, rows[i].id, -1e30, 1e30, &value))
             return false;
-        float number = fabs(value - rows[i].rest) < 1e-6 ? 0 : (float)(value * rows[i].factor);
+        float number = !all_act && fabs(value - rows[i].rest) < 1e-6 ? 0 : (float)(value * rows[i].factor);
         memcpy((char *)o + rows[i].offset, &number, sizeof number);
     }
     return true;
@@ -82,15 +82,15 @@ static bool read_rows(const town_actor *a, render_optics *o, const float_row *ro
 
 static float clamped(float x, float lo, float hi) { return fmaxf(lo, fminf(hi, x)); }
 
-static bool read_picture(const town_actor *a, render_optics *o)
+static bool read_picture(const town_actor *a, bool all_act, render_optics *o)
 {
     const render_optics rest = *o;
     double blades;
-    if (!read_rows(a, o, picture_rows, sizeof picture_rows / sizeof *picture_rows) ||
+    if (!read_rows(a, all_act, o, picture_rows, sizeof picture_rows / sizeof *picture_rows) ||
         !town_actor_number(a, "blade_count", -1e9, 1e9, &blades))
         return false;
     const char *mode = town_actor_attribute(a, "exposure_mode"), *all = town_actor_attribute(a, "enable_postprocess_effects");
-    bool metered = o->min_ev != rest.min_ev || o->max_ev != rest.max_ev || o->up_ev_per_s != rest.up_ev_per_s ||
+    bool metered = all_act || o->min_ev != rest.min_ev || o->max_ev != rest.max_ev || o->up_ev_per_s != rest.up_ev_per_s ||
                    o->down_ev_per_s != rest.down_ev_per_s;
     o->metering = mode && !strcmp(mode, "manual") ? RENDER_METER_MANUAL : metered ? RENDER_METER_PICTURE : RENDER_METER_WEATHER;
     o->own_film = o->slope != rest.slope || o->toe != rest.toe || o->shoulder != rest.shoulder ||
@@ -107,13 +107,14 @@ static bool read_picture(const town_actor *a, render_optics *o)
     return true;
 }
 
-bool town_optics_create(town_actor *a, uint64_t seed)
+bool town_optics_create(const town_world *w, town_actor *a)
 {
     render_optics o = render_optics_default();
-    if (!read_rows(a, &o, lens_rows, sizeof lens_rows / sizeof *lens_rows))
+    const bool all_act = w->options.quality >= 3;
+    if (!read_rows(a, all_act, &o, lens_rows, sizeof lens_rows / sizeof *lens_rows))
         return false;
     bool is_picture = a->sensor == TOWN_CAMERA_RGB || a->sensor == TOWN_CAMERA_DVS;
-    if (is_picture && !read_picture(a, &o))
+    if (is_picture && !read_picture(a, all_act, &o))
         return false;
     if (!render_optics_check(&o, NULL))
         return false;
@@ -122,7 +123,7 @@ bool town_optics_create(town_actor *a, uint64_t seed)
     struct town_optics *t = a->sense->optics = calloc(1, sizeof *t);
     if (!t)
         return false;
-    o.seed = seed + 0x9e3779b97f4a7c15u * a->stream_id;
+    o.seed = w->options.seed + 0x9e3779b97f4a7c15u * a->stream_id;
     t->is = o;
     t->camera = is_picture ? render_camera_create(&o, NULL) : NULL;
     return t->camera || !is_picture;

@@ -123,10 +123,12 @@ typedef struct town_weather { /* CARLA's WeatherParameters, same order and units
 } town_weather;
 
 typedef struct town_options {
-    int version;     /* CARLA 0.9.<version>: 13 .. 16; decides tags and attributes; default 16 */
-    uint64_t seed;   /* scenery colours, sensor noise, episode id; default 1 */
-    int quality;     /* of colour: 0 plain, 1 sun shadows, 2 also anti-aliased; default 2. Tags and depth do not depend on it */
-    base_pool *pool; /* renders; NULL: the calling thread; borrowed */
+    int version;   /* CARLA 0.9.<version>: 13 .. 16; decides tags and attributes; default 16 */
+    uint64_t seed; /* scenery colours, sensor noise, episode id; default 1 */
+    /* Of colour: 0 plain, 1 sun shadows, 2 also anti-aliased, 3 also what CARLA's cameras do by default: glow, flare, motion blur, exposure by
+     * the picture; default 2. Tags and depth do not depend on it. */
+    int quality;
+    base_pool *pool;     /* renders; NULL: the calling thread; borrowed */
     const base_log *log; /* may be NULL; borrowed */
 } town_options;
 town_options town_options_default(void);

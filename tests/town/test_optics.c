@@ -253,6 +253,35 @@ static void every_attribute_acts(void **state)
     town_world_destroy(w);
 }
 
+/* With quality 3 the defaults are what they are in CARLA: written out a little differently, they show nearly the same. */
+static void defaults_act_when_the_world_says_so(void **state)
+{
+    for (int quality = 2; quality <= 3; quality++) {
+        town_world *w = world_on(state, NULL, quality);
+        base_pose eye = ahead(state, 0, 0, 2);
+        uint32_t plain = spawn(w, RGB, eye, 0, NULL);
+        uint32_t near = spawn(w, RGB, eye, 0,
+                              WITH("bloom_intensity=0.676", "motion_blur_intensity=0.451", "lens_flare_intensity=0.101",
+                                   "exposure_speed_up=3.001"));
+        uint32_t off = spawn(w, RGB, eye, 0, WITH("enable_postprocess_effects=false"));
+        town_weather weather = town_weather_get(w);
+        weather.sun_altitude_deg = 4; /* a sun that glows */
+        town_weather_set(w, &weather);
+        heard h = { 0 };
+        ticks(w, 3, &h);
+        int from_near = 0, from_off = 0;
+        for (int i = 0; i < 4 * PIXELS; i++) {
+            from_near += abs(picture(&h, plain)[i] - picture(&h, near)[i]) > 2;
+            from_off += abs(picture(&h, plain)[i] - picture(&h, off)[i]) > 2;
+        }
+        print_message("quality %d: %d bytes from the same in words, %d from none\n", quality, from_near, from_off);
+        assert_true(quality == 3 ? from_near == 0 : from_near > PIXELS / 20);
+        assert_true(quality == 3 ? from_off > PIXELS / 20 : from_off == 0);
+        forget(&h);
+        town_world_destroy(w);
+    }
+}
+
 /* A camera metered from the picture shows noon and dusk alike, the dusk after a while; by the weather dusk is darker. */
 static void the_meter_gets_used_to_dusk(void **state)
 {
@@ -405,6 +434,7 @@ int main(void)
         cmocka_unit_test(others_at_the_same_place_change_nothing),
         cmocka_unit_test(defaults_given_in_words_are_defaults),
         cmocka_unit_test(every_attribute_acts),
+        cmocka_unit_test(defaults_act_when_the_world_says_so),
         cmocka_unit_test(the_meter_gets_used_to_dusk),
         cmocka_unit_test(bent_labels_are_the_labels_that_were_there),
         cmocka_unit_test(only_motion_blurs),
