@@ -26,7 +26,7 @@ static bool give_simulator(void *user, const dataset_collect_world *world, const
     if (!s->host && strchr(world->map, '/') && !base_file_exists(world->map))
         return base_fail(err, BASE_IO, "%s: no such map", world->map);
     cli_simulator_stop(&s->simulator); /* the embedded one is started anew for another map or town */
-    static const char *const qualities[] = { "0", "1", "2" };
+    static const char *const qualities[] = { "0", "1", "2", "3" };
     const cli_simulator_options o = { .map = world->map, .seed = world->town, .quality = qualities[world->quality] };
     if (s->host ? !cli_simulator_start(&s->simulator, s->host, s->port, world->map, world->town, err)
                 : !cli_simulator_serve(&s->simulator, &o, err))

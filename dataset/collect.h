@@ -60,7 +60,7 @@ typedef struct dataset_collect_config {
     double keep_metres;  /* keep a frame this far from the last one ... default 2 */
     double keep_degrees; /* ... or turned this much; default 5 */
     double keep_seconds; /* ... or this much later; default 2 */
-    int quality;         /* of the embedded simulator's colour: 0 plain, 1 with shadows, 2 also anti-aliased; default 2 */
+    int quality; /* of the embedded simulator's colour: 0 plain, 1 with shadows, 2 also anti-aliased, 3 also cameras' default effects; default 2 */
     bool camera_effects; /* the colour cameras' enable_postprocess_effects; default true */
     dataset_collect_group groups[DATASET_MAX_GROUPS];
     int group_count;

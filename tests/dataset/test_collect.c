@@ -37,7 +37,7 @@ static const struct {
     { "{\"episodes\": [{\"map\": \"a\", \"weathers\": [{\"name\": \"x\", \"fog\": 3}]}]}",
       "unknown weather parameter \"fog\"" },
     { "{\"cameras\": [{\"width\": 3}]}", "c.json:1: " },
-    { "{\"quality\": 3}", "\"quality\": 0 to 2 expected, found 3" },
+    { "{\"quality\": 4}", "\"quality\": 0 to 3 expected, found 4" },
     { "{\"episodes\": [{\"map\": \"a\", \"towns\": [1,\n -2]}]}", "c.json:2: \"towns\": whole numbers" },
     { "{\"seed\": 1} x", "the end of the text expected" },
 };
