@@ -222,10 +222,10 @@ uint32_t town_spawn(town_world *w, const town_description *d, base_pose pose, ui
     a->sensor = b->sensor;
     a->blueprint = b;
     a->type_id = b->id;
+    a->pose = a->relative = pose;
     const char *why = bad_description;
     if (!copy_attributes(a, d, offers, count) || !shape_body(a, b) || (b->kind == TOWN_SENSOR && !shape_sensor(w, a)))
         goto failed;
-    a->pose = a->relative = pose;
     a->parent = parent;
     a->attachment = attachment;
     a->next_measure_s = w->elapsed_s;

@@ -202,7 +202,7 @@ static bool develop(const town_world *w, struct town_eye *e, town_actor *camera,
                     const uint8_t **bgra, base_error *err)
 {
     render_exposed in = *pass;
-    in.picture = w->frame;
+    in.picture = w->frame - camera->spawn_frame; /* as all noise: the same from the same age on */
     in.time_s = w->elapsed_s;
     *bgra = e->own;
     return render_camera_develop(camera->sense->optics->camera, w->options.pool, &in, e->own, err);

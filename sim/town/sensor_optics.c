@@ -5,6 +5,7 @@
  * where it differs from its default. Exposure: the default meters by the weather, which is what CARLA's narrow default range of 10 to
  * 12 EV amounts to; another range or speed meters the picture itself. calibration_constant does nothing, as in the engine of these
  * versions. With quality 3 the defaults act too. */
+#include "base/file.h"
 #include "sim/town/sense.h"
 #include <stddef.h>
 #include <stdlib.h>
@@ -123,7 +124,8 @@ bool town_optics_create(const town_world *w, town_actor *a)
     struct town_optics *t = a->sense->optics = calloc(1, sizeof *t);
     if (!t)
         return false;
-    o.seed = w->options.seed + 0x9e3779b97f4a7c15u * a->stream_id;
+    o.seed = w->options.seed ^ (uint64_t)base_crc32(0, &a->relative, sizeof a->relative)
+                                   << 32; /* another grain for each eye of a pair */
     t->is = o;
     t->camera = is_picture ? render_camera_create(&o, NULL) : NULL;
     return t->camera || !is_picture;

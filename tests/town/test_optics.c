@@ -410,6 +410,36 @@ static void same_bytes_for_any_threads(void **state)
     assert_int_equal(crc_of_run(state, 3), one);
 }
 
+/* What grain a picture has follows from the camera's age and place, not from what the server did before. */
+static void grain_does_not_know_the_past(void **state)
+{
+    uint8_t *kept = NULL, *other = NULL;
+    for (int late = 0; late < 2; late++) {
+        town_world *w = world_on(state, NULL, 0);
+        base_pose down = ahead(state, 0, 0, 6), aside = ahead(state, 0, 0.01, 6);
+        down.rotation.pitch_deg = aside.rotation.pitch_deg = -90; /* nothing moves there */
+        heard h = { 0 };
+        if (late) {
+            town_destroy(w, spawn(w, RGB, down, 0, NULL));
+            ticks(w, 7, &h);
+        }
+        uint32_t eye = spawn(w, RGB, down, 0, WITH("iso=1600")), near = spawn(w, RGB, aside, 0, WITH("iso=1600"));
+        ticks(w, 3, &h);
+        const uint8_t *now = picture(&h, eye);
+        if (late)
+            assert_memory_equal(now, kept, PIXELS * 4);
+        kept = realloc(kept, PIXELS * 4);
+        other = realloc(other, PIXELS * 4);
+        memcpy(kept, now, PIXELS * 4);
+        memcpy(other, picture(&h, near), PIXELS * 4);
+        assert_true(differing(kept, other) > PIXELS / 2);
+        forget(&h);
+        town_world_destroy(w);
+    }
+    free(kept);
+    free(other);
+}
+
 static void nonsense_is_refused(void **state)
 {
     static const char *const cases[][2] = {
@@ -439,6 +469,7 @@ int main(void)
         cmocka_unit_test(bent_labels_are_the_labels_that_were_there),
         cmocka_unit_test(only_motion_blurs),
         cmocka_unit_test(same_bytes_for_any_threads),
+        cmocka_unit_test(grain_does_not_know_the_past),
         cmocka_unit_test(nonsense_is_refused),
     };
     return cmocka_run_group_tests(tests, load, unload);
