@@ -8,12 +8,11 @@
  *
  * A core starts 2 multiply-adds (latency 4) and 2 loads a cycle: 8 sums hide the latency, loads must stay below 1 per multiply-add. */
 #if defined(__x86_64__)
-#include <immintrin.h>
+#include "model/kernels/vector_avx512.h"
 #include <stdbool.h>
 #include <string.h>
 
 #define TILES            model_tiles_avx512
-#define LANES            16
 #define HALF_TILES       1
 #define REGISTER(x)      "+v"(x)
 #define FMA(sum, x, y)   __asm__("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(x), "v"(y))
@@ -21,19 +20,6 @@
 #define EACH_SHARED1(X)  EACH_PLAIN2(X) X(15) X(16) X(17) X(18) X(19) X(20) X(21) X(22) X(23) X(24) X(25) X(26)
 #define EACH_PLAIN1(X)   EACH_SHARED1(X) X(27) X(28)
 #define EACH_CHANNELS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
-
-typedef __m512 vector;
-typedef __mmask16 lane_mask;
-
-static inline vector vector_zero(void) { return _mm512_setzero_ps(); }
-static inline vector vector_all(float x) { return _mm512_set1_ps(x); }
-static inline vector vector_load(const float *p) { return _mm512_loadu_ps(p); }
-static inline void vector_store(float *p, vector x) { _mm512_storeu_ps(p, x); }
-static inline vector vector_add(vector x, vector y) { return _mm512_add_ps(x, y); }
-static inline vector vector_max(vector x, vector y) { return _mm512_max_ps(x, y); }
-static inline lane_mask mask_of(int count) { return count >= 16 ? 0xffff : count <= 0 ? 0 : (lane_mask)((1u << count) - 1); }
-static inline vector vector_load_lanes(const float *p, const lane_mask *m) { return _mm512_maskz_loadu_ps(*m, p); }
-static inline void vector_store_lanes(float *p, const lane_mask *m, vector x) { _mm512_mask_storeu_ps(p, *m, x); }
 
 /* Two floats, repeated eight times. They need not be aligned to 8 bytes: pixels may be an odd number of floats apart. */
 static inline vector vector_all_pairs(const char *p)
