@@ -121,7 +121,7 @@ static panel panel_at(const model_tiles *t, const gather *g, int first)
 }
 
 /* Channels as the tiles see them: half tiles take pairs. */
-static int padded_channels(const model_tiles *t, const gather *g)
+int gather_padded_channels(const model_tiles *t, const gather *g)
 {
     for (int first = 0; first < g->outputs;) {
         panel p = panel_at(t, g, first);
@@ -140,7 +140,7 @@ size_t gather_packed_floats(const model_tiles *t, const gather *g)
         lanes += (size_t)p.lanes;
         first += p.outputs;
     }
-    size_t floats = lanes * (size_t)padded_channels(t, g) * (size_t)g->taps_h * (size_t)g->taps_w;
+    size_t floats = lanes * (size_t)gather_padded_channels(t, g) * (size_t)g->taps_h * (size_t)g->taps_w;
     return (floats + 15) / 16 * 16;
 }
 
@@ -163,7 +163,7 @@ static void pack_row(const gather *g, const panel *p, int channels, int row, con
 
 void gather_pack(const model_tiles *t, const gather *g, const float *weights, float *packed)
 {
-    int channels = padded_channels(t, g);
+    int channels = gather_padded_channels(t, g);
     for (int first = 0; first < g->outputs;) {
         panel p = panel_at(t, g, first);
         size_t row_floats = (size_t)g->taps_w * (size_t)channels * (size_t)p.lanes;
@@ -186,7 +186,7 @@ typedef struct plan {
 
 static plan plan_make(const model_tiles *t, const gather *g, int threads)
 {
-    plan p = { .channels = padded_channels(t, g), .block = BLOCK_ROWS };
+    plan p = { .channels = gather_padded_channels(t, g), .block = BLOCK_ROWS };
     if (g->taps_h == 0 || g->taps_w == 0 || g->out_h == 0 || g->out_w == 0)
         return p;
     if (threads > 1) { /* at least four tasks a thread where rows allow it */
@@ -288,5 +288,28 @@ void gather_run(const model_tiles *t, const gather *g, const gather_operands *o,
             in = (view){ scratch, p.strip.row, (size_t)p.strip.pitch };
         }
         run_block(t, &p, g, o, &in, y0, y1, o->dst + g->out_first + (size_t)image * g->out_image);
+    }
+}
+
+/* ---- 1x1 gathers of one row ---- */
+
+void gather_multiply(const model_tiles *t, const gather *g, const gather_operands *o)
+{
+    plan p = { .channels = gather_padded_channels(t, g), .block = 1 };
+    view in = { o->src, 0, (size_t)g->in_pitch };
+    run_block(t, &p, g, o, &in, 0, 1, o->dst);
+}
+
+gather_weights gather_weights_at(const model_tiles *t, const gather *g, int first)
+{
+    size_t at = 0;
+    int channels = gather_padded_channels(t, g);
+    for (int begin = 0;;) {
+        panel p = panel_at(t, g, begin);
+        int pair = p.vectors ? 1 : 2;
+        if (first < begin + p.lanes)
+            return (gather_weights){ at + (size_t)((first - begin) * pair), p.lanes, pair };
+        at += (size_t)channels * (size_t)p.lanes;
+        begin += p.lanes;
     }
 }

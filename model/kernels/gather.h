@@ -42,6 +42,18 @@ typedef struct gather_operands {
 /* Called by every thread of a team; the work is shared, nobody waits at the end. scratch: this thread's own. */
 void gather_run(const model_tiles *t, const gather *g, const gather_operands *o, void *scratch, int threads);
 
+/* ---- 1x1 gathers of one row of pixels, by one thread: the products of winograd.c ----
+ * src must hold the channels rounded up to an even number, the last one zero: half tiles take pairs. */
+void gather_multiply(const model_tiles *t, const gather *g, const gather_operands *o);
+/* Where the packed weights of outputs first, first + 1, ... lie, as far as the panel goes that holds `first`: output o of channel c
+ * at at + c/pair*(lanes*pair) + c%pair + (o - first)*pair. Panels begin at multiples of 8 outputs. */
+typedef struct gather_weights {
+    size_t at;
+    int lanes, pair;
+} gather_weights;
+gather_weights gather_weights_at(const model_tiles *t, const gather *g, int first);
+int gather_padded_channels(const model_tiles *t, const gather *g); /* even where a panel is a half */
+
 /* ---- strips: the input rows of a block of output rows, copied with zeros left and right ---- */
 
 typedef struct strip {

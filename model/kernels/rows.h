@@ -3,6 +3,7 @@
 #define MODEL_KERNELS_ROWS_H
 #include "model/kernels/kernels.h"
 #include "model/kernels/tiles.h"
+#include "model/kernels/winograd_transforms.h"
 #include <string.h>
 
 /* beta1, 1 - beta1, beta2, 1 - beta2, lr/(1 - beta1^step), 1/sqrt(1 - beta2^step), epsilon, decay added to the gradient,
@@ -42,7 +43,8 @@ struct model_kernels {
     uint32_t needs;   /* CPU feature bits */
     const model_tiles *tiles;
     const model_loops *loops;
-    double (*peak)(long rounds); /* FLOPs done in `rounds` of independent multiply-adds */
+    const model_winograd *winograd; /* [0]: F(2x2,3x3), [1]: F(4x4,3x3) */
+    double (*peak)(long rounds);    /* FLOPs done in `rounds` of independent multiply-adds */
 };
 
 extern const model_loops model_loops_scalar;
