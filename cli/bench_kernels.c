@@ -1,4 +1,5 @@
-/* laneloop bench kernels — fp32 convolution, forward and both backward passes, each checked against the reference, then timed.
+/* laneloop bench kernels — fp32 convolution, forward and both backward passes, directly and where they fit by Winograd's algorithms, each
+ * checked against the reference, then timed.
  *
  * What counts is the percentage of the peak: multiply-adds from registers, measured in bursts between the runs of the same layer
  * on the same threads. Other work on the machine only ever slows either down, so the fastest run stands against the fastest burst.
@@ -10,7 +11,7 @@
 #include "base/random.h"
 #include "cli/bench.h"
 #include "cli/cli.h"
-#include "model/kernels/conv2d.h"
+#include "model/kernels/convolve.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +51,8 @@ static const char *const pass_names[MODEL_PASS_COUNT] = { "forward", "backward_d
 
 typedef struct layer {
     model_conv2d s;
+    model_algorithm algorithm; /* of forward and backward-data */
+    int passes;                /* MODEL_PASS_COUNT; without backward-weights where the algorithm does not matter to it */
     size_t dst_pixels, src_pixels, weight_count;
     float *src, *dst, *weights, *grad_src, *grad_dst, *grad_weights;
     float *packed[MODEL_PASS_COUNT];
@@ -71,10 +74,22 @@ static void layer_destroy(layer *l)
         free(l->packed[p]), free(l->scratch[p]);
 }
 
-static bool layer_create(layer *l, const model_cpu *cpu, const model_conv2d *s, base_error *err)
+static size_t packed_bytes(const model_cpu *cpu, const layer *l, int pass)
+{
+    return pass == MODEL_BACKWARD_WEIGHTS ? 0 : model_convolve_packed_bytes(cpu, l->algorithm, &l->s, (model_pass)pass);
+}
+
+static size_t scratch_bytes(const model_cpu *cpu, const layer *l, int pass)
+{
+    return pass == MODEL_BACKWARD_WEIGHTS ? model_conv2d_scratch_bytes(cpu, &l->s, MODEL_BACKWARD_WEIGHTS)
+                                          : model_convolve_scratch_bytes(cpu, l->algorithm, &l->s, (model_pass)pass);
+}
+
+static bool layer_create(layer *l, const model_cpu *cpu, const model_conv2d *s, model_algorithm algorithm, base_error *err)
 {
     base_random r = base_random_start(1, "bench kernels", (uint64_t)s->ic, (uint64_t)s->oc);
-    *l = (layer){ .s = *s };
+    *l = (layer){ .s = *s, .algorithm = algorithm };
+    l->passes = algorithm == MODEL_DIRECT ? MODEL_PASS_COUNT : MODEL_BACKWARD_WEIGHTS;
     l->dst_pixels = (size_t)s->n * model_conv2d_oh(s) * model_conv2d_ow(s);
     l->src_pixels = (size_t)s->n * s->ih * s->iw;
     l->weight_count = (size_t)s->oc * s->ic * s->kh * s->kw;
@@ -85,12 +100,12 @@ static bool layer_create(layer *l, const model_cpu *cpu, const model_conv2d *s, 
     l->weights = random_floats(l->weight_count, &r, err);
     l->grad_weights = random_floats(l->weight_count, &r, err);
     bool ok = l->src && l->grad_src && l->dst && l->grad_dst && l->weights && l->grad_weights;
-    for (int p = 0; p < MODEL_PASS_COUNT; p++) {
-        l->packed[p] = base_alloc(model_conv2d_packed_bytes(cpu, s, (model_pass)p), err);
-        l->scratch[p] = base_alloc(model_conv2d_scratch_bytes(cpu, s, (model_pass)p), err);
+    for (int p = 0; p < l->passes; p++) {
+        l->packed[p] = base_alloc(packed_bytes(cpu, l, p), err);
+        l->scratch[p] = base_alloc(scratch_bytes(cpu, l, p), err);
         ok = ok && l->packed[p] && l->scratch[p];
-        if (ok)
-            model_conv2d_pack(cpu, s, (model_pass)p, l->weights, l->packed[p]);
+        if (ok && p != MODEL_BACKWARD_WEIGHTS)
+            model_convolve_pack(cpu, algorithm, s, (model_pass)p, l->weights, l->packed[p]);
     }
     if (!ok)
         layer_destroy(l);
@@ -100,17 +115,21 @@ static bool layer_create(layer *l, const model_cpu *cpu, const model_conv2d *s, 
 static void run_pass(const model_cpu *cpu, const layer *l, model_pass pass)
 {
     if (pass == MODEL_FORWARD)
-        model_conv2d_forward(cpu, &l->s, l->src, l->packed[pass], NULL, false, l->dst, l->scratch[pass]);
+        model_convolve_forward(cpu, l->algorithm, &l->s, l->src, l->packed[pass], NULL, false, l->dst, l->scratch[pass]);
     else if (pass == MODEL_BACKWARD_DATA)
-        model_conv2d_backward_data(cpu, &l->s, l->grad_dst, l->packed[pass], false, l->grad_src, l->scratch[pass]);
+        model_convolve_backward_data(cpu, l->algorithm, &l->s, l->grad_dst, l->packed[pass], false, l->grad_src,
+                                     l->scratch[pass]);
     else
         model_conv2d_backward_weights(cpu, &l->s, l->src, l->grad_dst, l->grad_weights, NULL, l->scratch[pass]);
 }
 
-/* Compare `samples` random outputs of the pass with the reference; rounding grows with the number of products in a sum. */
-static bool check_pass(const layer *l, model_pass pass, const char *shape, base_error *err)
+/* Compare random outputs of the pass with the reference; rounding grows with the number of products in a sum, and F(4x4) may round
+ * three times as badly (winograd.h). *most: the largest error found. */
+static bool check_pass(const layer *l, model_pass pass, const char *shape, double *most, base_error *err)
 {
     const model_conv2d *s = &l->s;
+    double unit = l->algorithm == MODEL_WINOGRAD4 ? 3e-7 : 1e-7;
+    *most = 0;
     base_random r = base_random_start(2, "bench kernels samples", (uint64_t)pass, 0);
     int samples = pass == MODEL_BACKWARD_WEIGHTS ? 100 : 2000;
     size_t channels = pass == MODEL_FORWARD ? (size_t)s->oc : (size_t)s->ic;
@@ -135,15 +154,17 @@ static bool check_pass(const layer *l, model_pass pass, const char *shape, base_
             }
             terms = (double)s->kh * s->kw * (pass == MODEL_FORWARD ? s->ic : s->oc);
         }
-        if (!(fabs(got - want) <= 1e-7 * (terms + 16)))
-            return base_fail(err, BASE_FORMAT, "%s, %s: element %zu is %.9g, the reference says %.9g", shape, pass_names[pass],
-                             at, got, want);
+        if (!(fabs(got - want) <= unit * (terms + 16)))
+            return base_fail(err, BASE_FORMAT, "%s, %s, %s: element %zu is %.9g, the reference says %.9g", shape,
+                             model_algorithm_names[l->algorithm], pass_names[pass], at, got, want);
+        *most = fmax(*most, fabs(got - want));
     }
     return true;
 }
 
 typedef struct timing {
     double ms, gflops, peak_gflops;
+    double error; /* largest that the check found */
 } timing;
 
 /* Runs and bursts of the peak in turn for `seconds`, at least eight of each: fewer may all fall into one slice of another process. */
@@ -160,37 +181,55 @@ static timing time_pass(const model_cpu *cpu, const layer *l, model_pass pass, d
             best = took < best ? took : best;
         }
     }
-    return (timing){ best * 1e3, model_conv2d_flops(&l->s) / best * 1e-9, peak * 1e-9 };
+    return (timing){ best * 1e3, model_conv2d_flops(&l->s) / best * 1e-9, peak * 1e-9, 0 };
 }
 
-static bool bench_shape(const model_cpu *cpu, const char *shape, double seconds, bool json, base_error *err)
+static void print_layer(const model_cpu *cpu, const layer *l, const char *shape, const timing *t, double peak, bool json)
+{
+    const char *algorithm = model_algorithm_names[l->algorithm];
+    for (int p = 0; json && p < l->passes; p++)
+        printf(
+            "{\"shape\":\"%s\",\"pass\":\"%s\",\"algorithm\":\"%s\",\"isa\":\"%s\",\"threads\":%d,\"ms\":%.4f,\"gflops\":%.2f,"
+            "\"peak_gflops\":%.2f,\"peak_pct\":%.2f,\"max_error\":%.3g}\n",
+            shape, pass_names[p], algorithm, model_kernels_name(cpu->kernels), cpu->threads, t[p].ms, t[p].gflops, peak,
+            100 * t[p].gflops / peak, t[p].error);
+    if (json)
+        return;
+    printf("%-40s %-9s", l->algorithm == MODEL_DIRECT ? shape : "", algorithm);
+    for (int p = 0; p < MODEL_PASS_COUNT; p++)
+        if (p < l->passes)
+            printf("  %8.3f %5.1f", t[p].ms, 100 * t[p].gflops / peak);
+        else
+            printf("  %14s", "");
+    printf("  %7.0f  %7.1e\n", peak, t[MODEL_FORWARD].error);
+}
+
+static bool bench_shape(const model_cpu *cpu, const char *shape, model_algorithm algorithm, double seconds, bool json,
+                        base_error *err)
 {
     model_conv2d s;
     layer l;
-    if (!model_conv2d_parse(&s, shape, err) || !layer_create(&l, cpu, &s, err))
+    if (!model_conv2d_parse(&s, shape, err))
+        return false;
+    if (!model_convolve_fits(algorithm, &s))
+        return true;
+    if (!layer_create(&l, cpu, &s, algorithm, err))
         return false;
     bool ok = true;
     timing t[MODEL_PASS_COUNT];
     double peak = 0; /* of the layer: its best burst, during whichever pass */
-    for (int p = 0; ok && p < MODEL_PASS_COUNT; p++) {
+    for (int p = 0; ok && p < l.passes; p++) {
+        double error;
         run_pass(cpu, &l, (model_pass)p);
-        ok = check_pass(&l, (model_pass)p, shape, err);
+        ok = check_pass(&l, (model_pass)p, shape, &error, err);
         if (!ok)
             break;
         t[p] = time_pass(cpu, &l, (model_pass)p, seconds);
+        t[p].error = error;
         peak = t[p].peak_gflops > peak ? t[p].peak_gflops : peak;
     }
-    for (int p = 0; ok && json && p < MODEL_PASS_COUNT; p++)
-        printf("{\"shape\":\"%s\",\"pass\":\"%s\",\"isa\":\"%s\",\"threads\":%d,\"ms\":%.4f,\"gflops\":%.2f,"
-               "\"peak_gflops\":%.2f,\"peak_pct\":%.2f}\n",
-               shape, pass_names[p], model_kernels_name(cpu->kernels), cpu->threads, t[p].ms, t[p].gflops, peak,
-               100 * t[p].gflops / peak);
-    if (ok && !json) {
-        printf("%-44s", shape);
-        for (int p = 0; p < MODEL_PASS_COUNT; p++)
-            printf("  %8.3f %5.1f", t[p].ms, 100 * t[p].gflops / peak);
-        printf("  %7.0f\n", peak);
-    }
+    if (ok)
+        print_layer(cpu, &l, shape, t, peak, json);
     fflush(stdout);
     layer_destroy(&l);
     return ok;
@@ -199,16 +238,18 @@ static bool bench_shape(const model_cpu *cpu, const char *shape, double seconds,
 int cli_bench_kernels(int argc, char **argv)
 {
     static const cli_command command = {
-        "laneloop bench kernels [SHAPE ...] [--isa NAME] [--threads N] [--seconds S] [--json]",
-        "Time fp32 convolution passes (forward, backward data, backward weights) against the multiply-add peak of the same run. "
-        "Each result is compared with the reference before it is timed. A shape reads n1_ic32oc32_ih128iw256_k3s1p1d1.",
+        "laneloop bench kernels [SHAPE ...] [--algorithm NAME] [--isa NAME] [--threads N] [--seconds S] [--json]",
+        "Time fp32 convolution passes (forward, backward data, backward weights) against the multiply-add peak of the same run,\n"
+        "directly and, where they fit, by Winograd F(2x2,3x3) and F(4x4,3x3); work is counted as that of the direct sum. Each result\n"
+        "is compared with the reference before it is timed. A shape reads n1_ic32oc32_ih128iw256_k3s1p1d1.",
         "laneloop bench kernels n1_ic32oc32_ih128iw256_k3s1p1d1 --threads 1",
     };
-    const char *isa = NULL, *threads_text = NULL, *seconds_text = NULL, *shapes[64];
+    const char *isa = NULL, *threads_text = NULL, *seconds_text = NULL, *algorithm = NULL, *shapes[64];
     bool json = false;
     const cli_flag flags[] = {
         { "--isa", "NAME", "instruction set: scalar, avx2, avx512; default LANELOOP_ISA, else the best of this CPU", &isa,
           NULL },
+        { "--algorithm", "NAME", "direct, winograd2 or winograd4 alone; default all that fit", &algorithm, NULL },
         { "--threads", "N", "OpenMP threads; default one per core", &threads_text, NULL },
         { "--seconds", "S", "time for each pass of each shape; default 0.15", &seconds_text, NULL },
         { "--json", NULL, "one JSON line per pass", NULL, &json },
@@ -223,6 +264,14 @@ int cli_bench_kernels(int argc, char **argv)
     if (!cli_int("--threads", threads_text, 1, 1024, &threads, &err) ||
         !cli_double("--seconds", seconds_text, 0.001, 600, &seconds, &err))
         return cli_usage(&command, "%s", err.text);
+    int first = 0, last = MODEL_ALGORITHM_COUNT - 1;
+    if (algorithm) {
+        while (first <= last && strcmp(algorithm, model_algorithm_names[first]))
+            first++;
+        if (first > last)
+            return cli_usage(&command, "--algorithm: direct, winograd2 or winograd4 expected, found '%s'", algorithm);
+        last = first;
+    }
     if (!base_cpu_select(isa, &bits, &err))
         return cli_fail(&err);
     model_cpu cpu = { model_kernels_select(bits), threads ? threads : base_cores() };
@@ -231,11 +280,13 @@ int cli_bench_kernels(int argc, char **argv)
         base_cpu_model(name, sizeof name);
         printf("%s, kernels %s, %d threads; ms and %% of the multiply-add peak (GFLOP/s, last column)\n", name,
                model_kernels_name(cpu.kernels), cpu.threads);
-        printf("%-44s  %14s  %14s  %14s  %7s\n", "shape", "forward", "backward data", "backw. weights", "peak");
+        printf("%-40s %-9s  %14s  %14s  %14s  %7s  %7s\n", "shape", "algorithm", "forward", "backward data", "backw. weights",
+               "peak", "error");
     }
     int total = count ? count : (int)(sizeof default_shapes / sizeof *default_shapes);
     for (int i = 0; i < total; i++)
-        if (!bench_shape(&cpu, count ? shapes[i] : default_shapes[i], seconds, json, &err))
-            return cli_fail(&err);
+        for (int a = first; a <= last; a++)
+            if (!bench_shape(&cpu, count ? shapes[i] : default_shapes[i], (model_algorithm)a, seconds, json, &err))
+                return cli_fail(&err);
     return 0;
 }

@@ -4,6 +4,9 @@
  * core's L2:   V [position][tile][ic]   Y [position][tile][oc]   weights U [position][panel][ic][lanes]
  * Positions lie an odd number of 64-byte lines apart, or the stores of one tile would meet in a few sets of the L1.
  *
+ * Where U is larger than V and Y of the whole batch (deep layers on small images), it is the stream that counts: all tiles are one block,
+ * and threads share the rows of tiles, then the positions, then the rows again, so that U is read once and not by every task.
+ *
  * Backward-data is forward with ic and oc exchanged, the window turned and padding 2 - p. */
 #include "model/kernels/winograd.h"
 #include "base/arena.h"
@@ -55,6 +58,7 @@ typedef struct plan {
     int side;                /* tile + 2 */
     int rows, columns;       /* tiles of an image */
     int tiles, blocks, most; /* of all images; tasks; tiles of the largest task */
+    bool shared;             /* one block, shared by all threads */
     size_t v_tile, y_tile;   /* floats */
     size_t v_position, y_position;
     size_t u_position;
@@ -84,10 +88,14 @@ static plan plan_make(const model_tiles *t, const problem *p, int tile, int thre
     q.y_tile = round16((size_t)p->outputs);
     q.product = product_of(p, q.v_tile, q.y_tile);
     q.u_position = gather_packed_floats(t, &q.product);
-    size_t tile_bytes = (size_t)(q.side * q.side) * (q.v_tile + q.y_tile) * sizeof(float), fit = BLOCK_BYTES / tile_bytes;
-    q.most = fit > MOST_TILES ? MOST_TILES : fit < LEAST_TILES ? LEAST_TILES : (int)fit / LEAST_TILES * LEAST_TILES;
+    size_t tile_floats = q.v_tile + q.y_tile, fit = BLOCK_BYTES / sizeof(float) / (size_t)(q.side * q.side) / tile_floats;
+    q.shared = q.u_position > tile_floats * (size_t)q.tiles;
+    q.most = q.shared            ? q.tiles
+             : fit > MOST_TILES  ? MOST_TILES
+             : fit < LEAST_TILES ? LEAST_TILES
+                                 : (int)fit / LEAST_TILES * LEAST_TILES;
     q.blocks = (q.tiles + q.most - 1) / q.most;
-    if (q.blocks < 4 * threads) /* no thread idle at the end */
+    if (!q.shared && q.blocks < 4 * threads) /* no thread idle at the end */
         q.blocks = (q.blocks + threads - 1) / threads * threads;
     if (q.blocks > q.tiles)
         q.blocks = q.tiles;
@@ -153,7 +161,7 @@ size_t model_winograd_scratch_bytes(const model_cpu *cpu, const model_conv2d *s,
     problem p = problem_of(s, pass);
     plan q = plan_make(cpu->kernels->tiles, &p, tile, cpu->threads);
     size_t floats = (size_t)(q.side * q.side) * (q.v_position + q.y_position);
-    return base_arena_round(floats * sizeof(float)) * (size_t)cpu->threads;
+    return base_arena_round(floats * sizeof(float)) * (size_t)(q.shared ? 1 : cpu->threads);
 }
 
 typedef struct operands {
@@ -207,6 +215,18 @@ static void transform_outputs(const model_cpu *cpu, const problem *p, const plan
     cpu->kernels->winograd[m / 4].output(&out);
 }
 
+/* Products of one position for `tiles` tiles. */
+static void multiply(const model_cpu *cpu, const plan *q, const float *packed, int position, int tiles, const float *v,
+                     float *y)
+{
+    gather product = q->product;
+    product.in_w = product.out_w = product.last_w = tiles;
+    gather_operands part = { .src = v + (size_t)position * q->v_position,
+                             .packed = packed + (size_t)position * q->u_position,
+                             .dst = y + (size_t)position * q->y_position };
+    gather_multiply(cpu->kernels->tiles, &product, &part);
+}
+
 static void run_block(const model_cpu *cpu, const problem *p, const plan *q, const operands *o, int begin, int end, float *v,
                       float *y)
 {
@@ -215,18 +235,31 @@ static void run_block(const model_cpu *cpu, const problem *p, const plan *q, con
         transform_inputs(cpu, p, q, &g, o->src, v + (size_t)(at - begin) * q->v_tile);
         at += g.tiles;
     }
-    gather product = q->product;
-    product.in_w = product.out_w = product.last_w = end - begin;
-    for (int i = 0; i < q->side * q->side; i++) {
-        gather_operands part = { .src = v + (size_t)i * q->v_position,
-                                 .packed = o->packed + (size_t)i * q->u_position,
-                                 .dst = y + (size_t)i * q->y_position };
-        gather_multiply(cpu->kernels->tiles, &product, &part);
-    }
+    for (int i = 0; i < q->side * q->side; i++)
+        multiply(cpu, q, o->packed, i, end - begin, v, y);
     for (int at = begin; at < end;) {
         segment g = segment_at(q, at, end);
         transform_outputs(cpu, p, q, &g, o, y + (size_t)(at - begin) * q->y_tile);
         at += g.tiles;
+    }
+}
+
+/* Called by every thread of a team. */
+static void run_shared(const model_cpu *cpu, const problem *p, const plan *q, const operands *o, float *v, float *y)
+{
+    int rows = p->images * q->rows;
+#pragma omp for schedule(static)
+    for (int row = 0; row < rows; row++) {
+        segment g = segment_at(q, row * q->columns, q->tiles);
+        transform_inputs(cpu, p, q, &g, o->src, v + (size_t)(row * q->columns) * q->v_tile);
+    }
+#pragma omp for schedule(dynamic, 1)
+    for (int i = 0; i < q->side * q->side; i++)
+        multiply(cpu, q, o->packed, i, q->tiles, v, y);
+#pragma omp for schedule(static)
+    for (int row = 0; row < rows; row++) {
+        segment g = segment_at(q, row * q->columns, q->tiles);
+        transform_outputs(cpu, p, q, &g, o, y + (size_t)(row * q->columns) * q->y_tile);
     }
 }
 
@@ -235,12 +268,17 @@ static void run(const model_cpu *cpu, const model_conv2d *s, model_pass pass, in
     assert(model_winograd_fits(s));
     problem p = problem_of(s, pass);
     plan q = plan_make(cpu->kernels->tiles, &p, tile, cpu->threads);
-    size_t own = model_winograd_scratch_bytes(cpu, s, pass, tile) / (size_t)cpu->threads;
+    size_t v_floats = (size_t)(q.side * q.side) * q.v_position, all = model_winograd_scratch_bytes(cpu, s, pass, tile);
+    if (q.shared) {
+#pragma omp parallel num_threads(cpu->threads)
+        run_shared(cpu, &p, &q, o, scratch, (float *)scratch + v_floats);
+        return;
+    }
 #pragma omp parallel for num_threads(cpu->threads) schedule(dynamic, 1)
     for (int block = 0; block < q.blocks; block++) {
         int begin = (int)((long)q.tiles * block / q.blocks), end = (int)((long)q.tiles * (block + 1) / q.blocks);
-        float *v = (float *)(void *)((char *)scratch + (size_t)omp_get_thread_num() * own);
-        run_block(cpu, &p, &q, o, begin, end, v, v + (size_t)(q.side * q.side) * q.v_position);
+        float *v = (float *)(void *)((char *)scratch + (size_t)omp_get_thread_num() * (all / (size_t)cpu->threads));
+        run_block(cpu, &p, &q, o, begin, end, v, v + v_floats);
     }
 }
 

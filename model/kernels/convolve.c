@@ -1,0 +1,52 @@
+/* model/kernels/convolve.c — see convolve.h. */
+#include "model/kernels/convolve.h"
+#include "model/kernels/winograd.h"
+
+const char *const model_algorithm_names[] = { "direct", "winograd2", "winograd4", NULL };
+
+static int tile_of(model_algorithm a) { return a == MODEL_WINOGRAD2 ? 2 : 4; }
+
+bool model_convolve_fits(model_algorithm a, const model_conv2d *s) { return a == MODEL_DIRECT || model_winograd_fits(s); }
+
+model_algorithm model_convolve_choose(model_algorithm a, const model_conv2d *s)
+{
+    return model_convolve_fits(a, s) ? a : MODEL_DIRECT;
+}
+
+size_t model_convolve_packed_bytes(const model_cpu *cpu, model_algorithm a, const model_conv2d *s, model_pass pass)
+{
+    return a == MODEL_DIRECT ? model_conv2d_packed_bytes(cpu, s, pass) : model_winograd_packed_bytes(cpu, s, pass, tile_of(a));
+}
+
+void model_convolve_pack(const model_cpu *cpu, model_algorithm a, const model_conv2d *s, model_pass pass, const float *weights,
+                         float *packed)
+{
+    if (a == MODEL_DIRECT)
+        model_conv2d_pack(cpu, s, pass, weights, packed);
+    else
+        model_winograd_pack(cpu, s, pass, tile_of(a), weights, packed);
+}
+
+size_t model_convolve_scratch_bytes(const model_cpu *cpu, model_algorithm a, const model_conv2d *s, model_pass pass)
+{
+    return a == MODEL_DIRECT ? model_conv2d_scratch_bytes(cpu, s, pass)
+                             : model_winograd_scratch_bytes(cpu, s, pass, tile_of(a));
+}
+
+void model_convolve_forward(const model_cpu *cpu, model_algorithm a, const model_conv2d *s, const float *src,
+                            const float *packed, const float *bias, bool relu, float *dst, void *scratch)
+{
+    if (a == MODEL_DIRECT)
+        model_conv2d_forward(cpu, s, src, packed, bias, relu, dst, scratch);
+    else
+        model_winograd_forward(cpu, s, tile_of(a), src, packed, bias, relu, dst, scratch);
+}
+
+void model_convolve_backward_data(const model_cpu *cpu, model_algorithm a, const model_conv2d *s, const float *grad_dst,
+                                  const float *packed, bool accumulate, float *grad_src, void *scratch)
+{
+    if (a == MODEL_DIRECT)
+        model_conv2d_backward_data(cpu, s, grad_dst, packed, accumulate, grad_src, scratch);
+    else
+        model_winograd_backward_data(cpu, s, tile_of(a), grad_dst, packed, accumulate, grad_src, scratch);
+}
