@@ -129,6 +129,22 @@ bool cli_double(const char *flag, const char *text, double lo, double hi, double
     return true;
 }
 
+bool cli_name(const char *flag, const char *text, const char *const *names, int *out, base_error *err)
+{
+    char list[256] = "";
+    if (!text)
+        return true;
+    for (int i = 0; names[i]; i++) {
+        size_t used = strlen(list);
+        if (!strcmp(text, names[i])) {
+            *out = i;
+            return true;
+        }
+        snprintf(list + used, sizeof list - used, "%s%s", i == 0 ? "" : names[i + 1] ? ", " : " or ", names[i]);
+    }
+    return base_fail(err, BASE_ARGUMENT, "%s: %s expected, found '%s'", flag, list, text);
+}
+
 bool cli_config_read(const char *path, void *options, const base_option *table, size_t count, base_error *err)
 {
     base_json j;

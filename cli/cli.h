@@ -38,6 +38,8 @@ int cli_usage(const cli_command *c, const char *format, ...) __attribute__((form
 /* A decimal integer in lo..hi with no tail, else BASE_ARGUMENT naming the flag. text NULL leaves *out alone. */
 bool cli_int(const char *flag, const char *text, long lo, long hi, int *out, base_error *err);
 bool cli_u64(const char *flag, const char *text, uint64_t *out, base_error *err);
+/* The index of text in a NULL-terminated list of names. */
+bool cli_name(const char *flag, const char *text, const char *const *names, int *out, base_error *err);
 bool cli_double(const char *flag, const char *text, double lo, double hi, double *out, base_error *err);
 
 /* Read a configuration file into *options (defaults already in it). */

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "eval/drive.h"
+#include "model/plan.h"
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -79,6 +80,7 @@ static bool run_one(const cli_simulator *sim, const eval_drive_options *o, eval_
         p.height_px = o->camera.height_px;
         p.untrained = driver == EVAL_DRIVER_UNTRAINED;
         p.seed = o->seed;
+        p.winograd = o->winograd;
         if (!(predictor = eval_predictor_open(model, &p, err)))
             return false;
         if (driver == EVAL_DRIVER_MODEL)
@@ -101,7 +103,7 @@ static bool run_one(const cli_simulator *sim, const eval_drive_options *o, eval_
 int cli_drive(int argc, char **argv)
 {
     const char *positional[2] = { NULL, NULL }, *out = "runs/drive", *host = NULL, *port_text = NULL, *runs = NULL,
-               *seed = NULL, *map = NULL;
+               *seed = NULL, *map = NULL, *winograd = NULL;
     bool json = false, print_config = false;
     const cli_flag flags[] = {
         { "--out", "DIR", "folder for results; default runs/drive", &out, NULL },
@@ -110,6 +112,7 @@ int cli_drive(int argc, char **argv)
         { "--runs", "LIST", "drivers, comma-separated, instead of the configuration's", &runs, NULL },
         { "--seed", "N", "instead of the configuration's", &seed, NULL },
         { "--map", "MAP", "bundled map or OpenDRIVE file, instead of the configuration's", &map, NULL },
+        { "--winograd", "NAME", "of an fp32 model, instead of the configuration's: off, f2, f4 or auto", &winograd, NULL },
         { "--json", NULL, "one JSON line per run", NULL, &json },
         { "--print-config", NULL, "print the configuration with its defaults and stop", NULL, &print_config },
     };
@@ -132,7 +135,7 @@ int cli_drive(int argc, char **argv)
     if (map && snprintf(o.map, sizeof o.map, "%s", map) >= (int)sizeof o.map)
         return cli_usage(&command, "--map: longer than %zu characters", sizeof o.map - 1);
     if (!eval_drive_options_check(&o, &err) || !cli_int("--port", port_text, 1, 65535, &port, &err) ||
-        (runs && !choose_runs(runs, &o, &err)))
+        !cli_name("--winograd", winograd, model_winograd_names, &o.winograd, &err) || (runs && !choose_runs(runs, &o, &err)))
         return cli_fail(&err);
     base_stop_install();
     cli_simulator sim = { 0 };

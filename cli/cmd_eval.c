@@ -1,6 +1,7 @@
 /* laneloop eval — IoU of a model, fp32 or int8, over a dataset. */
 #include "cli/cli.h"
 #include "eval/iou.h"
+#include "model/plan.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,13 +62,15 @@ static bool print_json(const eval_iou *r, const eval_predictor_info *about, cons
 
 int cli_eval(int argc, char **argv)
 {
-    const char *paths[2], *split_name = "test", *threads = NULL, *frames = NULL, *level = NULL;
+    const char *paths[2], *split_name = "test", *threads = NULL, *frames = NULL, *level = NULL, *winograd = NULL;
     bool json = false;
     const cli_flag flags[] = {
         { "--split", "NAME", "train, val or test (default test)", &split_name, NULL },
         { "--frames", "N", "a random N frames of the split, 0 = all (default)", &frames, NULL },
         { "--threads", "N", "OpenMP threads, 0 = one per core (default)", &threads, NULL },
         { "--isa", "LEVEL", "CPU level of the kernels; default LANELOOP_ISA, else the best", &level, NULL },
+        { "--winograd", "NAME", "of an fp32 model's 3x3 convolutions: off, f2, f4 or auto (default: f4 where it pays)",
+          &winograd, NULL },
         { "--json", NULL, "print the result as one JSON line; IoU as fractions", NULL, &json },
     };
     int status = cli_parse(&command, flags, sizeof flags / sizeof flags[0], argc, argv, paths, 2, 2, NULL), most = 0;
@@ -82,7 +85,8 @@ int cli_eval(int argc, char **argv)
     if (split == DATASET_SPLITS)
         return cli_usage(&command, "--split: train, val or test expected, found '%s'", split_name);
     if (!cli_int("--threads", threads, 0, 1024, &o.threads, &err) ||
-        !cli_int("--frames", frames, 0, DATASET_MAX_FRAMES, &most, &err))
+        !cli_int("--frames", frames, 0, DATASET_MAX_FRAMES, &most, &err) ||
+        !cli_name("--winograd", winograd, model_winograd_names, &o.winograd, &err))
         return cli_usage(&command, "%s", err.text);
 
     base_progress progress = base_progress_start(json ? NULL : stderr, "eval", 0);

@@ -6,6 +6,7 @@
 #include "dataset/dataset.h"
 #include "dataset/image.h"
 #include "eval/predictor.h"
+#include "model/plan.h"
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +28,7 @@ typedef struct infer_run {
     eval_predictor *predictor;
     int h, w;    /* of the predictor */
     bool native; /* run at each image's own size */
-    int threads;
+    int threads, winograd;
     const char *out;
     bool json;
     uint8_t palette[DATASET_MAX_CLASSES][3];
@@ -61,6 +62,7 @@ static bool make_predictor(infer_run *r, int h, int w, base_error *err)
     o.height_px = h;
     o.width_px = w;
     o.threads = r->threads;
+    o.winograd = r->winograd;
     eval_predictor_close(r->predictor);
     if (!(r->predictor = eval_predictor_open(r->model, &o, err)))
         return false;
@@ -229,20 +231,23 @@ static bool is_folder(const char *path)
 
 int cli_infer(int argc, char **argv)
 {
-    const char *positional[2], *out = "masks", *split = "val", *threads = NULL;
+    const char *positional[2], *out = "masks", *split = "val", *threads = NULL, *winograd = NULL;
     infer_run r = { 0 };
     const cli_flag flags[] = {
         { "--out", "DIR", "where masks and overlays go; default masks", &out, NULL },
         { "--split", "NAME", "of a dataset: train, val or test; default val", &split, NULL },
         { "--native", NULL, "run at each image's own size instead of the trained one", NULL, &r.native },
         { "--threads", "N", "OpenMP threads, 0 = one per core", &threads, NULL },
+        { "--winograd", "NAME", "of an fp32 model's 3x3 convolutions: off, f2, f4 or auto (default: f4 where it pays)",
+          &winograd, NULL },
         { "--json", NULL, "a JSON line per image", NULL, &r.json },
     };
     base_error err = { 0 };
     int status = cli_parse(&command, flags, sizeof flags / sizeof flags[0], argc, argv, positional, 2, 2, NULL);
     if (status != CLI_GO)
         return status;
-    if (!cli_int("--threads", threads, 0, 1024, &r.threads, &err))
+    if (!cli_int("--threads", threads, 0, 1024, &r.threads, &err) ||
+        !cli_name("--winograd", winograd, model_winograd_names, &r.winograd, &err))
         return cli_usage(&command, "%s", err.text);
     r.out = out;
     base_stop_install();

@@ -49,6 +49,7 @@ typedef struct eval_drive_options {
     double lane_width_m;   /* expected by the path finder; default 3.5 */
     double lookahead_s, lookahead_m, filter_gain; /* see eval/follow.h */
     char drivable_class[32], line_class[32];      /* names in the model's class list; default "drivable", "lane_line" */
+    int winograd;                                 /* model_winograd (model/plan.h) of an fp32 model; default auto */
     bool runs[EVAL_DRIVERS];                      /* which drivers run; default all */
 } eval_drive_options;
 eval_drive_options eval_drive_options_default(void);

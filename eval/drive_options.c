@@ -1,4 +1,5 @@
 #include "eval/drive.h"
+#include "model/plan.h"
 #include <stddef.h>
 #include <string.h>
 
@@ -109,6 +110,8 @@ const base_option eval_drive_table[] = {
     { "filter_gain", BASE_OPTION_DOUBLE, AT(filter_gain), 0, 0.01, 1, NULL, NULL, NULL, "weight of a new image" },
     { "drivable_class", BASE_OPTION_STRING, AT(drivable_class), 32, 0, 0, NULL, NULL, NULL, "name in the model's classes" },
     { "line_class", BASE_OPTION_STRING, AT(line_class), 32, 0, 0, NULL, NULL, NULL, "name in the model's classes" },
+    { "winograd", BASE_OPTION_ENUM, AT(winograd), 0, 0, 0, model_winograd_names, NULL, NULL,
+      "3x3 convolutions of an fp32 model: off, f2, f4 or auto (f4 where it pays)" },
     { "runs", BASE_OPTION_CUSTOM, AT(runs), 0, 0, 0, NULL, NULL, &runs_option, "drivers" },
 };
 #undef AT

@@ -56,7 +56,7 @@ static bool open_fp32(eval_predictor *p, const char *dir, const eval_predictor_o
     if (o->untrained)
         model_parameters_initialise(&m->graph, &m->weights, MODEL_INIT_KAIMING, o->seed);
     p->about = m->about;
-    model_predictor_options options = { o->height_px, o->width_px, o->threads, o->level };
+    model_predictor_options options = { o->height_px, o->width_px, o->threads, o->level, o->winograd };
     p->fp32 = model_predictor_create(m, &options, err);
     model_destroy(m);
     if (!p->fp32)

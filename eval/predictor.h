@@ -16,6 +16,7 @@ typedef struct eval_predictor_options {
     int width_px, height_px; /* image size to plan for; 0: the size the model was trained or quantised with */
     int threads;             /* OpenMP threads; 0 = one per core; default 0 */
     const char *level;       /* CPU level as LANELOOP_ISA names it; NULL: from the environment, else the best */
+    int winograd;            /* model_winograd (model/plan.h) of fp32 networks: 0 auto; int8 takes none */
     bool untrained;          /* same architecture, fresh random weights of `seed` (a control; fp32 checkpoints only) */
     uint64_t seed;           /* default 1 */
 } eval_predictor_options;

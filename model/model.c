@@ -233,8 +233,10 @@ model_predictor *model_predictor_create(const model *m, const model_predictor_op
     p->channels = m->about.net.channels;
     p->outputs = m->about.net.outputs;
     if (model_fold(m, p->h, p->w, &p->graph, &p->weights, err))
-        p->plan = model_plan_create(&p->graph,
-                                    &(model_plan_options){ .batch = 1, .threads = options.threads, .isa = options.isa }, err);
+        p->plan = model_plan_create(
+            &p->graph,
+            &(model_plan_options){ .batch = 1, .threads = options.threads, .isa = options.isa, .winograd = options.winograd },
+            err);
     if (p->plan)
         return p;
     model_predictor_destroy(p);

@@ -70,6 +70,7 @@ typedef struct model_predictor_options {
     int h, w;        /* image size, any (the net pads inside); 0 = as trained */
     int threads;     /* OpenMP threads; 0 = one per core */
     const char *isa; /* level name (base/cpu.h); NULL = LANELOOP_ISA or the best of this CPU */
+    int winograd;    /* model_winograd (model/plan.h) */
 } model_predictor_options;
 
 /* o NULL: the defaults, all 0. BatchNorm is folded, memory is taken once; the model is not needed afterwards. One thread at

@@ -245,6 +245,32 @@ model_batchnorm model_plan_batchnorm(const model_plan *p, int i)
                               .relu = n->relu };
 }
 
+const char *const model_winograd_names[] = { "auto", "off", "f2", "f4", NULL };
+
+/* The shapes of convolutions, and how each is computed. */
+static bool plan_convolutions(model_plan *p, const model_plan_options *o, base_error *err)
+{
+    static const model_algorithm most[] = {
+        [MODEL_WINOGRAD_OFF] = MODEL_DIRECT, [MODEL_WINOGRAD_F2] = MODEL_WINOGRAD2, [MODEL_WINOGRAD_F4] = MODEL_WINOGRAD4
+    };
+    int winograd = o->winograd != MODEL_WINOGRAD_AUTO ? o->winograd : p->training ? MODEL_WINOGRAD_F2 : MODEL_WINOGRAD_F4;
+    for (int i = 0; i < p->graph->node_count; i++) {
+        const model_node *n = &p->graph->nodes[i];
+        model_plan_work *w = &p->works[i];
+        if (n->op != MODEL_OP_CONV2D && n->op != MODEL_OP_CONV_TRANSPOSE2D)
+            continue;
+        w->conv = conv_of(p, i);
+        if (!model_conv2d_check(&w->conv, err))
+            return base_fail_in(err, "node %s", n->name);
+        if (n->op == MODEL_OP_CONV2D)
+            w->algorithm = o->algorithms ? o->algorithms[i] : model_convolve_choose(most[winograd], &w->conv, p->training);
+        if (!model_convolve_fits(w->algorithm, &w->conv))
+            return base_fail(err, BASE_ARGUMENT, "plan: node %s cannot be computed by %s", n->name,
+                             model_algorithm_names[w->algorithm]);
+    }
+    return true;
+}
+
 /* The next `bytes` of a block; NULL while only sizes are counted. */
 static float *hand_out(unsigned char *base, size_t *at, size_t bytes)
 {
@@ -254,7 +280,7 @@ static float *hand_out(unsigned char *base, size_t *at, size_t bytes)
 }
 
 /* Sizes first (base NULL), then the same walk hands out the memory. Returns the bytes; *scratch_bytes the largest scratch. */
-static size_t plan_works(model_plan *p, unsigned char *base, size_t *scratch_bytes, base_error *err)
+static size_t plan_works(model_plan *p, unsigned char *base, size_t *scratch_bytes)
 {
     size_t at = 0, scratch = 64;
     for (int i = 0; i < p->graph->node_count; i++) {
@@ -262,23 +288,18 @@ static size_t plan_works(model_plan *p, unsigned char *base, size_t *scratch_byt
         model_plan_work *w = &p->works[i];
         if (n->op == MODEL_OP_CONV2D || n->op == MODEL_OP_CONV_TRANSPOSE2D) {
             bool transposed = n->op == MODEL_OP_CONV_TRANSPOSE2D;
-            w->conv = conv_of(p, i);
-            if (!model_conv2d_check(&w->conv, err)) {
-                base_fail_in(err, "node %s", n->name);
-                return 0;
-            }
             model_pass forward = transposed ? MODEL_BACKWARD_DATA : MODEL_FORWARD,
                        data = transposed ? MODEL_FORWARD : MODEL_BACKWARD_DATA;
-            w->packed = hand_out(base, &at, model_conv2d_packed_bytes(&p->cpu, &w->conv, forward));
-            scratch = max_size(scratch, model_conv2d_scratch_bytes(&p->cpu, &w->conv, forward));
+            w->packed = hand_out(base, &at, model_convolve_packed_bytes(&p->cpu, w->algorithm, &w->conv, forward));
+            scratch = max_size(scratch, model_convolve_scratch_bytes(&p->cpu, w->algorithm, &w->conv, forward));
             if (p->training) {
                 model_conv2d values = model_plan_conv_grad(p, i, false);
                 scratch = max_size(scratch, model_conv2d_scratch_bytes(&p->cpu, &values, MODEL_BACKWARD_WEIGHTS));
             }
             if (p->training && w->grad_input) {
                 model_conv2d grads = model_plan_conv_grad(p, i, true);
-                w->packed_backward = hand_out(base, &at, model_conv2d_packed_bytes(&p->cpu, &grads, data));
-                scratch = max_size(scratch, model_conv2d_scratch_bytes(&p->cpu, &grads, data));
+                w->packed_backward = hand_out(base, &at, model_convolve_packed_bytes(&p->cpu, w->algorithm, &grads, data));
+                scratch = max_size(scratch, model_convolve_scratch_bytes(&p->cpu, w->algorithm, &grads, data));
             }
         } else if (n->op == MODEL_OP_BATCHNORM) {
             model_batchnorm s = model_plan_batchnorm(p, i);
@@ -294,9 +315,7 @@ static size_t plan_works(model_plan *p, unsigned char *base, size_t *scratch_byt
 
 static bool take_memory(model_plan *p, base_error *err)
 {
-    size_t scratch = 0, tensors = pack_buffers(p), works = plan_works(p, NULL, &scratch, err);
-    if (works == 0)
-        return false;
+    size_t scratch = 0, tensors = pack_buffers(p), works = plan_works(p, NULL, &scratch);
     p->bytes = tensors + works + scratch;
     p->memory = base_alloc(p->bytes, err);
     if (!p->memory)
@@ -305,7 +324,7 @@ static bool take_memory(model_plan *p, base_error *err)
 #pragma omp parallel for num_threads(p->cpu.threads) schedule(static)
     for (size_t at = 0; at < p->bytes; at += 4096)
         memset(p->memory + at, 0, p->bytes - at < 4096 ? p->bytes - at : 4096);
-    plan_works(p, p->memory + tensors, &scratch, NULL);
+    plan_works(p, p->memory + tensors, &scratch);
     p->scratch = p->memory + tensors + works;
     return true;
 }
@@ -313,7 +332,8 @@ static bool take_memory(model_plan *p, base_error *err)
 model_plan *model_plan_create(const model_graph *g, const model_plan_options *o, base_error *err)
 {
     uint32_t bits;
-    if (o->batch < 1 || o->batch > 65536 || o->threads < 0 || g->output < 0 || g->node_count > 4096) {
+    if (o->batch < 1 || o->batch > 65536 || o->threads < 0 || o->winograd < MODEL_WINOGRAD_AUTO ||
+        o->winograd > MODEL_WINOGRAD_F4 || g->output < 0 || g->node_count > 4096) {
         base_fail(err, BASE_ARGUMENT, "plan: batch %d and threads %d must be at least 1 and 0, and the graph finished",
                   o->batch, o->threads);
         return NULL;
@@ -341,7 +361,7 @@ model_plan *model_plan_create(const model_graph *g, const model_plan_options *o,
     plan_values(p);
     if (p->training && !plan_grads(p, err))
         goto failed;
-    if (!take_memory(p, err))
+    if (!plan_convolutions(p, o, err) || !take_memory(p, err))
         goto failed;
     return p;
 failed:

@@ -9,15 +9,27 @@
  * slices. Results do not depend on the thread count: every sum has an order given by shapes. */
 #ifndef MODEL_PLAN_H
 #define MODEL_PLAN_H
+#include "model/kernels/convolve.h"
 #include "model/parameters.h"
 
 typedef struct model_plan model_plan;
 
+/* Which 3x3 convolutions run by Winograd's algorithms: where the rule of model_convolve_choose says that they pay. */
+typedef enum model_winograd {
+    MODEL_WINOGRAD_AUTO, /* inference: as F4; training: as F2 */
+    MODEL_WINOGRAD_OFF,
+    MODEL_WINOGRAD_F2, /* F(2x2,3x3) */
+    MODEL_WINOGRAD_F4  /* F(4x4,3x3); F(2x2,3x3) where only that pays */
+} model_winograd;
+extern const char *const model_winograd_names[]; /* "auto", "off", "f2", "f4", NULL */
+
 typedef struct model_plan_options {
-    int batch;       /* images per run, >= 1 */
-    bool training;   /* keep what backward needs */
-    int threads;     /* OpenMP threads; 0 = one per core */
-    const char *isa; /* level name (base/cpu.h); NULL = LANELOOP_ISA or the best of this CPU */
+    int batch;                         /* images per run, >= 1 */
+    bool training;                     /* keep what backward needs */
+    int threads;                       /* OpenMP threads; 0 = one per core */
+    const char *isa;                   /* level name (base/cpu.h); NULL = LANELOOP_ISA or the best of this CPU */
+    int winograd;                      /* model_winograd */
+    const model_algorithm *algorithms; /* per node, instead of the rule: what a resumed run began with; NULL = by the rule */
 } model_plan_options;
 
 /* The graph is borrowed for the plan's life and must not change. */
@@ -54,6 +66,8 @@ void model_plan_backward(model_plan *p, model_parameters *gradients);
 typedef void (*model_observe)(void *user, const model_graph *g, int node, const model_view *out);
 void model_plan_observe(model_plan *p, const model_parameters *weights, model_observe observe, void *user);
 
+/* How node i is computed: forward and backward-data. MODEL_DIRECT for what is no CONV2D. */
+model_algorithm model_plan_algorithm(const model_plan *p, int node);
 size_t model_plan_bytes(const model_plan *p);    /* the arena: activations, gradients, scratch, packed weights */
 const char *model_plan_isa(const model_plan *p); /* level of the kernels in use */
 /* Seconds per node of the runs so far (forward, backward), for profiles; arrays of graph->node_count. Either may be NULL. */

@@ -5,7 +5,7 @@
 #ifndef MODEL_PLAN_INSIDE_H
 #define MODEL_PLAN_INSIDE_H
 #include "model/kernels/batchnorm.h"
-#include "model/kernels/conv2d.h"
+#include "model/kernels/convolve.h"
 #include "model/plan.h"
 
 /* Bytes that several nodes may share: a tensor, or a concat with all its inputs. */
@@ -23,6 +23,7 @@ typedef struct model_plan_slot {
 /* What a node needs besides its tensors. */
 typedef struct model_plan_work {
     model_conv2d conv;                           /* CONV2D; CONV_TRANSPOSE2D: the convolution it is the transpose of */
+    model_algorithm algorithm;                   /* of conv, forward and backward-data */
     float *packed, *packed_backward;             /* weights in the kernels' order: for the output, for grad of the input */
     float *mean, *var, *scale, *shift, *inv_std; /* BATCHNORM, [c] each, of the last forward */
     bool grad_input;                             /* something below wants the gradient */

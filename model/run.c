@@ -28,6 +28,7 @@ model_view model_plan_grad_output(model_plan *p)
     return view(p, p->graph->output, p->grads[p->graph->output]);
 }
 
+model_algorithm model_plan_algorithm(const model_plan *p, int node) { return p->works[node].algorithm; }
 size_t model_plan_bytes(const model_plan *p) { return p->bytes; }
 const char *model_plan_isa(const model_plan *p) { return model_kernels_name(p->cpu.kernels); }
 void model_plan_weights_changed(model_plan *p) { p->packed = false; }
@@ -53,10 +54,12 @@ static void pack_weights(model_plan *p, const model_parameters *weights)
             continue;
         bool transposed = n->op == MODEL_OP_CONV_TRANSPOSE2D;
         const float *values = model_parameter_at(p->graph, weights, n->weight);
-        model_conv2d_pack(&p->cpu, &w->conv, transposed ? MODEL_BACKWARD_DATA : MODEL_FORWARD, values, w->packed);
+        model_convolve_pack(&p->cpu, w->algorithm, &w->conv, transposed ? MODEL_BACKWARD_DATA : MODEL_FORWARD, values,
+                            w->packed);
         if (w->packed_backward) {
             model_conv2d s = model_plan_conv_grad(p, i, true);
-            model_conv2d_pack(&p->cpu, &s, transposed ? MODEL_FORWARD : MODEL_BACKWARD_DATA, values, w->packed_backward);
+            model_convolve_pack(&p->cpu, w->algorithm, &s, transposed ? MODEL_FORWARD : MODEL_BACKWARD_DATA, values,
+                                w->packed_backward);
         }
     }
     p->packed = true;
@@ -165,7 +168,8 @@ static void forward_node(model_plan *p, int i, const model_parameters *weights, 
     case MODEL_OP_INPUT: break;
     case MODEL_OP_REFLECT_PAD: pad_forward(p, n, &src, &dst); break;
     case MODEL_OP_CONV2D:
-        model_conv2d_forward(&p->cpu, &w->conv, src.data, w->packed, bias_of(p, weights, n), n->relu, dst.data, p->scratch);
+        model_convolve_forward(&p->cpu, w->algorithm, &w->conv, src.data, w->packed, bias_of(p, weights, n), n->relu, dst.data,
+                               p->scratch);
         break;
     case MODEL_OP_CONV_TRANSPOSE2D:
         model_conv2d_transposed_forward(&p->cpu, &w->conv, src.data, w->packed, bias_of(p, weights, n), false, dst.data,
@@ -245,8 +249,8 @@ static void backward_node(model_plan *p, int i, model_parameters *gradients)
         model_conv2d_backward_weights(&p->cpu, &s, src.data, grad_dst.data, grad_weight, grad_bias, p->scratch);
         if (w->grad_input) {
             s = model_plan_conv_grad(p, i, true);
-            model_conv2d_backward_data(&p->cpu, &s, grad_dst.data, w->packed_backward, w->accumulate, grad_src.data,
-                                       p->scratch);
+            model_convolve_backward_data(&p->cpu, w->algorithm, &s, grad_dst.data, w->packed_backward, w->accumulate,
+                                         grad_src.data, p->scratch);
         }
         break;
     }

@@ -24,6 +24,9 @@ typedef struct run {
     const model_train_hooks *hooks;
     const char *dir;
     char isa[32];
+    bool resumed;
+    cJSON *stored; /* resumed: "algorithms" of the checkpoint, node name -> algorithm; NULL before there were any: all direct */
+    model_algorithm *algorithms; /* resumed: the same per node of graph */
 
     model *net;
     model_graph graph; /* of net, ReLU fused: what the plan runs */
@@ -44,6 +47,15 @@ typedef struct run {
 
 /* ---- state ---- */
 
+static cJSON *print_algorithms(const run *r)
+{
+    cJSON *o = cJSON_CreateObject();
+    for (int i = 0; i < r->graph.node_count; i++)
+        if (r->graph.nodes[i].op == MODEL_OP_CONV2D)
+            cJSON_AddStringToObject(o, r->graph.nodes[i].name, model_algorithm_names[model_plan_algorithm(r->plan, i)]);
+    return o;
+}
+
 static cJSON *print_training(const run *r)
 {
     cJSON *t = cJSON_CreateObject();
@@ -51,6 +63,7 @@ static cJSON *print_training(const run *r)
     cJSON_AddNumberToObject(t, "step", (double)r->step);
     cJSON_AddNumberToObject(t, "steps_per_epoch", (double)r->steps_per_epoch);
     cJSON_AddStringToObject(t, "isa", r->isa);
+    cJSON_AddItemToObject(t, "algorithms", print_algorithms(r));
     cJSON_AddNumberToObject(t, "epoch_loss", r->epoch_loss);
     cJSON_AddNumberToObject(t, "log_bytes", (double)ftell(r->log));
     if (isnan(r->best_score))
@@ -74,7 +87,8 @@ static bool write_checkpoint(run *r, const char *name, bool resumable, base_erro
     return ok;
 }
 
-/* A resumed run must be the same run: every option but the length, the threads and the places. */
+/* A resumed run must be the same run: every option but the length, the threads and the places. A checkpoint from before "winograd" was
+ * an option goes on as it began: its algorithms are all direct. */
 static bool same_config(const cJSON *was, const cJSON *is, const char *checkpoint, base_error *err)
 {
     static const char *const free_keys[] = { "epochs", "steps", "threads", "out", "dataset", "checkpoint_steps" };
@@ -83,7 +97,7 @@ static bool same_config(const cJSON *was, const cJSON *is, const char *checkpoin
         for (size_t i = 0; i < sizeof free_keys / sizeof free_keys[0]; i++)
             skip |= !strcmp(a->string, free_keys[i]);
         const cJSON *b = cJSON_GetObjectItemCaseSensitive(was, a->string);
-        if (skip || (b && cJSON_Compare(a, b, true)))
+        if (skip || (b ? cJSON_Compare(a, b, true) : !strcmp(a->string, "winograd")))
             continue;
         char *now = cJSON_PrintUnformatted(a), *then = b ? cJSON_PrintUnformatted(b) : NULL;
         base_fail(err, BASE_ARGUMENT,
@@ -122,6 +136,10 @@ static bool read_training(run *r, const base_json *state, const char *checkpoint
     r->best_score = cJSON_IsNumber(best) ? best->valuedouble : NAN;
     r->best_epoch = (int)best_epoch;
     snprintf(r->isa, sizeof r->isa, "%s", isa);
+    const cJSON *algorithms = cJSON_GetObjectItemCaseSensitive(t, "algorithms");
+    r->resumed = true;
+    if (algorithms && !(r->stored = cJSON_Duplicate(algorithms, true)))
+        return base_fail(err, BASE_MEMORY, "%s: no memory for its algorithms", checkpoint);
     if (per_epoch != r->steps_per_epoch)
         return base_fail(err, BASE_ARGUMENT, "%s: an epoch had %lld steps, this dataset gives %lld: not the same data",
                          checkpoint, (long long)per_epoch, (long long)r->steps_per_epoch);
@@ -189,6 +207,27 @@ static bool write_config(const run *r, base_error *err)
     return ok;
 }
 
+/* How the checkpoint says that each convolution is computed. */
+static bool take_algorithms(run *r, base_error *err)
+{
+    if (!(r->algorithms = base_alloc_zero((size_t)r->graph.node_count, sizeof *r->algorithms, err)))
+        return false;
+    for (int i = 0; r->stored && i < r->graph.node_count; i++) {
+        if (r->graph.nodes[i].op != MODEL_OP_CONV2D)
+            continue;
+        const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(r->stored, r->graph.nodes[i].name));
+        int a = 0;
+        while (name && a < MODEL_ALGORITHM_COUNT && strcmp(name, model_algorithm_names[a]))
+            a++;
+        if (!name || a == MODEL_ALGORITHM_COUNT)
+            return base_fail(err, BASE_FORMAT,
+                             "state.json: \"algorithms\": \"%s\": direct, winograd2 or winograd4 expected, found %s",
+                             r->graph.nodes[i].name, name ? name : "none");
+        r->algorithms[i] = (model_algorithm)a;
+    }
+    return true;
+}
+
 static bool take_memory(run *r, base_error *err)
 {
     const model_train_options *o = r->o;
@@ -196,7 +235,11 @@ static bool take_memory(run *r, base_error *err)
     if (!model_graph_for(&r->net->about, r->batches->h, r->batches->w, &r->graph, err) ||
         !model_graph_fuse_relu(&r->graph, err))
         return false;
+    if (r->resumed && !take_algorithms(r, err))
+        return false;
     model_plan_options p = { .batch = o->batch, .training = true, .threads = o->threads, .isa = r->isa[0] ? r->isa : NULL };
+    p.winograd = o->winograd;
+    p.algorithms = r->algorithms;
     if (!(r->plan = model_plan_create(&r->graph, &p, err)))
         return r->isa[0] ? base_fail_in(err, "the run began on %s", r->isa) : false;
     snprintf(r->isa, sizeof r->isa, "%s", model_plan_isa(r->plan));
@@ -262,6 +305,8 @@ static void tear_down(run *r)
     free(r->label);
     free(r->rgb);
     model_plan_destroy(r->plan);
+    free(r->algorithms);
+    cJSON_Delete(r->stored);
     model_graph_destroy(&r->graph);
     model_optimizer_destroy(&r->adam);
     model_parameters_destroy(&r->gradients);
@@ -426,6 +471,14 @@ static bool run_steps(run *r, model_train_result *result, base_error *err)
     return true;
 }
 
+static int count_convolutions(const run *r, bool winograd)
+{
+    int count = 0;
+    for (int i = 0; i < r->graph.node_count; i++)
+        count += r->graph.nodes[i].op == MODEL_OP_CONV2D && (!winograd || model_plan_algorithm(r->plan, i) != MODEL_DIRECT);
+    return count;
+}
+
 bool model_train(const model_train_options *o, const model_batches *batches, const char *run_dir, model_start start,
                  const char *checkpoint, const model_train_hooks *hooks, model_train_result *result, base_error *err)
 {
@@ -438,10 +491,11 @@ bool model_train(const model_train_options *o, const model_batches *batches, con
     if (ok) {
         int64_t first = r.step;
         double started_s = base_clock_s();
-        base_log_write(hooks->log, BASE_LOG_INFO,
-                       "training %zu parameters, %lld steps of %d images %d x %d, %.1f MiB, kernels %s",
-                       model_graph_trainable_count(&r.graph), (long long)r.total_steps, o->batch, batches->w, batches->h,
-                       (double)model_plan_bytes(r.plan) / (1 << 20), r.isa);
+        base_log_write(
+            hooks->log, BASE_LOG_INFO,
+            "training %zu parameters, %lld steps of %d images %d x %d, %.1f MiB, kernels %s, Winograd in %d of %d convolutions",
+            model_graph_trainable_count(&r.graph), (long long)r.total_steps, o->batch, batches->w, batches->h,
+            (double)model_plan_bytes(r.plan) / (1 << 20), r.isa, count_convolutions(&r, true), count_convolutions(&r, false));
         ok = run_steps(&r, result, err);
         double seconds = base_clock_s() - started_s;
         snprintf(result->isa, sizeof result->isa, "%s", r.isa);

@@ -11,7 +11,8 @@
  *     checkpoints/last/  what a resumed run goes on from (model/checkpoint.h): after each epoch, each checkpoint_steps, on a stop
  *     model/             the weights with the best validation score so far: what to use
  * Resuming goes on bit for bit: killed after any step and resumed gives the files of an undisturbed run (times aside), with
- * any number of threads, on the instruction set that the run began with.
+ * any number of threads, on the instruction set and with the algorithm per convolution that the run began with (state.json keeps
+ * both: "isa", "algorithms").
  *
  * log.jsonl, one object a line (wrapped here); step counts from 1, epoch from 0; IoU is hard and global over the whole
  * validation split (dataset/metrics.h):
@@ -49,6 +50,7 @@ typedef struct model_train_options {
     double share;                 /* of the training split per epoch, (0, 1] */
     uint64_t seed;                /* default 1: weights, order, augmentation */
     int threads;                  /* OpenMP; 0 = one per core */
+    int winograd;                 /* model_winograd (model/plan.h); default auto */
     int checkpoint_steps;         /* besides those after each epoch; 0 = none */
     char out[MODEL_TRAIN_PATH_BYTES]; /* run folder; "" = the caller's choice; the older pth_path */
     /* Of the older project's file only (networks.md 1.1): index into the dataset's classes.json, -1 = not given. */

@@ -63,7 +63,9 @@ static bool observe_frames(calibration *c, const model_graph *g, const model_par
     size_t pixels = (size_t)frames->h * frames->w;
     int channels = g->nodes[0].c;
     uint8_t *rgb = base_alloc(pixels * channels, err);
-    model_plan *plan = rgb ? model_plan_create(g, &(model_plan_options){ .batch = 1, .threads = c->threads }, err) : NULL;
+    /* Directly: the ranges become part of a file, and should be those of the sums that the integers stand for. */
+    const model_plan_options direct = { .batch = 1, .threads = c->threads, .winograd = MODEL_WINOGRAD_OFF };
+    model_plan *plan = rgb ? model_plan_create(g, &direct, err) : NULL;
     if (!plan)
         goto done;
     for (int pass = 0; pass < 2; pass++) {

@@ -8,9 +8,28 @@ static int tile_of(model_algorithm a) { return a == MODEL_WINOGRAD2 ? 2 : 4; }
 
 bool model_convolve_fits(model_algorithm a, const model_conv2d *s) { return a == MODEL_DIRECT || model_winograd_fits(s); }
 
-model_algorithm model_convolve_choose(model_algorithm a, const model_conv2d *s)
+/* Transforms cost per channel, products per pair of channels: few channels do not pay. Nor do few tiles, which would not fill a register
+ * tile or whose outputs lie mostly beside the image; deep layers want more of them, because what counts there is reading the weights.
+ * In training the weights are transformed for each step. */
+static bool pays(model_algorithm a, const model_conv2d *s, bool training)
 {
-    return model_convolve_fits(a, s) ? a : MODEL_DIRECT;
+    int tile = tile_of(a), oh = model_conv2d_oh(s), ow = model_conv2d_ow(s);
+    int least = s->ic < s->oc ? s->ic : s->oc, most = s->ic < s->oc ? s->oc : s->ic;
+    double tiles = (double)s->n * ((oh + tile - 1) / tile) * ((ow + tile - 1) / tile);
+    double whole = (double)s->n * oh * ow / (tiles * tile * tile); /* outputs that exist */
+    if (least < 16 || (a == MODEL_WINOGRAD2 && most < 32) || whole < 0.6)
+        return false;
+    if (training)
+        return tiles >= (a == MODEL_WINOGRAD2 ? 128 : 64);
+    return tiles >= ((double)s->ic * s->oc < 256 * 256 ? 8 : 16);
+}
+
+model_algorithm model_convolve_choose(model_algorithm a, const model_conv2d *s, bool training)
+{
+    for (int i = (int)a; i > MODEL_DIRECT; i--)
+        if (model_convolve_fits((model_algorithm)i, s) && pays((model_algorithm)i, s, training))
+            return (model_algorithm)i;
+    return MODEL_DIRECT;
 }
 
 size_t model_convolve_packed_bytes(const model_cpu *cpu, model_algorithm a, const model_conv2d *s, model_pass pass)

@@ -17,8 +17,9 @@ extern const char *const model_algorithm_names[]; /* "direct", "winograd2", "win
 
 /* Whether the algorithm can compute the convolution. */
 bool model_convolve_fits(model_algorithm a, const model_conv2d *s);
-/* `a` where it fits and is faster than the direct kernels (docs/kernels.md has the measurements), else MODEL_DIRECT. */
-model_algorithm model_convolve_choose(model_algorithm a, const model_conv2d *s);
+/* The best of `a` and the algorithms before it that is faster than the direct kernels (docs/kernels.md has the measurements), else
+ * MODEL_DIRECT. training: weights are packed before every forward pass, and backward-data runs too. */
+model_algorithm model_convolve_choose(model_algorithm a, const model_conv2d *s, bool training);
 
 /* pass: MODEL_FORWARD, MODEL_BACKWARD_DATA. */
 size_t model_convolve_packed_bytes(const model_cpu *cpu, model_algorithm a, const model_conv2d *s, model_pass pass);
