@@ -191,6 +191,10 @@ TEMPLATE void shared1(const model_tile *t, const int pixels, const bool half)
     EACH_28(STORE)
 }
 
+/* Weights of deep layers come from L3 or memory, and the hardware stops fetching ahead at the end of a page: fetch a page ahead. 512 to
+ * 512 channels at 16x32 gain a seventh, Winograd's products of such layers a fifth. */
+#define AHEAD 4096
+
 TEMPLATE void plain2(const model_tile *t, const int pixels)
 {
     const size_t s = t->a_step, s3 = 3 * s;
@@ -207,6 +211,9 @@ TEMPLATE void plain2(const model_tile *t, const int pixels)
         FMA(l##m, x, w0);                                                                                                      \
         FMA(h##m, x, w1);                                                                                                      \
     }
+            __builtin_prefetch((const char *)b + AHEAD);
+            if (LANES > 8)
+                __builtin_prefetch((const char *)b + AHEAD + 64);
             EACH_14(STEP2)
             b += 2 * LANES;
             ADVANCE(4)

@@ -89,7 +89,7 @@ static plan plan_make(const model_tiles *t, const problem *p, int tile, int thre
     q.product = product_of(p, q.v_tile, q.y_tile);
     q.u_position = gather_packed_floats(t, &q.product);
     size_t tile_floats = q.v_tile + q.y_tile, fit = BLOCK_BYTES / sizeof(float) / (size_t)(q.side * q.side) / tile_floats;
-    q.shared = q.u_position > tile_floats * (size_t)q.tiles;
+    q.shared = q.u_position >= tile_floats * (size_t)q.tiles;
     q.most = q.shared            ? q.tiles
              : fit > MOST_TILES  ? MOST_TILES
              : fit < LEAST_TILES ? LEAST_TILES

@@ -58,7 +58,8 @@ TEMPLATE void input_column(const int m, const float *const rows[WINOGRAD_SIDE], 
     vector d[WINOGRAD_SIDE], r[WINOGRAD_SIDE];
 #define LOAD(i) d[i] = vector_load_lanes(rows[i] + x * steps[i], lanes);
     LOAD(0)
-    LOAD(1) LOAD(2) LOAD(3) if (m == 4){ LOAD(4) LOAD(5) }
+    LOAD(1)
+    LOAD(2) LOAD(3) if (m == 4){ LOAD(4) LOAD(5) }
 #undef LOAD
     input_line(m, d, r);
 #define STORE(i) vector_store(t + i * LANES, r[i]);
@@ -73,7 +74,8 @@ TEMPLATE void input_tile(const int m, const float *t, float *v, size_t position)
         vector d[WINOGRAD_SIDE], r[WINOGRAD_SIDE];
 #define LOAD(j) d[j] = vector_load(t + j * (m + 2) * LANES);
         LOAD(0)
-        LOAD(1) LOAD(2) LOAD(3) if (m == 4){ LOAD(4) LOAD(5) }
+        LOAD(1)
+        LOAD(2) LOAD(3) if (m == 4){ LOAD(4) LOAD(5) }
 #undef LOAD
         input_line(m, d, r);
 #define STORE(j) vector_store(v + j * position, r[j]);
@@ -96,16 +98,17 @@ TEMPLATE void input(const int m, const winograd_input *t)
                 rows[i] = t->rows[i] ? t->rows[i] + c : zeros;
                 steps[i] = t->rows[i] ? t->pitch : 0;
             }
-            for (int j = 0; j < tiles * m + 2; j++) {
-                float *to = buffer + (size_t)j * (m + 2) * LANES;
-                if (first + j >= 0 && first + j < t->columns)
-                    input_column(m, rows, steps, (size_t)(first + j), &lanes, to);
-                else
-                    memset(to, 0, (m + 2) * LANES * sizeof *to);
-            }
-            for (int i = 0; i < tiles; i++)
+            for (int i = 0, done = 0; i < tiles; i++) {
+                for (; done < i * m + m + 2; done++) {
+                    float *to = buffer + (size_t)done * (m + 2) * LANES;
+                    if (first + done >= 0 && first + done < t->columns)
+                        input_column(m, rows, steps, (size_t)(first + done), &lanes, to);
+                    else
+                        memset(to, 0, (m + 2) * LANES * sizeof *to);
+                }
                 input_tile(m, buffer + (size_t)i * m * (m + 2) * LANES, t->v + (size_t)(begin + i) * t->v_tile + c,
                            t->v_position);
+            }
         }
     }
 }
@@ -134,7 +137,8 @@ TEMPLATE void output_tile(const int m, const winograd_output *t, const epilogue 
         vector p[WINOGRAD_SIDE], r[4];
 #define LOAD(i) p[i] = vector_load(y + i * (m + 2) * t->y_position);
         LOAD(0)
-        LOAD(1) LOAD(2) LOAD(3) if (m == 4){ LOAD(4) LOAD(5) }
+        LOAD(1)
+        LOAD(2) LOAD(3) if (m == 4){ LOAD(4) LOAD(5) }
 #undef LOAD
         output_line(m, p, r);
         vector_store(buffer[0][j], r[0]);
@@ -145,10 +149,13 @@ TEMPLATE void output_tile(const int m, const winograd_output *t, const epilogue 
         }
     }
     for (int k = 0; k < m && k < t->rows; k++, dst += t->row) {
+        for (int j = 0; j < m && columns > 2 * m; j++) /* of the next tile: a store to a line that is not there waits for it */
+            __builtin_prefetch(dst + (size_t)(m + j) * t->pixel, 1);
         vector p[WINOGRAD_SIDE], r[4];
 #define LOAD(j) p[j] = vector_load(buffer[k][j]);
         LOAD(0)
-        LOAD(1) LOAD(2) LOAD(3) if (m == 4){ LOAD(4) LOAD(5) }
+        LOAD(1)
+        LOAD(2) LOAD(3) if (m == 4){ LOAD(4) LOAD(5) }
 #undef LOAD
         output_line(m, p, r);
         finish(e, dst, r[0]);
