@@ -71,12 +71,19 @@ static void free_drawing(drawing *d)
     free(d->r);
 }
 
-/* Our gradients of sum(r * output). */
-static model_parameters our_gradients(const model_graph *g, const drawing *d, int n)
+/* Our gradients of sum(r * output), with every 3x3 convolution of stride 1 computed by `algorithm`. */
+static model_parameters our_gradients(const model_graph *g, const drawing *d, int n, model_algorithm algorithm)
 {
     base_error err;
     model_parameters weights, gradients;
-    model_plan *p = model_plan_create(g, &(model_plan_options){ .batch = n, .training = true, .threads = 2 }, &err);
+    model_algorithm *algorithms = calloc((size_t)g->node_count, sizeof *algorithms);
+    for (int i = 0; i < g->node_count; i++) {
+        const model_node *q = &g->nodes[i];
+        if (q->op == MODEL_OP_CONV2D && q->kernel == 3 && q->stride == 1 && q->dilation == 1)
+            algorithms[i] = algorithm;
+    }
+    const model_plan_options o = { .batch = n, .training = true, .threads = 2, .algorithms = algorithms };
+    model_plan *p = model_plan_create(g, &o, &err);
     if (!p || !model_parameters_create(&weights, g, &err) || !model_parameters_create(&gradients, g, &err))
         fail_msg("%s", err.text);
     for (size_t i = 0; i < weights.count; i++)
@@ -91,6 +98,7 @@ static model_parameters our_gradients(const model_graph *g, const drawing *d, in
     model_plan_backward(p, &gradients);
     model_plan_destroy(p);
     model_parameters_destroy(&weights);
+    free(algorithms);
     return gradients;
 }
 
@@ -113,7 +121,9 @@ static void check_all(const char *name, const model_graph *g, int n)
 {
     uint64_t seed = 1;
     drawing d = safe_drawing(g, n, 20 * STEP, &seed);
-    model_parameters ours = our_gradients(g, &d, n);
+    model_parameters ours[MODEL_ALGORITHM_COUNT];
+    for (int a = 0; a < MODEL_ALGORITHM_COUNT; a++)
+        ours[a] = our_gradients(g, &d, n, (model_algorithm)a);
     for (int i = 0; i < g->parameter_count; i++) {
         const model_parameter *p = &g->parameters[i];
         double *wanted = calloc(p->count, sizeof *wanted), largest = 1;
@@ -130,15 +140,18 @@ static void check_all(const char *name, const model_graph *g, int n)
             *x = was;
             largest = fmax(largest, fabs(wanted[k]));
         }
-        for (size_t k = 0; k < p->count; k++) {
-            double got = (double)ours.values[p->offset + k];
-            if (!(fabs(got - wanted[k]) <= TOLERANCE * largest))
-                fail_msg("%s (seed %llu): gradient of %s[%zu]: got %.9g, central difference %.9g, allowed difference %.3g",
-                         name, (unsigned long long)seed, p->name, k, got, wanted[k], TOLERANCE * largest);
+        for (size_t k = 0; k < p->count * MODEL_ALGORITHM_COUNT; k++) {
+            size_t a = k / p->count, at = k % p->count;
+            double got = (double)ours[a].values[p->offset + at];
+            if (!(fabs(got - wanted[at]) <= TOLERANCE * largest))
+                fail_msg("%s, %s (seed %llu): gradient of %s[%zu]: got %.9g, central difference %.9g, allowed difference %.3g",
+                         name, model_algorithm_names[a], (unsigned long long)seed, p->name, at, got, wanted[at],
+                         TOLERANCE * largest);
         }
         free(wanted);
     }
-    model_parameters_destroy(&ours);
+    for (int a = 0; a < MODEL_ALGORITHM_COUNT; a++)
+        model_parameters_destroy(&ours[a]);
     free_drawing(&d);
 }
 
@@ -235,30 +248,37 @@ static void test_unets(void **state)
         uint64_t seed = 1;
         const double step = 1e-7;
         drawing d = safe_drawing(&g, 2, 2e-5, &seed);
-        model_parameters ours = our_gradients(&g, &d, 2);
+        model_parameters ours[MODEL_ALGORITHM_COUNT];
+        for (int a = 0; a < MODEL_ALGORITHM_COUNT; a++)
+            ours[a] = our_gradients(&g, &d, 2, (model_algorithm)a);
         double *moved = calloc(g.store_floats, sizeof *moved), *direction = calloc(g.store_floats, sizeof *direction);
         for (uint64_t k = 0; k < 10; k++) {
             base_random r = base_random_start(seed, "direction", k, 0);
-            double along = 0, size = 0;
-            for (size_t j = 0; j < g.store_floats; j++) {
+            for (size_t j = 0; j < g.store_floats; j++)
                 direction[j] = base_random_range(&r, -1, 1);
-                along += direction[j] * (double)ours.values[j];
-                size += fabs(direction[j] * (double)ours.values[j]);
-            }
             for (size_t j = 0; j < g.store_floats; j++)
                 moved[j] = d.params[j] + step * direction[j];
             double up = scalar(&g, &d, moved, 2, NULL);
             for (size_t j = 0; j < g.store_floats; j++)
                 moved[j] = d.params[j] - step * direction[j];
             double wanted = (up - scalar(&g, &d, moved, 2, NULL)) / (2 * step);
-            if (!(fabs(along - wanted) <= 1e-5 * size))
-                fail_msg("unet %zu (seed %llu), direction %d: got %.9g, central difference %.9g, allowed difference %.3g", i,
-                         (unsigned long long)seed, (int)k, along, wanted, 1e-5 * size);
+            for (int a = 0; a < MODEL_ALGORITHM_COUNT; a++) {
+                double along = 0, size = 0;
+                for (size_t j = 0; j < g.store_floats; j++) {
+                    along += direction[j] * (double)ours[a].values[j];
+                    size += fabs(direction[j] * (double)ours[a].values[j]);
+                }
+                if (!(fabs(along - wanted) <= 1e-5 * size))
+                    fail_msg(
+                        "unet %zu, %s (seed %llu), direction %d: got %.9g, central difference %.9g, allowed difference %.3g", i,
+                        model_algorithm_names[a], (unsigned long long)seed, (int)k, along, wanted, 1e-5 * size);
+            }
         }
         free(moved);
         free(direction);
         free_drawing(&d);
-        model_parameters_destroy(&ours);
+        for (int a = 0; a < MODEL_ALGORITHM_COUNT; a++)
+            model_parameters_destroy(&ours[a]);
         model_graph_destroy(&g);
     }
 }

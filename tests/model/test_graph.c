@@ -212,12 +212,72 @@ static void test_plan_shares_memory(void **state)
     model_graph_destroy(&g);
 }
 
+static int count_algorithm(const model_plan *p, const model_graph *g, model_algorithm a)
+{
+    int count = 0;
+    for (int i = 0; i < g->node_count; i++)
+        count += g->nodes[i].op == MODEL_OP_CONV2D && model_plan_algorithm(p, i) == a;
+    return count;
+}
+
+/* Where Winograd is chosen: never for the image and the head, nowhere when it is off, by default F(4x4) in inference and F(2x2) in
+ * training; and a list of algorithms stands above the rule. */
+static void test_algorithms(void **state)
+{
+    (void)state;
+    static const struct {
+        int base, winograd;
+        bool training;
+        int direct, f2, f4; /* of 19 convolutions */
+        const char *why;
+    } cases[] = {
+        { 16, MODEL_WINOGRAD_OFF, false, 19, 0, 0, "off" },
+        { 16, MODEL_WINOGRAD_AUTO, false, 2, 0, 17, "inference: all but image and head" },
+        { 16, MODEL_WINOGRAD_F4, false, 2, 0, 17, "the same by name" },
+        { 16, MODEL_WINOGRAD_F2, false, 4, 15, 0, "16 to 16 channels do not pay in F(2x2)" },
+        { 16, MODEL_WINOGRAD_AUTO, true, 4, 15, 0, "training" },
+        { 16, MODEL_WINOGRAD_F4, true, 2, 2, 15, "training: at the bottom F(2x2) has tiles enough, F(4x4) has not" },
+        { 8, MODEL_WINOGRAD_AUTO, false, 6, 0, 13, "8 channels are too few" },
+    };
+    base_error err;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        model_graph g = build((model_unet_options){ MODEL_UNET_SAME, cases[i].base, 4, 3, 3 }, 256, 512);
+        const model_plan_options o = { .batch = 1, .training = cases[i].training, .threads = 1, .winograd = cases[i].winograd };
+        model_plan *p = model_plan_create(&g, &o, &err);
+        assert_non_null(p);
+        int direct = count_algorithm(p, &g, MODEL_DIRECT), f2 = count_algorithm(p, &g, MODEL_WINOGRAD2),
+            f4 = count_algorithm(p, &g, MODEL_WINOGRAD4);
+        if (direct != cases[i].direct || f2 != cases[i].f2 || f4 != cases[i].f4)
+            fail_msg("%s: %d direct, %d F(2x2), %d F(4x4); expected %d, %d, %d", cases[i].why, direct, f2, f4, cases[i].direct,
+                     cases[i].f2, cases[i].f4);
+        model_plan_destroy(p);
+        model_graph_destroy(&g);
+    }
+
+    model_graph g = build((model_unet_options){ MODEL_UNET_SAME, 4, 1, 3, 3 }, 16, 16);
+    model_algorithm *algorithms = calloc((size_t)g.node_count, sizeof *algorithms);
+    int conv = model_graph_find_node(&g, "encoder.0.conv2"), head = model_graph_find_node(&g, "head");
+    assert_true(conv > 0 && head > 0);
+    algorithms[conv] = MODEL_WINOGRAD4;
+    model_plan_options o = { .batch = 1, .threads = 1, .algorithms = algorithms };
+    model_plan *p = model_plan_create(&g, &o, &err);
+    assert_non_null(p);
+    assert_int_equal(count_algorithm(p, &g, MODEL_WINOGRAD4), 1);
+    model_plan_destroy(p);
+    algorithms[head] = MODEL_WINOGRAD2; /* 1x1 */
+    assert_null(model_plan_create(&g, &o, &err));
+    assert_non_null(strstr(err.text, "head cannot be computed by winograd2"));
+    free(algorithms);
+    model_graph_destroy(&g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_counts), cmocka_unit_test(test_original_shapes),
-        cmocka_unit_test(test_sizes),  cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_fuse),   cmocka_unit_test(test_plan_shares_memory),
+        cmocka_unit_test(test_counts),     cmocka_unit_test(test_original_shapes),
+        cmocka_unit_test(test_sizes),      cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_fuse),       cmocka_unit_test(test_plan_shares_memory),
+        cmocka_unit_test(test_algorithms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -204,6 +204,81 @@ static void test_resume_keeps_the_instruction_set(void **state)
     check_same_run(whole, parts);
 }
 
+/* `from` becomes `to` everywhere in a text file; returns how often it did. */
+static int replace_in_file(const char *path, const char *from, const char *to)
+{
+    unsigned char *data;
+    size_t bytes;
+    base_error err;
+    if (!base_file_read(path, 1 << 20, &data, &bytes, &err))
+        fail_msg("%s", err.text);
+    char *text = malloc(bytes + 1);
+    memcpy(text, data, bytes);
+    text[bytes] = '\0';
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    int count = 0;
+    char *at = text, *next;
+    for (; (next = strstr(at, from)); at = next + strlen(from), count++)
+        fprintf(f, "%.*s%s", (int)(next - at), at, to);
+    fputs(at, f);
+    fclose(f);
+    free(text);
+    free(data);
+    return count;
+}
+
+/* How each convolution is computed is part of a run too: a checkpoint knows it, and a resumed run does as it says, whatever the rule
+ * would choose. */
+static void test_resume_keeps_the_algorithms(void **state)
+{
+    (void)state;
+    char whole[256], parts[256], changed[256], direct[256], last[256], path[512];
+    model_train_options o = small();
+    o.net.base = 16;
+    o.epochs = 1;
+    o.winograd = MODEL_WINOGRAD_F4;
+    must_train(&o, in_folder("winograd", whole), MODEL_START_ANEW, NULL, (model_train_hooks){ 0 });
+    stop_after = 2;
+    must_train(&o, in_folder("winograd-parts", parts), MODEL_START_ANEW, NULL, (model_train_hooks){ .stop = stop_now });
+    in_folder("winograd-parts/checkpoints/last", last);
+    must_train(&o, in_folder("winograd-changed", changed), MODEL_START_RESUME, last, (model_train_hooks){ 0 });
+    check_same_run(whole, changed);
+
+    snprintf(path, sizeof path, "%s/state.json", last);
+    assert_true(replace_in_file(path, "\"winograd4\"", "\"direct\"") > 0);
+    must_train(&o, in_folder("winograd-direct", direct), MODEL_START_RESUME, last, (model_train_hooks){ 0 });
+    unsigned char *a, *b;
+    size_t na, nb;
+    snprintf(path, sizeof path, "%s/model/model.safetensors", changed);
+    assert_true(base_file_read(path, 1 << 28, &a, &na, NULL));
+    snprintf(path, sizeof path, "%s/model/model.safetensors", direct);
+    assert_true(base_file_read(path, 1 << 28, &b, &nb, NULL));
+    assert_int_equal(na, nb);
+    assert_memory_not_equal(a, b, na); /* the checkpoint said direct: other rounding */
+    free(a);
+    free(b);
+
+    snprintf(path, sizeof path, "%s/state.json", last);
+    assert_true(replace_in_file(path, "\"direct\"", "\"fft\"") > 0);
+    base_error err;
+    model_train_result r;
+    assert_false(model_train(&o, &scenes, direct, MODEL_START_RESUME, last, &(model_train_hooks){ 0 }, &r, &err));
+    assert_non_null(strstr(err.text, "direct, winograd2 or winograd4 expected, found fft"));
+
+    /* A checkpoint from before there was a choice: it has neither, and began direct. */
+    o.winograd = MODEL_WINOGRAD_OFF;
+    must_train(&o, in_folder("before", whole), MODEL_START_ANEW, NULL, (model_train_hooks){ 0 });
+    stop_after = 2;
+    must_train(&o, in_folder("before-parts", parts), MODEL_START_ANEW, NULL, (model_train_hooks){ .stop = stop_now });
+    snprintf(path, sizeof path, "%s/checkpoints/last/state.json", parts);
+    assert_int_equal(replace_in_file(path, "\"algorithms\":", "\"unknown\":"), 1);
+    assert_int_equal(replace_in_file(path, "\"winograd\":", "\"unknown\":"), 1);
+    o.winograd = MODEL_WINOGRAD_AUTO;
+    must_train(&o, parts, MODEL_START_RESUME, NULL, (model_train_hooks){ 0 });
+    check_same_run(whole, parts);
+}
+
 static void check_learns(model_train_options o, const char *name, double score)
 {
     char dir[256];
@@ -353,6 +428,7 @@ int main(void)
         cmocka_unit_test(test_resume_after_kill),
         cmocka_unit_test(test_threads_do_not_matter),
         cmocka_unit_test(test_resume_keeps_the_instruction_set),
+        cmocka_unit_test(test_resume_keeps_the_algorithms),
         cmocka_unit_test(test_learns),
         cmocka_unit_test(test_learns_binary),
         cmocka_unit_test(test_steps_take_no_memory),
