@@ -118,6 +118,12 @@ static void test_train_and_infer(void **state)
     check_says("stdout", "\"image\":\"000004_000001\"");
     assert_int_equal(run(NULL, "infer", at("run/model"), at("set/rgb/val"), "--native", "--out", at("folder"), NULL), 0);
     check_says("stdout", "3 images");
+
+    assert_int_equal(run(NULL, "infer", at("run/model"), at("set"), "--winograd", "off", "--out", at("direct"), NULL), 0);
+    assert_int_equal(run(NULL, "eval", at("run/model"), at("set"), "--winograd", "f2", "--json", NULL), 0);
+    check_says("stdout", "\"mean_iou\"");
+    assert_int_equal(run(NULL, "infer", at("run/model"), at("set"), "--winograd", "f3", NULL), 2);
+    check_says("stderr", "--winograd: auto, off, f2 or f4 expected, found 'f3'");
 }
 
 static void test_interrupted(void **state)
@@ -161,6 +167,10 @@ static void test_wrong_usage(void **state)
     assert_int_equal(run(NULL, "train", "--help", NULL), 0);
     assert_int_equal(run(NULL, "train", "--print-config", NULL), 0);
     check_says("stdout", "\"loss\":\t\"ce_dice\"");
+    check_says("stdout", "\"winograd\":\t\"auto\"");
+    assert_int_equal(run(NULL, "drive", "--print-config", NULL), 0);
+    check_says("stdout", "\"winograd\":\t\"auto\"");
+    assert_int_equal(run(NULL, "drive", "a", "b", "--winograd", "4", NULL), 1);
 }
 
 static int make_set(void **state)

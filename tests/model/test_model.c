@@ -145,6 +145,38 @@ static void test_predictor_is_repeatable(void **state)
     free(b);
 }
 
+/* By default a predictor runs F(4x4) where it pays: other bits than the direct sums, the same numbers to four digits; at any size, as an
+ * image whose tiles reach beside it shows. */
+static void test_winograd_predictor(void **state)
+{
+    (void)state;
+    enum { H = 58, W = 75 };
+    base_error err;
+    model_description d = describe(MODEL_UNET_SAME, H, W);
+    d.net.base = 16;
+    model *m = make_model(d, 11);
+    uint8_t *image = make_image(H, W, 3);
+    static float logits[4][H * W * 3];
+    for (int w = MODEL_WINOGRAD_AUTO; w <= MODEL_WINOGRAD_F4; w++) {
+        model_predictor *p = model_predictor_create(m, &(model_predictor_options){ .threads = 2, .winograd = w }, &err);
+        if (!p)
+            fail_msg("%s", err.text);
+        model_predictor_logits(p, image, logits[w]);
+        model_predictor_destroy(p);
+    }
+    assert_memory_equal(logits[MODEL_WINOGRAD_AUTO], logits[MODEL_WINOGRAD_F4], sizeof logits[0]);
+    assert_memory_not_equal(logits[MODEL_WINOGRAD_OFF], logits[MODEL_WINOGRAD_F2], sizeof logits[0]);
+    assert_memory_not_equal(logits[MODEL_WINOGRAD_F2], logits[MODEL_WINOGRAD_F4], sizeof logits[0]);
+    for (int w = MODEL_WINOGRAD_F2; w <= MODEL_WINOGRAD_F4; w++)
+        for (int i = 0; i < H * W * 3; i++) {
+            float off = logits[MODEL_WINOGRAD_OFF][i];
+            if (!(fabsf(logits[w][i] - off) <= 5e-5f * (fabsf(off) + 1)))
+                fail_msg("%s: logit %d is %.9g, directly %.9g", model_winograd_names[w], i, (double)logits[w][i], (double)off);
+        }
+    model_destroy(m);
+    free(image);
+}
+
 /* ---- on disk ---- */
 
 static void path_in(const char *name, char path[256]) { snprintf(path, 256, "%s/%s", folder, name); }
@@ -432,10 +464,15 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_folding),       cmocka_unit_test(test_predictor_is_repeatable),
-        cmocka_unit_test(test_save_and_load), cmocka_unit_test(test_bad_directories),
-        cmocka_unit_test(test_known_answers), cmocka_unit_test(test_batchnorm_and_pad),
-        cmocka_unit_test(test_schedules),     cmocka_unit_test(test_initialisation),
+        cmocka_unit_test(test_folding),
+        cmocka_unit_test(test_predictor_is_repeatable),
+        cmocka_unit_test(test_winograd_predictor),
+        cmocka_unit_test(test_save_and_load),
+        cmocka_unit_test(test_bad_directories),
+        cmocka_unit_test(test_known_answers),
+        cmocka_unit_test(test_batchnorm_and_pad),
+        cmocka_unit_test(test_schedules),
+        cmocka_unit_test(test_initialisation),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
