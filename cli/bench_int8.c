@@ -240,7 +240,8 @@ int cli_bench_int8(int argc, char **argv)
     static const cli_command command = {
         "laneloop bench int8 [SHAPE ...] [--isa NAME] [--threads N] [--seconds S] [--json]",
         "Time int8 convolutions (requantisation and ReLU included) against the dot-product peak of the same run, and whole U-Nets against\n"
-        "fp32. Each layer is compared with the scalar definition before it is timed. With shapes: those layers only.",
+        "fp32 as infer runs it (with Winograd where that pays). Each layer is compared with the scalar definition before it is timed.\n"
+        "With shapes: those layers only.",
         "laneloop bench int8 n1_ic16oc16_ih64iw128_k3s1p1d1 --threads 1",
     };
     const char *isa = NULL, *threads_text = NULL, *seconds_text = NULL, *shapes[64];

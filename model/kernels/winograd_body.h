@@ -11,6 +11,17 @@
 #define TEMPLATE static inline __attribute__((always_inline))
 #define CHUNK    8 /* tiles whose columns are in the buffer at once: 34 x 6 vectors, 13 KiB of 64-byte ones */
 
+/* For each of the m + 2 positions of a line; constants, so that arrays become registers. */
+#define EACH_SIDE(X)                                                                                                           \
+    X(0)                                                                                                                       \
+    X(1)                                                                                                                       \
+    X(2)                                                                                                                       \
+    X(3)                                                                                                                       \
+    if (m == 4) {                                                                                                              \
+        X(4)                                                                                                                   \
+        X(5)                                                                                                                   \
+    }
+
 static const float root_half = 0.70710678118654752f, root_two = 1.41421356237309505f;
 
 /* m + 2 inputs of one line. */
@@ -57,13 +68,11 @@ TEMPLATE void input_column(const int m, const float *const rows[WINOGRAD_SIDE], 
 {
     vector d[WINOGRAD_SIDE], r[WINOGRAD_SIDE];
 #define LOAD(i) d[i] = vector_load_lanes(rows[i] + x * steps[i], lanes);
-    LOAD(0)
-    LOAD(1)
-    LOAD(2) LOAD(3) if (m == 4){ LOAD(4) LOAD(5) }
+    EACH_SIDE(LOAD)
 #undef LOAD
     input_line(m, d, r);
 #define STORE(i) vector_store(t + i * LANES, r[i]);
-    STORE(0) STORE(1) STORE(2) STORE(3) if (m == 4) { STORE(4) STORE(5) }
+    EACH_SIDE(STORE)
 #undef STORE
 }
 
@@ -73,13 +82,11 @@ TEMPLATE void input_tile(const int m, const float *t, float *v, size_t position)
     for (int i = 0; i < m + 2; i++, t += LANES, v += (m + 2) * (long)position) {
         vector d[WINOGRAD_SIDE], r[WINOGRAD_SIDE];
 #define LOAD(j) d[j] = vector_load(t + j * (m + 2) * LANES);
-        LOAD(0)
-        LOAD(1)
-        LOAD(2) LOAD(3) if (m == 4){ LOAD(4) LOAD(5) }
+        EACH_SIDE(LOAD)
 #undef LOAD
         input_line(m, d, r);
 #define STORE(j) vector_store(v + j * position, r[j]);
-        STORE(0) STORE(1) STORE(2) STORE(3) if (m == 4) { STORE(4) STORE(5) }
+        EACH_SIDE(STORE)
 #undef STORE
     }
 }
@@ -136,9 +143,7 @@ TEMPLATE void output_tile(const int m, const winograd_output *t, const epilogue 
     for (int j = 0; j < m + 2; j++, y += t->y_position) {
         vector p[WINOGRAD_SIDE], r[4];
 #define LOAD(i) p[i] = vector_load(y + i * (m + 2) * t->y_position);
-        LOAD(0)
-        LOAD(1)
-        LOAD(2) LOAD(3) if (m == 4){ LOAD(4) LOAD(5) }
+        EACH_SIDE(LOAD)
 #undef LOAD
         output_line(m, p, r);
         vector_store(buffer[0][j], r[0]);
@@ -153,9 +158,7 @@ TEMPLATE void output_tile(const int m, const winograd_output *t, const epilogue 
             __builtin_prefetch(dst + (size_t)(m + j) * t->pixel, 1);
         vector p[WINOGRAD_SIDE], r[4];
 #define LOAD(j) p[j] = vector_load(buffer[k][j]);
-        LOAD(0)
-        LOAD(1)
-        LOAD(2) LOAD(3) if (m == 4){ LOAD(4) LOAD(5) }
+        EACH_SIDE(LOAD)
 #undef LOAD
         output_line(m, p, r);
         finish(e, dst, r[0]);
