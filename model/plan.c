@@ -250,10 +250,10 @@ const char *const model_winograd_names[] = { "auto", "off", "f2", "f4", NULL };
 /* The shapes of convolutions, and how each is computed. */
 static bool plan_convolutions(model_plan *p, const model_plan_options *o, base_error *err)
 {
-    static const model_algorithm most[] = {
-        [MODEL_WINOGRAD_OFF] = MODEL_DIRECT, [MODEL_WINOGRAD_F2] = MODEL_WINOGRAD2, [MODEL_WINOGRAD_F4] = MODEL_WINOGRAD4
-    };
-    int winograd = o->winograd != MODEL_WINOGRAD_AUTO ? o->winograd : p->training ? MODEL_WINOGRAD_F2 : MODEL_WINOGRAD_F4;
+    static const model_algorithm most[] = { [MODEL_WINOGRAD_AUTO] = MODEL_WINOGRAD4,
+                                            [MODEL_WINOGRAD_OFF] = MODEL_DIRECT,
+                                            [MODEL_WINOGRAD_F2] = MODEL_WINOGRAD2,
+                                            [MODEL_WINOGRAD_F4] = MODEL_WINOGRAD4 };
     for (int i = 0; i < p->graph->node_count; i++) {
         const model_node *n = &p->graph->nodes[i];
         model_plan_work *w = &p->works[i];
@@ -263,7 +263,7 @@ static bool plan_convolutions(model_plan *p, const model_plan_options *o, base_e
         if (!model_conv2d_check(&w->conv, err))
             return base_fail_in(err, "node %s", n->name);
         if (n->op == MODEL_OP_CONV2D)
-            w->algorithm = o->algorithms ? o->algorithms[i] : model_convolve_choose(most[winograd], &w->conv, p->training);
+            w->algorithm = o->algorithms ? o->algorithms[i] : model_convolve_choose(most[o->winograd], &w->conv, p->training);
         if (!model_convolve_fits(w->algorithm, &w->conv))
             return base_fail(err, BASE_ARGUMENT, "plan: node %s cannot be computed by %s", n->name,
                              model_algorithm_names[w->algorithm]);

@@ -16,7 +16,7 @@ typedef struct model_plan model_plan;
 
 /* Which 3x3 convolutions run by Winograd's algorithms: where the rule of model_convolve_choose says that they pay. */
 typedef enum model_winograd {
-    MODEL_WINOGRAD_AUTO, /* inference: as F4; training: as F2 */
+    MODEL_WINOGRAD_AUTO, /* what measured best: F4, in inference and in training (docs/kernels.md) */
     MODEL_WINOGRAD_OFF,
     MODEL_WINOGRAD_F2, /* F(2x2,3x3) */
     MODEL_WINOGRAD_F4  /* F(4x4,3x3); F(2x2,3x3) where only that pays */

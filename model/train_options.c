@@ -108,7 +108,7 @@ static const base_option net_table[] = {
         NUMBER("share", DOUBLE, share, 1e-6, 1, "of the training split in an epoch"),                                          \
         { "seed", BASE_OPTION_U64, AT(seed), 0, 0, 0, NULL, NULL, NULL, "of weights, order and augmentation" },                \
         NUMBER("threads", INT, threads, 0, 1024, "OpenMP threads, 0 = one per core"),                                          \
-        CHOICE("winograd", winograd, model_winograd_names, "3x3 convolutions: off, f2, f4 or auto (f2 where it pays)"),        \
+        CHOICE("winograd", winograd, model_winograd_names, "3x3 convolutions: off, f2, f4 or auto (f4 where it pays)"),        \
         NUMBER("checkpoint_steps", INT, checkpoint_steps, 0, 1000000000, "a checkpoint each so many steps; 0 = each epoch"),   \
         TEXT("out", out, "run folder")
 

@@ -10,7 +10,7 @@ bool model_convolve_fits(model_algorithm a, const model_conv2d *s) { return a ==
 
 /* Transforms cost per channel, products per pair of channels: few channels do not pay. Nor do few tiles, which would not fill a register
  * tile or whose outputs lie mostly beside the image; deep layers want more of them, because what counts there is reading the weights.
- * In training the weights are transformed for each step. */
+ * In training the weights are transformed for each step, which costs a deep layer as much as a hundred tiles save. */
 static bool pays(model_algorithm a, const model_conv2d *s, bool training)
 {
     int tile = tile_of(a), oh = model_conv2d_oh(s), ow = model_conv2d_ow(s);
@@ -20,7 +20,7 @@ static bool pays(model_algorithm a, const model_conv2d *s, bool training)
     if (least < 16 || (a == MODEL_WINOGRAD2 && most < 32) || whole < 0.6)
         return false;
     if (training)
-        return tiles >= (a == MODEL_WINOGRAD2 ? 128 : 64);
+        return tiles >= (a == MODEL_WINOGRAD2 ? 128 : 192);
     return tiles >= ((double)s->ic * s->oc < 256 * 256 ? 8 : 16);
 }
 

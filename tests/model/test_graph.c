@@ -220,8 +220,8 @@ static int count_algorithm(const model_plan *p, const model_graph *g, model_algo
     return count;
 }
 
-/* Where Winograd is chosen: never for the image and the head, nowhere when it is off, by default F(4x4) in inference and F(2x2) in
- * training; and a list of algorithms stands above the rule. */
+/* Where Winograd is chosen: never for the image and the head, nowhere when it is off, by default F(4x4) where it pays;
+ * and a list of algorithms stands above the rule. */
 static void test_algorithms(void **state)
 {
     (void)state;
@@ -235,8 +235,8 @@ static void test_algorithms(void **state)
         { 16, MODEL_WINOGRAD_AUTO, false, 2, 0, 17, "inference: all but image and head" },
         { 16, MODEL_WINOGRAD_F4, false, 2, 0, 17, "the same by name" },
         { 16, MODEL_WINOGRAD_F2, false, 4, 15, 0, "16 to 16 channels do not pay in F(2x2)" },
-        { 16, MODEL_WINOGRAD_AUTO, true, 4, 15, 0, "training" },
-        { 16, MODEL_WINOGRAD_F4, true, 2, 2, 15, "training: at the bottom F(2x2) has tiles enough, F(4x4) has not" },
+        { 16, MODEL_WINOGRAD_F2, true, 4, 15, 0, "the same in training" },
+        { 16, MODEL_WINOGRAD_AUTO, true, 2, 6, 11, "training: F(2x2) at 32x64 and below, where F(4x4) has too few tiles" },
         { 8, MODEL_WINOGRAD_AUTO, false, 6, 0, 13, "8 channels are too few" },
     };
     base_error err;
