@@ -351,11 +351,9 @@ model_plan *model_plan_create(const model_graph *g, const model_plan_options *o,
     p->values = base_alloc_zero(2 * n, sizeof *p->values, err);
     p->works = base_alloc_zero(n, sizeof *p->works, err);
     p->buffers = base_alloc_zero(2 * n, sizeof *p->buffers, err);
-    p->forward_s = base_alloc_zero(2 * n, sizeof *p->forward_s, err);
-    if (!p->values || !p->works || !p->buffers || !p->forward_s)
+    if (!p->values || !p->works || !p->buffers)
         goto failed;
     p->grads = p->values + n;
-    p->backward_s = p->forward_s + n;
     for (size_t i = 0; i < 2 * n; i++)
         p->values[i].buffer = -1;
     plan_values(p);
@@ -374,7 +372,6 @@ void model_plan_destroy(model_plan *p)
     if (!p)
         return;
     free(p->memory);
-    free(p->forward_s);
     free(p->buffers);
     free(p->works);
     free(p->values);

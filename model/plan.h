@@ -9,6 +9,7 @@
  * slices. Results do not depend on the thread count: every sum has an order given by shapes. */
 #ifndef MODEL_PLAN_H
 #define MODEL_PLAN_H
+#include "base/spans.h"
 #include "model/kernels/convolve.h"
 #include "model/parameters.h"
 
@@ -70,6 +71,17 @@ void model_plan_observe(model_plan *p, const model_parameters *weights, model_ob
 model_algorithm model_plan_algorithm(const model_plan *p, int node);
 size_t model_plan_bytes(const model_plan *p);    /* the arena: activations, gradients, scratch, packed weights */
 const char *model_plan_isa(const model_plan *p); /* level of the kernels in use */
-/* Seconds per node of the runs so far (forward, backward), for profiles; arrays of graph->node_count. Either may be NULL. */
-void model_plan_times(const model_plan *p, const double **forward_s, const double **backward_s);
+
+/* Kinds of work in a profile. */
+typedef enum model_work {
+    MODEL_WORK_PACK, /* weights into the kernels' order, all nodes: node -1 */
+    MODEL_WORK_FORWARD,
+    MODEL_WORK_BACKWARD,         /* of a node that is no convolution, and the ReLU inside one */
+    MODEL_WORK_BACKWARD_WEIGHTS, /* of a convolution, bias included */
+    MODEL_WORK_BACKWARD_DATA,
+    MODEL_WORK_COUNT
+} model_work;
+extern const char *const model_work_names[MODEL_WORK_COUNT];
+/* Note every piece of the runs to come in `spans` (borrowed); NULL, as at first: no clock is read. */
+void model_plan_record(model_plan *p, base_spans *spans);
 #endif

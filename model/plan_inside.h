@@ -42,9 +42,9 @@ struct model_plan {
     unsigned char *memory; /* tensors, then packed weights and statistics, then scratch */
     void *scratch;         /* the largest that any call wants */
     size_t bytes;
-    double *forward_s, *backward_s; /* per node */
-    bool packed;                    /* for the current weights */
-    model_mode mode;                /* of the last forward */
+    base_spans *spans; /* NULL: nobody wants to know */
+    bool packed;       /* for the current weights */
+    model_mode mode;   /* of the last forward */
 };
 
 /* N*H*W of a node. */

@@ -1,5 +1,4 @@
 /* Running a plan: one call of a kernel, or of a loop below, per node. */
-#include "base/clock.h"
 #include "model/kernels/pointwise.h"
 #include "model/kernels/pool.h"
 #include "model/plan_inside.h"
@@ -33,13 +32,8 @@ size_t model_plan_bytes(const model_plan *p) { return p->bytes; }
 const char *model_plan_isa(const model_plan *p) { return model_kernels_name(p->cpu.kernels); }
 void model_plan_weights_changed(model_plan *p) { p->packed = false; }
 
-void model_plan_times(const model_plan *p, const double **forward_s, const double **backward_s)
-{
-    if (forward_s)
-        *forward_s = p->forward_s;
-    if (backward_s)
-        *backward_s = p->backward_s;
-}
+const char *const model_work_names[MODEL_WORK_COUNT] = { "pack", "forward", "backward", "backward weights", "backward data" };
+void model_plan_record(model_plan *p, base_spans *spans) { p->spans = spans; }
 
 /* ---- running ---- */
 
@@ -47,6 +41,7 @@ static void pack_weights(model_plan *p, const model_parameters *weights)
 {
     if (p->packed)
         return;
+    double start = base_spans_start(p->spans);
     for (int i = 0; i < p->graph->node_count; i++) {
         const model_node *n = &p->graph->nodes[i];
         const model_plan_work *w = &p->works[i];
@@ -63,6 +58,7 @@ static void pack_weights(model_plan *p, const model_parameters *weights)
         }
     }
     p->packed = true;
+    base_spans_end(p->spans, -1, MODEL_WORK_PACK, start);
 }
 
 static const float *bias_of(const model_plan *p, const model_parameters *weights, const model_node *n)
@@ -203,9 +199,9 @@ static void forward(model_plan *p, const model_parameters *weights, model_parame
 {
     pack_weights(p, weights);
     for (int i = 0; i < p->graph->node_count; i++) {
-        double start = base_clock_s();
+        double start = base_spans_start(p->spans);
         forward_node(p, i, weights, stats);
-        p->forward_s[i] += base_clock_s() - start;
+        base_spans_end(p->spans, i, MODEL_WORK_FORWARD, start);
         if (observe) {
             model_view out = view(p, i, p->values[i]);
             observe(user, p->graph, i, &out);
@@ -226,6 +222,32 @@ void model_plan_observe(model_plan *p, const model_parameters *weights, model_ob
     forward(p, weights, NULL, observe, user);
 }
 
+/* Weights first, then the gradient of the input: grad_dst is read by both. */
+static void convolution_backward(model_plan *p, int i, model_parameters *gradients, const model_view *src,
+                                 const model_view *grad_dst, const model_view *grad_src)
+{
+    const model_node *n = &p->graph->nodes[i];
+    const model_plan_work *w = &p->works[i];
+    bool transposed = n->op == MODEL_OP_CONV_TRANSPOSE2D;
+    float *grad_weight = model_parameter_at(p->graph, gradients, n->weight);
+    float *grad_bias = n->bias >= 0 ? model_parameter_at(p->graph, gradients, n->bias) : NULL;
+    double start = base_spans_start(p->spans);
+    model_conv2d s = model_plan_conv_grad(p, i, false);
+    (transposed ? model_conv2d_transposed_backward_weights
+                : model_conv2d_backward_weights)(&p->cpu, &s, src->data, grad_dst->data, grad_weight, grad_bias, p->scratch);
+    base_spans_end(p->spans, i, MODEL_WORK_BACKWARD_WEIGHTS, start);
+    if (!w->grad_input)
+        return;
+    start = base_spans_start(p->spans);
+    s = model_plan_conv_grad(p, i, true);
+    if (transposed)
+        model_conv2d_transposed_backward_data(&p->cpu, &s, grad_dst->data, w->packed_backward, grad_src->data, p->scratch);
+    else
+        model_convolve_backward_data(&p->cpu, w->algorithm, &s, grad_dst->data, w->packed_backward, w->accumulate, grad_src->data,
+                                     p->scratch);
+    base_spans_end(p->spans, i, MODEL_WORK_BACKWARD_DATA, start);
+}
+
 static void backward_node(model_plan *p, int i, model_parameters *gradients)
 {
     const model_graph *g = p->graph;
@@ -233,6 +255,7 @@ static void backward_node(model_plan *p, int i, model_parameters *gradients)
     const model_plan_work *w = &p->works[i];
     if (p->grads[i].buffer < 0 || n->op == MODEL_OP_INPUT)
         return; /* nothing trainable at or below this node */
+    double start = base_spans_start(p->spans);
     int from = n->inputs[0];
     model_view src = view(p, from, p->values[from]), dst = view(p, i, p->values[i]), grad_dst = view(p, i, p->grads[i]);
     model_view grad_src = w->grad_input ? view(p, from, p->grads[from]) : (model_view){ 0 };
@@ -240,29 +263,16 @@ static void backward_node(model_plan *p, int i, model_parameters *gradients)
     float *grad_bias = n->bias >= 0 ? model_parameter_at(g, gradients, n->bias) : NULL;
     switch (n->op) {
     case MODEL_OP_INPUT: break;
-    case MODEL_OP_CONV2D: {
-        if (n->relu)
+    case MODEL_OP_CONV2D:
+    case MODEL_OP_CONV_TRANSPOSE2D:
+        if (n->op == MODEL_OP_CONV2D && n->relu) {
             model_relu_backward(&p->cpu,
                                 &(model_pixels){ model_plan_pixels(p, i), n->c, dst.pitch, grad_dst.pitch, grad_dst.pitch },
                                 dst.data, grad_dst.data, grad_dst.data);
-        model_conv2d s = model_plan_conv_grad(p, i, false);
-        model_conv2d_backward_weights(&p->cpu, &s, src.data, grad_dst.data, grad_weight, grad_bias, p->scratch);
-        if (w->grad_input) {
-            s = model_plan_conv_grad(p, i, true);
-            model_convolve_backward_data(&p->cpu, w->algorithm, &s, grad_dst.data, w->packed_backward, w->accumulate,
-                                         grad_src.data, p->scratch);
+            base_spans_end(p->spans, i, MODEL_WORK_BACKWARD, start);
         }
-        break;
-    }
-    case MODEL_OP_CONV_TRANSPOSE2D: {
-        model_conv2d s = model_plan_conv_grad(p, i, false);
-        model_conv2d_transposed_backward_weights(&p->cpu, &s, src.data, grad_dst.data, grad_weight, grad_bias, p->scratch);
-        if (w->grad_input) {
-            s = model_plan_conv_grad(p, i, true);
-            model_conv2d_transposed_backward_data(&p->cpu, &s, grad_dst.data, w->packed_backward, grad_src.data, p->scratch);
-        }
-        break;
-    }
+        convolution_backward(p, i, gradients, &src, &grad_dst, &grad_src);
+        return;
     case MODEL_OP_BATCHNORM: {
         model_batchnorm s = model_plan_batchnorm(p, i);
         s.dst_pitch = grad_dst.pitch;
@@ -282,16 +292,14 @@ static void backward_node(model_plan *p, int i, model_parameters *gradients)
         break;
     case MODEL_OP_REFLECT_PAD: pad_backward(p, n, &grad_dst, &grad_src); break;
     case MODEL_OP_CROP: crop(p, n, &grad_src, &grad_dst, true); break;
-    case MODEL_OP_CONCAT: break; /* gradients of the parts are slices of grad_dst */
+    case MODEL_OP_CONCAT: return; /* gradients of the parts are slices of grad_dst */
     }
+    base_spans_end(p->spans, i, MODEL_WORK_BACKWARD, start);
 }
 
 void model_plan_backward(model_plan *p, model_parameters *gradients)
 {
     assert(p->training && p->mode == MODEL_BATCH_STATISTICS);
-    for (int i = p->graph->node_count - 1; i >= 0; i--) {
-        double start = base_clock_s();
+    for (int i = p->graph->node_count - 1; i >= 0; i--)
         backward_node(p, i, gradients);
-        p->backward_s[i] += base_clock_s() - start;
-    }
 }

@@ -18,6 +18,7 @@
 #define QUANT_QUANT_H
 #include "base/log.h"
 #include "base/progress.h"
+#include "base/spans.h"
 #include "model/model.h"
 #include "quant/kernels/kernels.h"
 
@@ -114,6 +115,12 @@ void quant_session_run(quant_session *s, const uint8_t *rgb, uint8_t *mask, int3
 int quant_session_outputs(const quant_session *s);
 size_t quant_session_bytes(const quant_session *s); /* activations + packed weights + scratch */
 const char *quant_session_level(const quant_session *s);
+
+/* Note every layer of the runs to come in `spans` (borrowed; a span's node counts in quant_session_graph, its work is MODEL_WORK_FORWARD); NULL, as at
+ * first: no clock is read. A layer ends when its slowest thread does. */
+void quant_session_record(quant_session *s, base_spans *spans);
+/* The folded network at the session's image size; lives as long as the session. */
+const model_graph *quant_session_graph(const quant_session *s);
 
 /* Looking inside, for tests and comparisons: after each layer, its name and bytes (valid during the call; of the last layer nothing). */
 typedef void (*quant_observe)(void *user, const char *name, const quant_view *out, quant_params params);

@@ -48,6 +48,7 @@ struct quant_session {
     size_t scratch_bytes;
     int threads;
     float *head_scale;
+    base_spans *spans; /* NULL: nobody wants to know */
 };
 
 #define IMAGE   (-1)
@@ -379,8 +380,11 @@ static void run(quant_session *s, const uint8_t *rgb, uint8_t *mask, int32_t *lo
         for (int i = 0; i < s->step_count; i++) {
             if (s->steps[i].idle && !observe)
                 continue;
+            base_spans *spans = thread == 0 ? s->spans : NULL;
+            double start = base_spans_start(spans);
             run_step(s, &s->steps[i], rgb, mask, logits, thread, threads);
             meet(&m, threads);
+            base_spans_end(spans, s->steps[i].node, MODEL_WORK_FORWARD, start);
             if (observe && !s->steps[i].head.weights) {
 #pragma omp single
                 {
@@ -403,6 +407,8 @@ void quant_session_observe(quant_session *s, const uint8_t *rgb, quant_observe o
     run(s, rgb, NULL, NULL, observe, user);
 }
 
+void quant_session_record(quant_session *s, base_spans *spans) { s->spans = spans; }
+const model_graph *quant_session_graph(const quant_session *s) { return &s->graph; }
 int quant_session_outputs(const quant_session *s) { return s->q->about.net.outputs; }
 const char *quant_session_level(const quant_session *s) { return s->kernels->name; }
 size_t quant_session_bytes(const quant_session *s)

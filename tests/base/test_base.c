@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/random.h"
+#include "base/spans.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -220,6 +221,22 @@ static void pool_runs_every_item_once(void **state)
     assert_null(base_pool_create(-1, NULL));
 }
 
+static void spans_stop_at_their_capacity(void **state)
+{
+    (void)state;
+    base_span list[2];
+    base_spans s = { .list = list, .capacity = 2 };
+    assert_true(base_spans_start(NULL) == 0); /* nobody asked: no clock */
+    base_spans_end(NULL, 1, 2, 0);
+    for (int i = 0; i < 3; i++)
+        base_spans_end(&s, i, 10 + i, base_spans_start(&s));
+    assert_int_equal(s.count, 2);
+    assert_int_equal(s.lost, 1);
+    assert_int_equal(list[1].node, 1);
+    assert_int_equal(list[1].work, 11);
+    assert_true(list[0].start_s > 0 && list[0].start_s <= list[0].end_s && list[0].end_s <= list[1].start_s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +248,7 @@ int main(void)
         cmocka_unit_test(rotations_follow_carla),
         cmocka_unit_test(unknown_and_missing_levels_are_errors),
         cmocka_unit_test(pool_runs_every_item_once),
+        cmocka_unit_test(spans_stop_at_their_capacity),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
