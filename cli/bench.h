@@ -4,5 +4,6 @@
 
 int cli_bench_kernels(int argc, char **argv);
 int cli_bench_int8(int argc, char **argv);
+int cli_bench_net(int argc, char **argv);
 int cli_bench_serve(int argc, char **argv);
 #endif

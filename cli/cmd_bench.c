@@ -11,6 +11,7 @@ static const struct {
 } benches[] = {
     { "kernels", cli_bench_kernels, "fp32 convolution passes as a percentage of the multiply-add peak measured beside them" },
     { "int8", cli_bench_int8, "integer convolutions against the dot-product peak, and whole networks against fp32" },
+    { "net", cli_bench_net, "whole networks: training step, fp32 and int8 inference, with the time of every node" },
     { "serve", cli_bench_serve, "frames per second of the embedded simulator through its sockets" },
 };
 enum { BENCHES = sizeof benches / sizeof *benches };
