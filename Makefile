@@ -26,6 +26,7 @@ ISA_avx2       := -mavx2 -mfma -mf16c
 ISA_avx2vnni   := -mavx2 -mfma -mf16c -mavxvnni
 ISA_avx512     := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c -mprefer-vector-width=512
 ISA_avx512vnni := $(ISA_avx512) -mavx512vnni
+ISA_avx512vbmi := $(ISA_avx512vnni) -mavx512vbmi
 ISA_avx512bf16 := $(ISA_avx512) -mavx512bf16
 endif
 SRC  := $(sort $(wildcard base/*.c sim/*/*.c dataset/*.c model/*.c model/*/*.c quant/*.c quant/*/*.c eval/*.c))
@@ -129,6 +130,7 @@ $O/%_avx2.o:       CFLAGS += $(ISA_avx2)
 $O/%_avx2vnni.o:   CFLAGS += $(ISA_avx2vnni)
 $O/%_avx512.o:     CFLAGS += $(ISA_avx512)
 $O/%_avx512vnni.o: CFLAGS += $(ISA_avx512vnni)
+$O/%_avx512vbmi.o: CFLAGS += $(ISA_avx512vbmi)
 $O/%_avx512bf16.o: CFLAGS += $(ISA_avx512bf16)
 VIEW_OBJ := $(addprefix $O/eval/,view.o view_http.o view_page.o view_picture.o)
 $(VIEW_OBJ): CFLAGS += $(VIEW)
@@ -148,6 +150,7 @@ build/fuzzlib/%_avx2.o:       FUZZ_CFLAGS += $(ISA_avx2)
 build/fuzzlib/%_avx2vnni.o:   FUZZ_CFLAGS += $(ISA_avx2vnni)
 build/fuzzlib/%_avx512.o:     FUZZ_CFLAGS += $(ISA_avx512)
 build/fuzzlib/%_avx512vnni.o: FUZZ_CFLAGS += $(ISA_avx512vnni)
+build/fuzzlib/%_avx512vbmi.o: FUZZ_CFLAGS += $(ISA_avx512vbmi)
 build/fuzzlib/%_avx512bf16.o: FUZZ_CFLAGS += $(ISA_avx512bf16)
 build/fuzzlib/%.o: %.c
 	@mkdir -p $(@D); clang $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@

@@ -22,6 +22,8 @@ uint32_t base_cpu_detect(void)
         bits |= CPU_AVX512;
     if ((bits & CPU_AVX512) && __builtin_cpu_supports("avx512vnni"))
         bits |= CPU_AVX512_VNNI;
+    if ((bits & CPU_AVX512) && __builtin_cpu_supports("avx512vbmi"))
+        bits |= CPU_AVX512_VBMI;
     /* gcc 12 has no name for these two: leaf 7, subleaf 1, EAX bits 4 and 5. The operating system's part is covered above. */
     unsigned a, b, c, d;
     if ((bits & CPU_AVX2) && __get_cpuid_count(7, 1, &a, &b, &c, &d)) {
@@ -49,6 +51,7 @@ static const base_cpu_level levels[] = {
     { "avx2vnni", LEVEL_AVX2 | CPU_AVX_VNNI },
     { "avx512", LEVEL_AVX512 },
     { "avx512vnni", LEVEL_VNNI },
+    { "avx512vbmi", LEVEL_VNNI | CPU_AVX512_VBMI },
     { "avx512bf16", LEVEL_VNNI | CPU_AVX512_BF16 },
     { "neon", CPU_NEON },
     { "neondot", CPU_NEON | CPU_DOTPROD },

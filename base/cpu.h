@@ -15,13 +15,14 @@ enum {
     CPU_AVX_VNNI = 1u << 4,
     CPU_AVX512_BF16 = 1u << 5,
     CPU_NEON = 1u << 6,
-    CPU_DOTPROD = 1u << 7
+    CPU_DOTPROD = 1u << 7,
+    CPU_AVX512_VBMI = 1u << 8 /* Ice Lake and later, Zen 4 and later */
 };
 
 /* What the hardware and the operating system offer; 0 is plain C. */
 uint32_t base_cpu_detect(void);
 
-/* Levels, each a set of bits: scalar, sse2, avx2, avx2vnni, avx512, avx512vnni, avx512bf16, neon, neondot. */
+/* Levels, each a set of bits: scalar, sse2, avx2, avx2vnni, avx512, avx512vnni, avx512vbmi, avx512bf16, neon, neondot. */
 typedef struct base_cpu_level {
     const char *name;
     uint32_t bits;

@@ -13,9 +13,7 @@ int quant_conv_out(const quant_conv *c, int size, int window)
 static const quant_kernels *const levels[] = {
     &quant_kernels_ref,
 #if defined(__x86_64__)
-    &quant_kernels_avx2,
-    &quant_kernels_avx2vnni,
-    &quant_kernels_avx512vnni,
+    &quant_kernels_avx2, &quant_kernels_avx2vnni, &quant_kernels_avx512vnni, &quant_kernels_avx512vbmi,
 #endif
 };
 

@@ -228,6 +228,20 @@ const quant_kernels quant_kernels_avx512vnni = {
     .head = head,
     .peak = peak,
 };
+
+/* The same with a faster table (kernels_avx512vbmi.c). */
+const quant_kernels quant_kernels_avx512vbmi = {
+    .name = "avx512vbmi",
+    .needs = CPU_AVX512 | CPU_AVX512_VNNI | CPU_AVX512_VBMI,
+    .conv_packed_bytes = packed_bytes,
+    .conv_pack = pack,
+    .conv_scratch_bytes = scratch_bytes,
+    .conv = conv,
+    .pool2x2 = pool2x2,
+    .map = quant_map_vbmi,
+    .head = head,
+    .peak = peak,
+};
 #else
 typedef int quant_kernels_avx512vnni_is_x86_only;
 #endif
