@@ -53,6 +53,8 @@ static const struct {
     { "n1_ic128oc128_ih8iw16_k3s1p1d1", "bottom of the demo's network" },
     { "n2_ic3oc8_ih32iw48_k3s1p1d1", "many rows: several chunks of weight gradients" },
     { "n1_ic20oc36_ih17iw21_k4s3x2p2x1d2x1", "everything unequal" },
+    { "n1_ic176oc260_ih14iw40_k3s1p1d1", "deep: weight gradients from packed pixels, two calls, half a tile of outputs left" },
+    { "n2_ic172oc257_ih9iw6_k3s2p1d1", "the same with vectors that cross taps, stride 2, two images, one output left" },
 };
 
 typedef struct tensor {
@@ -280,9 +282,10 @@ static void test_random_shapes(void **state)
 static void test_thread_counts(void **state)
 {
     (void)state;
-    static const char *const shapes[] = { "n2_ic3oc8_ih40iw64_k3s1p1d1",   "n1_ic16oc16_ih33iw64_k3s1p1d1",
-                                          "n1_ic64oc96_ih16iw32_k3s1p1d1", "n3_ic32oc64_ih9iw17_k3s2p1d1",
-                                          "n1_ic16oc8_ih32iw64_k2s2p0d1",  "n1_ic128oc160_ih8iw16_k3s1p1d1" };
+    static const char *const shapes[] = { "n2_ic3oc8_ih40iw64_k3s1p1d1",    "n1_ic16oc16_ih33iw64_k3s1p1d1",
+                                          "n1_ic64oc96_ih16iw32_k3s1p1d1",  "n3_ic32oc64_ih9iw17_k3s2p1d1",
+                                          "n1_ic16oc8_ih32iw64_k2s2p0d1",   "n1_ic128oc160_ih8iw16_k3s1p1d1",
+                                          "n1_ic192oc256_ih16iw32_k3s1p1d1" };
     base_random r = base_random_start(2, "test_conv2d", 0, 0);
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         model_conv2d s;
