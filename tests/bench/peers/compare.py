@@ -39,20 +39,10 @@ class Side:
             sys.exit(f"peers: {self.name} ended with status {self.process.wait()}: {' '.join(self.process.args)}")
         return json.loads(line)
 
-    def processor_s(self):
-        """Time that its threads have spent on a core."""
-        tasks, total = f"/proc/{self.process.pid}/task", 0
-        for task in os.listdir(tasks):
-            with open(os.path.join(tasks, task, "schedstat")) as f:
-                total += int(f.read().split()[0])
-        return total * 1e-9
-
     def turn(self, rounds):
-        before = self.processor_s()
         self.process.stdin.write(f"{rounds}\n")
         self.process.stdin.flush()
         answer = self.answer()
-        answer["processor_s"] = (self.processor_s() - before) / rounds
         self.fastest = min(self.fastest, *answer["ms"])
         return answer
 
@@ -115,7 +105,7 @@ def run_case(o, mode, base, batch, threads):
                 answers[k] = sides[k].turn(sides[k].per_turn)
                 medians[k].append(statistics.median(answers[k]["ms"]))
             ratios.append(medians[1][-1] / medians[0][-1])
-            processor.append(answers[1]["processor_s"] / answers[0]["processor_s"])
+            processor.append(answers[1]["cpu_ms"] / len(answers[1]["ms"]) / (answers[0]["cpu_ms"] / len(answers[0]["ms"])))
         memory = [s.resident_mib() for s in sides]
         row = sides[0].end()
         sides[1].end()

@@ -121,12 +121,12 @@ def main():
     loss = step()
     print(json.dumps({"ready": True, "version": version, "loss": loss if mode == "train" else 0, **check}), flush=True)
     for line in sys.stdin:
-        times = []
+        times, processor = [], time.process_time()
         for _ in range(int(line)):
             before = time.perf_counter()
             loss = step()
             times.append((time.perf_counter() - before) * 1e3)
-        print(json.dumps({"ms": times, "loss": loss if mode == "train" else 0}), flush=True)
+        print(json.dumps({"ms": times, "cpu_ms": (time.process_time() - processor) * 1e3, "loss": loss if mode == "train" else 0}), flush=True)
 
 
 main()
