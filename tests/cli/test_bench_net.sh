@@ -51,7 +51,7 @@ check "training has all kinds of work" [ "$(grep -cE '"work":"(pack|backward wei
 printf '2\n30\n' | "$laneloop" bench net --mode train --base 4 --size 32x48 --rounds-from-stdin --json >"$work/turns" 2>"$work/err"
 check "rounds from stdin" [ $? -eq 0 ]
 check "it says when it is ready" bash -c "head -n 1 '$work/turns' | grep -q '\"ready\":true'"
-check "two times, then thirty" [ "$(sed -n 2,3p "$work/turns" | tr -cd ',\n' | awk '{ print length($0) }' | tr '\n' ' ')" = "2 30 " ]
+check "two times, then thirty" [ "$(sed -n '2,3s/.*\[\(.*\)\].*/\1/p' "$work/turns" | awk -F, '{ print NF }' | tr '\n' ' ')" = "2 30 " ]
 check "it learns" holds "$(sed -n 3p "$work/turns" | grep -o '"loss":[0-9.]*' | cut -d: -f2) < $(sed -n 1p "$work/turns" | grep -o '"loss":[0-9.]*' | cut -d: -f2)"
 check "and prints the row at the end" bash -c "tail -n 1 '$work/turns' | grep -q '\"rounds\":32,'"
 printf 'some\n' | "$laneloop" bench net --base 4 --size 32x48 --rounds-from-stdin >"$work/out" 2>"$work/err"
