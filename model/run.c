@@ -243,8 +243,8 @@ static void convolution_backward(model_plan *p, int i, model_parameters *gradien
     if (transposed)
         model_conv2d_transposed_backward_data(&p->cpu, &s, grad_dst->data, w->packed_backward, grad_src->data, p->scratch);
     else
-        model_convolve_backward_data(&p->cpu, w->algorithm, &s, grad_dst->data, w->packed_backward, w->accumulate, grad_src->data,
-                                     p->scratch);
+        model_convolve_backward_data(&p->cpu, w->algorithm, &s, grad_dst->data, w->packed_backward, w->accumulate,
+                                     grad_src->data, p->scratch);
     base_spans_end(p->spans, i, MODEL_WORK_BACKWARD_DATA, start);
 }
 
