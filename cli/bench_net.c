@@ -130,13 +130,13 @@ static void print_row(net_bench *b, double flops, double rss_mib)
     base_cpu_model(cpu, sizeof cpu);
     if (b->json)
         printf(
-            "{\"net\":\"unet\",\"variant\":\"%s\",\"base\":%d,\"depth\":%d,\"h\":%d,\"w\":%d,\"batch\":%d,\"mode\":\"%s\",\"isa\":"
+            "{\"net\":\"unet\",\"variant\":\"%s\",\"base\":%d,\"depth\":%d,\"h\":%d,\"w\":%d,\"batch\":%d,\"mode\":\"%s\",\"winograd\":\"%s\",\"isa\":"
             "\"%s\",\"threads\":%d,\"rounds\":%d,\"ms\":%.4f,\"ms_min\":%.4f,\"ms_max\":%.4f,\"images_per_s\":%.3f,"
             "\"gflop\":%.4f,\"peak_gflops\":%.1f,\"peak_pct\":%.2f,\"plan_mib\":%.1f,\"peak_rss_mib\":%.1f,\"cpu\":\"%s\"}\n",
             model_unet_variant_names[net->variant], net->base, net->depth, bench_subject_height(s), bench_subject_width(s),
-            b->subject.batch, bench_mode_names[b->subject.mode], bench_subject_isa(s), bench_subject_threads(s), b->rounds,
-            median, b->ms[0], b->ms[b->rounds - 1], b->subject.batch / median * 1e3, flops * 1e-9, b->peak * 1e-9, pct,
-            plan_mib, rss_mib, cpu);
+            b->subject.batch, bench_mode_names[b->subject.mode], model_winograd_names[b->subject.winograd],
+            bench_subject_isa(s), bench_subject_threads(s), b->rounds, median, b->ms[0], b->ms[b->rounds - 1],
+            b->subject.batch / median * 1e3, flops * 1e-9, b->peak * 1e-9, pct, plan_mib, rss_mib, cpu);
     else
         printf(
             "%s\nU-Net base %d, %d x %d, batch %d, %s, kernels %s, %d threads, %d rounds\n"
@@ -197,12 +197,13 @@ int cli_bench_net(int argc, char **argv)
 {
     static const cli_command command = {
         "laneloop bench net [--mode train|forward|int8] [--net unet] [--base N | --weights DIR] [--size HxW] [--batch N] [--threads N]\n"
-        "       [--isa NAME] [--seconds S | --rounds-from-stdin] [--profile] [--trace FILE] [--write DIR] [--json]",
+        "       [--isa NAME] [--winograd NAME] [--seconds S | --rounds-from-stdin] [--profile] [--trace FILE] [--write DIR] [--json]",
         "Time rounds of a whole network on noise: a training step (forward, cross-entropy, backward, Adam), fp32 inference from bytes to\n"
         "logits, or int8 inference. Weights are random or those of a model directory. % of the peak: fastest round, fastest burst.",
         "laneloop bench net --mode train --base 32 --size 256x512 --batch 4 --profile",
     };
-    const char *mode = "train", *net = "unet", *base = NULL, *size = NULL, *batch = NULL, *threads = NULL, *seconds = NULL;
+    const char *mode = "train", *net = "unet", *base = NULL, *size = NULL, *batch = NULL, *threads = NULL, *seconds = NULL,
+               *winograd = NULL;
     net_bench *b = calloc(1, sizeof *b);
     if (!b) {
         base_error none;
@@ -219,6 +220,7 @@ int cli_bench_net(int argc, char **argv)
         { "--batch", "N", "images a round (default 1)", &batch, NULL },
         { "--threads", "N", "OpenMP threads; default one per core", &threads, NULL },
         { "--isa", "NAME", "instruction set; default LANELOOP_ISA, else the best of this CPU", &b->subject.isa, NULL },
+        { "--winograd", "NAME", "of fp32 3x3 convolutions: off, f2, f4 or auto (default: f4 where it pays)", &winograd, NULL },
         { "--seconds", "S", "time for the rounds, at least five of them (default 1)", &seconds, NULL },
         { "--rounds-from-stdin", NULL,
           "answer each line, a number of rounds, with their times as JSON: for taking turns with another program", NULL,
@@ -254,6 +256,7 @@ int cli_bench_net(int argc, char **argv)
     else if (!cli_int("--base", base, 1, 256, &b->subject.base, &err) ||
              !cli_int("--batch", batch, 1, 256, &b->subject.batch, &err) ||
              !cli_int("--threads", threads, 1, 1024, &b->subject.threads, &err) ||
+             !cli_name("--winograd", winograd, model_winograd_names, &b->subject.winograd, &err) ||
              !cli_double("--seconds", seconds, 0.001, 600, &b->seconds, &err) || !base_cpu_select(b->subject.isa, &bits, &err))
         status = cli_usage(&command, "%s", err.text);
     else

@@ -90,7 +90,7 @@ static bool create_int8(bench_subject *s, const model *m, base_error *err)
            (s->sums = base_alloc((size_t)s->batch * s->h * s->w * outputs * sizeof *s->sums, err));
 }
 
-static bool create_fp32(bench_subject *s, const model *m, const char *isa, base_error *err)
+static bool create_fp32(bench_subject *s, const model *m, const bench_subject_options *o, base_error *err)
 {
     bool train = s->mode == BENCH_TRAIN;
     if (train) {
@@ -106,7 +106,8 @@ static bool create_fp32(bench_subject *s, const model *m, const char *isa, base_
     } else if (!model_fold(m, s->h, s->w, &s->graph, &s->weights, err)) {
         return false;
     }
-    model_plan_options p = { .batch = s->batch, .training = train, .threads = s->cpu.threads, .isa = isa };
+    model_plan_options p = { .batch = s->batch, .training = train, .threads = s->cpu.threads, .isa = o->isa };
+    p.winograd = o->winograd;
     return (s->plan = model_plan_create(&s->graph, &p, err)) != NULL;
 }
 
@@ -132,7 +133,7 @@ bench_subject *bench_subject_create(const bench_subject_options *o, base_error *
     }
     s->h = o->h ? o->h : s->about.image_h;
     s->w = o->w ? o->w : s->about.image_w;
-    if (!take_images(s, err) || !(o->mode == BENCH_INT8 ? create_int8(s, m, err) : create_fp32(s, m, o->isa, err)))
+    if (!take_images(s, err) || !(o->mode == BENCH_INT8 ? create_int8(s, m, err) : create_fp32(s, m, o, err)))
         goto failed;
     if (o->write && !(o->mode == BENCH_INT8 ? quant_model_save(s->quant, o->write, err)
                                             : model_checkpoint_write(m, NULL, 0, NULL, o->write, err)))
