@@ -122,7 +122,9 @@ static void draw(const fixture *f, uint32_t bits, bool antialias, picture *p)
     render_view v = {
         .pose = eye_now, .width = WIDTH, .height = HEIGHT, .fov_deg = 80, .antialias = antialias, .before = &before
     };
-    render_output out = { p->bgra, p->tag, p->id, p->depth, p->normal, p->motion, NULL, NULL };
+    render_output out = {
+        .bgra = p->bgra, .tag = p->tag, .id = p->id, .depth = p->depth, .normal = p->normal, .motion = p->motion
+    };
     if (!render_frame(r, &v, &black, f->now, MOVING, &out, &err))
         fail_msg("%s", err.text);
     render_destroy(r);
