@@ -253,10 +253,12 @@ int cli_bench_net(int argc, char **argv)
         status = cli_usage(&command, "--base is of random weights: not with --weights");
     else if (seconds && b->from_stdin)
         status = cli_usage(&command, "--seconds: not with --rounds-from-stdin, which is told how many");
-    else if (!cli_int("--base", base, 1, 256, &b->subject.base, &err) ||
+    else if (winograd && kind == BENCH_INT8)
+        status = cli_usage(&command, "--winograd is of fp32: not with --mode int8");
+    else if (!cli_name("--winograd", winograd, model_winograd_names, &b->subject.winograd, &err) ||
+             !cli_int("--base", base, 1, 256, &b->subject.base, &err) ||
              !cli_int("--batch", batch, 1, 256, &b->subject.batch, &err) ||
              !cli_int("--threads", threads, 1, 1024, &b->subject.threads, &err) ||
-             !cli_name("--winograd", winograd, model_winograd_names, &b->subject.winograd, &err) ||
              !cli_double("--seconds", seconds, 0.001, 600, &b->seconds, &err) || !base_cpu_select(b->subject.isa, &bits, &err))
         status = cli_usage(&command, "%s", err.text);
     else

@@ -58,6 +58,11 @@ printf 'some\n' | "$laneloop" bench net --base 4 --size 32x48 --rounds-from-stdi
 check "a line that is no number ends it" [ $? -eq 1 ]
 check "with one error" has "$work/err" "found 'some'"
 
+# Winograd computes the same in another way: other bits, the same loss to four digits.
+loss() { "$laneloop" bench net --mode train --base 32 --size 64x96 --rounds-from-stdin "$@" <<<1 | head -n 1 | grep -o '"loss":[0-9.]*' | cut -d: -f2; }
+direct=$(loss --winograd off) fast=$(loss --winograd f4)
+check "the algorithm can be chosen ($direct, $fast)" holds "\"$direct\" != \"$fast\" && ($direct - $fast) ^ 2 < 1e-8"
+
 # Written, read again: the same logits.
 "$laneloop" bench net --mode forward "${small[@]}" --write "$work/net" >"$work/out" 2>"$work/err"
 check "the network is written" [ -s "$work/net/model.safetensors" -a -s "$work/net/round.safetensors" ]
@@ -85,6 +90,8 @@ refused "found '999'" --base 999
 refused "not with --weights" --base 8 --weights "$work/net"
 refused "not with --rounds-from-stdin" --seconds 1 --rounds-from-stdin
 refused "avx9" --isa avx9
+refused "found 'f8'" --winograd f8
+refused "not with --mode int8" --mode int8 --winograd off
 refused "unknown option" --bsae 8
 "$laneloop" bench net --weights "$work/nowhere" >"$work/out" 2>"$work/err"
 check "a missing model is an error" [ $? -eq 1 ]

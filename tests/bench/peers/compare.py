@@ -98,6 +98,7 @@ def run_case(o, mode, base, batch, threads):
     directory = written(o, mode, base, batch)
     ours = [o.laneloop, "bench", "net", "--mode", mode, "--weights", directory, "--size", o.size, "--batch", str(batch), "--threads",
             str(threads), "--json", "--rounds-from-stdin"] + (["--isa", o.isa] if o.isa else [])
+    ours += ["--winograd", o.winograd] if o.winograd and mode != "int8" else []
     names = [p for p in PEERS[mode] + o.more if not o.peers or p in o.peers]
     rows = []
     for name in names:  # two processes at a time: a third would keep its memory and its threads for nothing
@@ -151,6 +152,7 @@ def main():
     p.add_argument("--losses", type=int, default=10, help="single training steps whose losses are compared")
     p.add_argument("--fifo", action="store_true", help="run turns under SCHED_FIFO, both sides: other work waits meanwhile (root)")
     p.add_argument("--isa", help="level of our side")
+    p.add_argument("--winograd", help="of our fp32 convolutions: off, f2, f4 or auto")
     p.add_argument("--peers", default="", help="only these")
     p.add_argument("--compiled", action="store_true", help="also torch.compile (takes a C++ compiler and minutes)")
     p.add_argument("--out", help="append each row as JSON")
