@@ -157,9 +157,11 @@ HANDLER(copy_opendrive_to_file)
 {
     ARGS(wire_args_opendrive); /* nothing is written: the next load_new_episode("OpenDriveMap") finds it in memory */
     const wire_opendrive_parameters *p = &a->parameters;
-    town_scenery_options scenery = { p->wall_height, p->additional_width, p->vertex_distance };
-    if (scenery.vertex_distance_m == 0)
-        scenery.vertex_distance_m = town_scenery_options_default().vertex_distance_m;
+    town_scenery_options scenery = town_scenery_options_default();
+    scenery.wall_height_m = p->wall_height;
+    scenery.additional_width_m = p->additional_width;
+    if (p->vertex_distance != 0)
+        scenery.vertex_distance_m = p->vertex_distance;
     if (!town_scenery_options_check(&scenery, c->err))
         return false;
     town_map *map = town_map_parse(a->xodr, strlen(a->xodr), "OpenDriveMap", c->err);

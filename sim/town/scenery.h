@@ -12,6 +12,7 @@
  * Not modelled: interiors. */
 #ifndef SIM_TOWN_SCENERY_H
 #define SIM_TOWN_SCENERY_H
+#include "base/pool.h"
 #include "sim/road/road.h"
 #include "sim/scene/scene.h"
 
@@ -22,6 +23,7 @@ typedef struct town_scenery_options {
     double wall_height_m;      /* of walls along both edges of roads outside junctions, 0 .. 50; 0: none; default 0 */
     double additional_width_m; /* that roads in junctions get on each side, 0 .. 10; default 0 */
     double vertex_distance_m;  /* roads are cut across at least this often, 0.1 .. 100; default 10 */
+    base_pool *pool; /* works while the scenery is built, the result is the same; NULL, the default: the caller alone */
 } town_scenery_options;
 town_scenery_options town_scenery_options_default(void);
 bool town_scenery_options_check(const town_scenery_options *o, base_error *err);

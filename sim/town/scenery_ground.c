@@ -57,14 +57,16 @@ bool scenery_quad_z(const scenery_quad *q, double x, double y, double *z)
 typedef void (*cell_visitor)(scenery_raster *r, size_t at, double z, void *user);
 
 /* All cells whose middle the quad covers. */
+static inline float least(float a, float b) { return a < b ? a : b; } /* fminf is a call, for its NaNs */
+
 static void visit_quad(scenery_raster *r, const scenery_quad *q, cell_visitor visit, void *user)
 {
     float lo[2] = { q->x[0], q->y[0] }, hi[2] = { q->x[0], q->y[0] };
     for (int k = 1; k < 4; k++) {
-        lo[0] = fminf(lo[0], q->x[k]);
-        hi[0] = fmaxf(hi[0], q->x[k]);
-        lo[1] = fminf(lo[1], q->y[k]);
-        hi[1] = fmaxf(hi[1], q->y[k]);
+        lo[0] = least(lo[0], q->x[k]);
+        hi[0] = -least(-hi[0], -q->x[k]);
+        lo[1] = least(lo[1], q->y[k]);
+        hi[1] = -least(-hi[1], -q->y[k]);
     }
     int x0 = (int)floor((lo[0] - r->x0) / r->cell_m), x1 = (int)floor((hi[0] - r->x0) / r->cell_m);
     int y0 = (int)floor((lo[1] - r->y0) / r->cell_m), y1 = (int)floor((hi[1] - r->y0) / r->cell_m);
@@ -103,7 +105,7 @@ static void take_cell(scenery_raster *r, size_t at, double z, void *user)
 static void lowest_cell(scenery_raster *r, size_t at, double z, void *user)
 {
     (void)user;
-    r->outside_m[at] = fminf(r->outside_m[at], (float)z);
+    r->outside_m[at] = least(r->outside_m[at], (float)z);
 }
 
 static void over_cell(scenery_raster *r, size_t at, double z, void *user)
@@ -149,7 +151,8 @@ static void find_decks(scenery_raster *r, scenery_footprint *f)
 #define SLOPE     0.6 /* that cuttings and embankments keep to where there is room */
 #define STEEPER_M 4.0 /* where there is none, the difference is made up within this distance of the pavement */
 
-/* to[at] = min over paved cells of (sign * level + SLOPE * way to it), by two passes over the eight neighbours. */
+/* to[at] = min over paved cells of (sign * level + SLOPE * way to it), by two passes over the eight neighbours. What comes from the row before is
+ * found for a whole row at once; then it runs along the row. */
 static void cone(const scenery_raster *r, float sign, float *to)
 {
     int w = r->width, h = r->height;
@@ -157,93 +160,113 @@ static void cone(const scenery_raster *r, float sign, float *to)
     for (size_t i = 0; i < (size_t)w * h; i++)
         to[i] = r->kind[i] != PAVED_NONE ? sign * r->level[i] : 1e9f;
     for (int pass = 0; pass < 2; pass++)
-        for (int j = 0; j < h; j++)
-            for (int i = 0; i < w; i++) {
-                int x = pass ? w - 1 - i : i, y = pass ? h - 1 - j : j, d = pass ? 1 : -1;
-                float best = to[(size_t)y * w + x];
-                if (x + d >= 0 && x + d < w)
-                    best = fminf(best, to[(size_t)y * w + x + d] + straight);
-                if (y + d >= 0 && y + d < h) {
-                    const float *row = to + (size_t)(y + d) * w;
-                    best = fminf(best, row[x] + straight);
-                    if (x > 0)
-                        best = fminf(best, row[x - 1] + diagonal);
-                    if (x + 1 < w)
-                        best = fminf(best, row[x + 1] + diagonal);
-                }
-                to[(size_t)y * w + x] = best;
+        for (int j = 0; j < h; j++) {
+            float *row = to + (size_t)(pass ? h - 1 - j : j) * w;
+            const float *from = pass ? row + w : row - w;
+            if (j > 0) {
+                row[0] = least(row[0], least(from[0] + straight, w > 1 ? from[1] + diagonal : 1e9f));
+                for (int x = 1; x + 1 < w; x++)
+                    row[x] = least(row[x], least(from[x] + straight, least(from[x - 1], from[x + 1]) + diagonal));
+                if (w > 1)
+                    row[w - 1] = least(row[w - 1], least(from[w - 1] + straight, from[w - 2] + diagonal));
             }
-}
-
-/* Half-way between the lowest ground that all pavements can rest on and the highest that none is buried under. offset: of the nearest
- * paved cell. */
-static bool slope_ground(scenery_raster *r, int16_t (*offset)[2], base_error *err)
-{
-    size_t n = (size_t)r->width * r->height;
-    float *high = malloc(n * sizeof *high), *low = malloc(n * sizeof *low);
-    if (high && low) {
-        cone(r, 1, high);
-        cone(r, -1, low);
-        for (size_t at = 0; at < n; at++) {
-            if (r->kind[at] != PAVED_NONE || r->outside_m[at] <= 0)
-                continue;
-            size_t near = (size_t)((ptrdiff_t)at + (ptrdiff_t)offset[at][1] * r->width + offset[at][0]);
-            double short_of = r->level[near] - 0.5 * ((double)high[near] - low[near]);
-            r->level[at] =
-                (float)(0.5 * ((double)high[at] - low[at]) + short_of * fmax(0, 1 - (double)r->outside_m[at] / STEEPER_M));
+            if (pass)
+                for (int x = w - 2; x >= 0; x--)
+                    row[x] = least(row[x], row[x + 1] + straight);
+            else
+                for (int x = 1; x < w; x++)
+                    row[x] = least(row[x], row[x - 1] + straight);
         }
-    } else {
-        base_fail(err, BASE_MEMORY, "scenery: no memory for a raster of %zu cells", n);
-    }
-    bool good = high && low;
-    free(high);
-    free(low);
-    return good;
 }
 
-/* Distances to the nearest pavement, and levels for the cells without. */
-static bool spread(scenery_raster *r, base_error *err)
+enum { FAR_AWAY = 16000 };
+
+/* to[at]: columns and rows to the nearest paved cell (Danielsson). */
+static void find_nearest(const scenery_raster *r, int16_t (*to)[2])
 {
-    size_t n = (size_t)r->width * r->height;
-    int16_t(*to)[2] = malloc(n * sizeof *to);
-    if (!to)
-        return base_fail(err, BASE_MEMORY, "scenery: no memory for a raster of %zu cells", n);
-    const int16_t far_away = 16000;
-    for (size_t i = 0; i < n; i++)
-        to[i][0] = to[i][1] = r->kind[i] != PAVED_NONE ? 0 : far_away;
+    static const int8_t around[2][4][2] = { { { -1, 0 }, { 0, -1 }, { -1, -1 }, { 1, -1 } },
+                                            { { 1, 0 }, { 0, 1 }, { 1, 1 }, { -1, 1 } } };
     int w = r->width, h = r->height;
-    for (int pass = 0; pass < 2; pass++) {
-        static const int8_t around[2][4][2] = { { { -1, 0 }, { 0, -1 }, { -1, -1 }, { 1, -1 } },
-                                                { { 1, 0 }, { 0, 1 }, { 1, 1 }, { -1, 1 } } };
+    for (size_t i = 0; i < (size_t)w * h; i++)
+        to[i][0] = to[i][1] = r->kind[i] != PAVED_NONE ? 0 : FAR_AWAY;
+    for (int pass = 0; pass < 2; pass++)
         for (int j = 0; j < h; j++)
             for (int i = 0; i < w; i++) {
                 int x = pass ? w - 1 - i : i, y = pass ? h - 1 - j : j;
                 int16_t *me = to[(size_t)y * w + x];
+                int least_2 = me[0] == FAR_AWAY ? INT32_MAX : me[0] * me[0] + me[1] * me[1];
+                if (least_2 == 0)
+                    continue;
                 for (int k = 0; k < 4; k++) {
                     int nx = x + around[pass][k][0], ny = y + around[pass][k][1];
                     if (nx < 0 || nx >= w || ny < 0 || ny >= h)
                         continue;
                     const int16_t *other = to[(size_t)ny * w + nx];
-                    if (other[0] == far_away)
+                    if (other[0] == FAR_AWAY)
                         continue;
                     int dx = other[0] + around[pass][k][0], dy = other[1] + around[pass][k][1];
-                    if (me[0] == far_away || dx * dx + dy * dy < me[0] * me[0] + me[1] * me[1]) {
+                    if (dx * dx + dy * dy < least_2) {
+                        least_2 = dx * dx + dy * dy;
                         me[0] = (int16_t)dx;
                         me[1] = (int16_t)dy;
                     }
                 }
             }
+}
+
+/* Three sweeps that do not need each other, then bands of rows. */
+typedef struct sweeps {
+    scenery_raster *raster;
+    int16_t (*to)[2];
+    float *high, *low;
+} sweeps;
+
+static void sweep(void *user, int item, int worker)
+{
+    (void)worker;
+    const sweeps *s = user;
+    if (item == 0)
+        find_nearest(s->raster, s->to);
+    else
+        cone(s->raster, item == 1 ? 1 : -1, item == 1 ? s->high : s->low);
+}
+
+enum { BAND_ROWS = 64 };
+
+/* Distances; and for the cells without pavement a level half-way between the lowest ground that all pavements can rest on and the highest that none is
+ * buried under. Only levels of paved cells are read, and only others written. */
+static void settle(void *user, int item, int worker)
+{
+    (void)worker;
+    const sweeps *s = user;
+    scenery_raster *r = s->raster;
+    size_t n = (size_t)r->width * r->height, end = (size_t)(item + 1) * BAND_ROWS * (size_t)r->width;
+    for (size_t at = (size_t)item * BAND_ROWS * (size_t)r->width; at < end && at < n; at++) {
+        const int16_t *to = s->to[at];
+        if (to[0] == FAR_AWAY || r->kind[at] != PAVED_NONE)
+            continue;
+        r->outside_m[at] = (float)(r->cell_m * sqrt((double)to[0] * to[0] + (double)to[1] * to[1]));
+        size_t near = (size_t)((ptrdiff_t)at + (ptrdiff_t)to[1] * r->width + to[0]);
+        double short_of = r->level[near] - 0.5 * ((double)s->high[near] - s->low[near]);
+        r->level[at] =
+            (float)(0.5 * ((double)s->high[at] - s->low[at]) + short_of * fmax(0, 1 - (double)r->outside_m[at] / STEEPER_M));
     }
-    for (int y = 0; y < h; y++)
-        for (int x = 0; x < w; x++) {
-            size_t at = (size_t)y * w + x;
-            if (to[at][0] == far_away)
-                continue;
-            r->outside_m[at] = (float)(r->cell_m * sqrt((double)to[at][0] * to[at][0] + (double)to[at][1] * to[at][1]));
-        }
-    bool good = slope_ground(r, to, err);
-    free(to);
-    return good;
+}
+
+/* Distances to the nearest pavement, and levels for the cells without. */
+static bool spread(scenery_raster *r, base_pool *pool, base_error *err)
+{
+    size_t n = (size_t)r->width * r->height;
+    sweeps s = { r, malloc(n * sizeof *s.to), malloc(n * sizeof *s.high), malloc(n * sizeof *s.low) };
+    bool good = s.to && s.high && s.low;
+    if (good) {
+        base_pool_run(pool, 3, sweep, &s);
+        base_pool_run(pool, (r->height + BAND_ROWS - 1) / BAND_ROWS, settle, &s);
+    }
+    free(s.to);
+    free(s.high);
+    free(s.low);
+    return good || base_fail(err, BASE_MEMORY, "scenery: no memory for a raster of %zu cells", n);
 }
 
 /* Connected unpaved areas below 80 m2 that do not reach the raster's rim (slivers inside junctions) become asphalt: a quad
@@ -347,7 +370,7 @@ bool scenery_raster_build(town_scenery *t, scene_mesh *m, base_error *err)
     find_decks(r, f);
     for (size_t i = 0; i < f->count; i++)
         visit_quad(r, &f->quads[i], f->quads[i].deck ? take_cell : paint_cell, &f->quads[i]);
-    return spread(r, err) && fill_gaps(t, m, err);
+    return spread(r, t->options.pool, err) && fill_gaps(t, m, err);
 }
 
 /* ---- ground */

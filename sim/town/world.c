@@ -34,7 +34,9 @@ static base_pose spectator_pose(const town_map *map)
 static bool enter_map(town_world *w, const town_map *map, base_error *err)
 {
     if (map && (!w->scenery || map != w->map || w->is_painted)) {
-        town_scenery *scenery = town_scenery_build_with(map->road, w->options.seed, &map->scenery, err);
+        town_scenery_options how = map->scenery;
+        how.pool = w->options.pool;
+        town_scenery *scenery = town_scenery_build_with(map->road, w->options.seed, &how, err);
         if (!scenery)
             return false;
         town_watch_leave(w->watch);

@@ -234,8 +234,15 @@ static void the_same_seed_gives_the_same_town(void **state)
     (void)state;
     base_error err;
     town_scenery *same = town_scenery_build(towns[1].map, 5, &err), *other = town_scenery_build(towns[1].map, 6, &err);
+    town_scenery_options threads = town_scenery_options_default();
+    threads.pool = base_pool_create(3, &err);
+    town_scenery *shared = town_scenery_build_with(towns[1].map, 5, &threads, &err);
     assert_non_null(same);
     assert_non_null(other);
+    assert_non_null(shared);
+    assert_int_equal(fingerprint(town_scenery_scene(shared)), fingerprint(towns[1].scene));
+    town_scenery_destroy(shared);
+    base_pool_destroy(threads.pool);
     assert_int_equal(fingerprint(town_scenery_scene(same)), fingerprint(towns[1].scene));
     assert_int_not_equal(fingerprint(town_scenery_scene(other)), fingerprint(towns[1].scene));
     town_scenery_destroy(same);
