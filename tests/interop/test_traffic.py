@@ -1,10 +1,14 @@
 """50 vehicles on CARLA's own traffic manager for 1,000 ticks: none leaves the road, none stands still for ever."""
 import math
+import os
+import subprocess
+import sys
 
 import carla
-from common import Server, check, connect, main, official_towns, skip, synchronous, traffic_manager
+from common import STALLED, check, connect, main, official_towns, skip, synchronous, traffic_manager
 
 VEHICLES, TICKS, DELTA = 50, 1000, 0.05
+GOES = 5  # on one map
 BUNDLED = 'country_loop', 'mountain_road', 'town_grid', 'highway_ring'
 
 
@@ -72,21 +76,30 @@ def drive(server, label):
     manager.shut_down()
 
 
-def run(server, version):
-    drive(server, 'our map')
-    for name in BUNDLED:
-        other = Server(server.program, '--carla-version', version, '--map', name)
-        drive(other, name)
-        check('%s: server stops' % name, other.stop() == 0)
+def each_map(program, version):
+    """Each map in a process and on a server of its own: CARLA's manager hangs in about one of 10,000 ticks (see end_of), and then only
+    that map is driven again."""
     towns = official_towns()
+    maps = ['driving_loop', *BUNDLED, *(towns[t] for t in ('Town01', 'Town03') if t in towns)]
     if 'Town01' not in towns:
         skip('traffic on CARLA\'s towns', 'LANELOOP_TOWNS names no folder with Town01')
-    for name in ('Town01', 'Town03'):
-        if name not in towns:
+    worst = 0
+    for name in maps:
+        for go in range(GOES):
+            done = subprocess.run([sys.executable, *sys.argv[:3], name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            if done.returncode != STALLED:
+                break
+            print('# ' + done.stdout.strip().replace('\n', '\n# '), flush=True)
+        if done.returncode == STALLED:
+            skip('traffic on ' + name, 'CARLA\'s client hung %d times while the server answered and ticked' % GOES)
             continue
-        other = Server(server.program, '--carla-version', version, '--map', towns[name])
-        drive(other, name)
-        check('%s: server stops' % name, other.stop() == 0)
+        print(done.stdout, end='', flush=True)
+        if done.returncode and 'not ok ' not in done.stdout:
+            check('traffic on %s runs to its end' % name, False, done.returncode)
+        worst = worst or done.returncode
+    return worst
 
 
-main(run, '--map', 'driving_loop')
+if len(sys.argv) > 3:
+    main(lambda server, version: drive(server, os.path.basename(sys.argv[3]).replace('.xodr', '')), '--map', sys.argv[3])
+sys.exit(1 if each_map(sys.argv[1], sys.argv[2]) else 0)
