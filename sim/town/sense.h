@@ -105,7 +105,7 @@ struct town_sense {
 base_random town_sense_random(const town_world *w, const town_actor *sensor, const char *purpose, uint64_t part);
 /* At least `bytes` in s->items; false: out of memory. */
 bool town_sense_room(struct town_sense *s, size_t bytes, base_error *err);
-bool town_sense_more(struct town_sense *s, size_t bytes, base_error *err); /* likewise, and what is there stays */
+bool town_sense_flag(const town_actor *a, const char *id); /* an attribute that is true or 1 */
 
 bool town_lidar_measure(town_world *w, town_actor *sensor, const scene_rays *rays, const town_sink *sink, base_error *err);
 bool town_radar_measure(town_world *w, town_actor *sensor, const scene_rays *rays, const town_sink *sink, base_error *err);

@@ -109,7 +109,7 @@ static bool read_rows(const town_actor *a, void *settings, const number_row *row
 #define READ_ROWS(A, SETTINGS, ROWS) read_rows(A, SETTINGS, ROWS, sizeof ROWS / sizeof ROWS[0])
 
 /* "true", "True" or "1", as CARLA's bool attributes are read. */
-static bool flag(const town_actor *a, const char *id)
+bool town_sense_flag(const town_actor *a, const char *id)
 {
     const char *text = town_actor_attribute(a, id);
     return text && (!strcasecmp(text, "true") || !strcmp(text, "1"));
@@ -141,7 +141,7 @@ static bool read_dvs(const town_actor *a, town_dvs *d)
     if (!READ_ROWS(a, d, dvs_rows) || !town_actor_number(a, "refractory_period_ns", 0, 1e15, &refractory))
         return false;
     d->refractory_ns = (int64_t)refractory;
-    d->use_log = flag(a, "use_log");
+    d->use_log = town_sense_flag(a, "use_log");
     return true;
 }
 
@@ -158,8 +158,8 @@ static bool read_v2x(const town_actor *a, town_v2x *v)
     v->radio.geometric = model && !strcmp(model, "geometric");
     if (!v->radio.geometric && model && strcmp(model, "winner") != 0)
         return false;
-    v->radio.etsi_fading = flag(a, "use_etsi_fading");
-    v->fixed_rate = flag(a, "fixed_rate");
+    v->radio.etsi_fading = town_sense_flag(a, "use_etsi_fading");
+    v->fixed_rate = town_sense_flag(a, "fixed_rate");
     return a->sensor == TOWN_V2X_CUSTOM || READ_ROWS(a, v, cam_rows);
 }
 
@@ -187,7 +187,7 @@ bool town_sense_create(const town_world *w, town_actor *a)
     case TOWN_LIDAR_SEMANTIC: return read_lidar(a, &a->sense->is.lidar);
     case TOWN_RADAR: return READ_ROWS(a, &a->sense->is.radar, radar_rows);
     case TOWN_OBSTACLE:
-        a->sense->is.obstacle.only_dynamics = flag(a, "only_dynamics");
+        a->sense->is.obstacle.only_dynamics = town_sense_flag(a, "only_dynamics");
         return READ_ROWS(a, &a->sense->is.obstacle, obstacle_rows);
     case TOWN_IMU: return READ_ROWS(a, &a->sense->is.noise, imu_rows);
     case TOWN_GNSS: return READ_ROWS(a, &a->sense->is.noise, gnss_rows);
@@ -240,18 +240,6 @@ bool town_sense_room(struct town_sense *s, size_t bytes, base_error *err)
     s->items = malloc(bytes);
     s->item_bytes = s->items ? bytes : 0;
     return s->items || base_fail(err, BASE_MEMORY, "out of memory for a measurement of %zu bytes", bytes);
-}
-
-bool town_sense_more(struct town_sense *s, size_t bytes, base_error *err)
-{
-    if (bytes <= s->item_bytes)
-        return true;
-    void *more = realloc(s->items, 2 * bytes);
-    if (!more)
-        return base_fail(err, BASE_MEMORY, "out of memory for a measurement of %zu bytes", bytes);
-    s->items = more;
-    s->item_bytes = 2 * bytes;
-    return true;
 }
 
 /* ---- measuring ---- */

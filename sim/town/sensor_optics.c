@@ -10,7 +10,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 typedef struct float_row {
     const char *id;
@@ -90,7 +89,7 @@ static bool read_picture(const town_actor *a, bool all_act, render_optics *o)
     if (!read_rows(a, all_act, o, picture_rows, sizeof picture_rows / sizeof *picture_rows) ||
         !town_actor_number(a, "blade_count", -1e9, 1e9, &blades))
         return false;
-    const char *mode = town_actor_attribute(a, "exposure_mode"), *all = town_actor_attribute(a, "enable_postprocess_effects");
+    const char *mode = town_actor_attribute(a, "exposure_mode");
     bool metered = all_act || o->min_ev != rest.min_ev || o->max_ev != rest.max_ev || o->up_ev_per_s != rest.up_ev_per_s ||
                    o->down_ev_per_s != rest.down_ev_per_s;
     o->metering = mode && !strcmp(mode, "manual") ? RENDER_METER_MANUAL : metered ? RENDER_METER_PICTURE : RENDER_METER_WEATHER;
@@ -103,7 +102,7 @@ static bool read_picture(const town_actor *a, bool all_act, render_optics *o)
     o->tint = clamped(o->tint, -1, 1);
     o->max_ev = fmaxf(o->min_ev, o->max_ev);
     o->blades = (int)fmax(3, fmin(1000, blades));
-    if (!all || (strcasecmp(all, "true") && strcmp(all, "1")))
+    if (!town_sense_flag(a, "enable_postprocess_effects"))
         *o = rest; /* the lens is not one of them */
     return true;
 }

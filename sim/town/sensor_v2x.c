@@ -9,6 +9,7 @@
  * from the episode's start, not from 2004, so that runs repeat; lengths are in decimetres, as ETSI wants them (CARLA writes
  * millimetres); the path history and the zones of road side units are left empty, as they cannot travel anyhow (sim/wire/sensor.h). */
 #include "sim/town/sense.h"
+#include <stddef.h>
 #include <string.h>
 
 enum { /* of ITS-Container and CAM-PDU-Descriptions */
@@ -260,24 +261,32 @@ static bool hears(const town_world *w, const town_actor *sensor, const town_acto
     return *power >= r->sensitivity_dbm;
 }
 
+_Static_assert(offsetof(wire_cam, power) == 0 && offsetof(wire_v2x_message, power) == 0, "the power received is put first");
+
+static bool may_be_heard(const town_world *w, const town_actor *sensor, const town_actor *sender)
+{
+    return sender->sensor == sensor->sensor && sender->parent != sensor->parent &&
+           sender->sense->is.v2x.sent_frame == w->frame && town_actor_find(w, sender->parent);
+}
+
 bool town_v2x_measure(town_world *w, town_actor *sensor, const scene_rays *rays, const town_sink *sink, base_error *err)
 {
     bool custom = sensor->sensor == TOWN_V2X_CUSTOM;
-    size_t item = custom ? sizeof(wire_v2x_message) : sizeof(wire_cam), count = 0;
+    size_t item = custom ? sizeof(wire_v2x_message) : sizeof(wire_cam), most = 0, count = 0;
     if (!town_actor_find(w, sensor->parent))
         return true;
+    for (int i = 0; i < w->actor_count; i++)
+        most += may_be_heard(w, sensor, w->actors[i]);
+    if (!town_sense_room(sensor->sense, most * item, err))
+        return false;
     for (int i = 0; i < w->actor_count; i++) {
         const town_actor *sender = w->actors[i];
         float power;
-        if (sender->sensor != sensor->sensor || sender->parent == sensor->parent ||
-            sender->sense->is.v2x.sent_frame != w->frame || !town_actor_find(w, sender->parent) ||
-            !hears(w, sensor, sender, rays, &power))
+        if (!may_be_heard(w, sensor, sender) || !hears(w, sensor, sender, rays, &power))
             continue;
-        if (!town_sense_more(sensor->sense, (count + 1) * item, err))
-            return false;
         char *to = (char *)sensor->sense->items + count++ * item;
         memcpy(to, custom ? (const void *)&sender->sense->is.v2x.message : (const void *)&sender->sense->is.v2x.cam, item);
-        memcpy(to, &power, sizeof power); /* the first member of both */
+        memcpy(to, &power, sizeof power);
     }
     if (count == 0) /* CARLA sends nothing either */
         return true;
