@@ -77,7 +77,7 @@ def drive(server, label):
 
 
 def each_map(program, version):
-    """Each map in a process and on a server of its own: CARLA's manager hangs in about one of 10,000 ticks (see end_of), and then only
+    """Each map in a process and on a server of its own: CARLA's manager hangs in about one of 3,000 ticks (see end_of), and then only
     that map is driven again."""
     towns = official_towns()
     maps = ['driving_loop', *BUNDLED, *(towns[t] for t in ('Town01', 'Town03') if t in towns)]
