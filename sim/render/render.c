@@ -434,7 +434,7 @@ static bool touches_tile(const render_setup *t, int tx, int ty)
 }
 
 /* Does any sample of any pixel lie in the rectangle? Small ones only: up to two pixels each way. Positions in eighths of a pixel, as in
- * render_tile_body.h; the middle is the label's. */
+ * render_visibility_body.h; the middle is the label's. */
 static bool hits_sample(const double lo[2], const double hi[2], bool antialias)
 {
     static const double sample[5][2] = { { 0.5, 0.5 }, { 0.375, 0.125 }, { 0.875, 0.375 }, { 0.125, 0.625 }, { 0.625, 0.875 } };

@@ -146,7 +146,7 @@ void optics_white_balance(float temperature_k, float tint, float matrix[3][3])
 
 /* ---- film */
 
-/* As render_tile_body.h. */
+/* As render_light_body.h. */
 static double own_curve(double v) { return v * (2.51 * v + 0.03) / (v * (2.43 * v + 0.59) + 0.14); }
 
 /* Unreal's film curve (its documentation of the filmic tone mapper): over the logarithm a straight line of the given slope, with an S-shaped
