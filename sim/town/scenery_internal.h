@@ -7,7 +7,7 @@
  *   scenery_paint.c    crosswalks, stop lines, arrows, letters, and the wear of asphalt
  *   scenery_rail.c     bridges: decks, pillars, parapets; guard rails
  *   scenery_yard.c     what builders of standing things share
- *   scenery_place.c    buildings, trees, lamps, fences and signals where the raster leaves room
+ *   scenery_place.c    who stands where: scenery_building.c, scenery_tree.c, scenery_signal.c, and lamps, fences, bushes
  *   scenery_street.c   parked cars and street furniture
  *   scenery_object.c   the list of all these things
  *   scenery_body.c     cars, wheels, lamps of traffic lights

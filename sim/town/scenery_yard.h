@@ -67,4 +67,26 @@ void yard_rails(yard *y);
 /* Parked cars on parking lanes, furniture along sidewalks. */
 void yard_streets(yard *y);
 
+/* ---- scenery_tree.c */
+
+/* A spray of leaves at a place of a crown or hedge about `centre`. */
+void yard_leaf_card(yard *y, base_random *d, base_vec3 at, base_vec3 centre, double size, double light, scene_surface s);
+/* Ball of few triangles, its corners pushed in and out by `rough` parts: the mass of a crown, hedge balls. */
+void yard_blob(yard *y, base_random *d, base_vec3 c, double rx, double rz, double light, int around, int rings, double rough,
+               scene_surface s);
+/* species: 0 what grows anywhere, 1 palm, 2 cypress. detail: with leaves of its own. True when there was room. */
+bool yard_tree(yard *y, base_random *d, double px, double py, double clearance, bool detail, int species);
+
+/* ---- scenery_building.c */
+
+void yard_wall_materials(yard *y); /* y->wall: before the first building */
+/* How built-up a place is, 0..1, in patches of about 120 m. */
+double yard_density(const yard *y, double px, double py);
+/* A building beside the edge point; *frontage is how far it reaches along the road. True when there was room. */
+bool yard_building(yard *y, base_random *d, base_vec3 edge, double out_x, double out_y, bool town, double *frontage);
+
+/* ---- scenery_signal.c */
+
+void yard_signal(yard *y, int index); /* of the map's signals */
+
 #endif
