@@ -13,19 +13,22 @@ static const double palette[8][3] = {
 
 typedef struct frame {
     double left, top, width, height; /* plot area, points */
-    double x0, x1, y0, y1;           /* data range; y already logarithmic when log_y */
-    bool log_y, down;
+    double x0, x1, y0, y1;           /* data range, already logarithmic where its axis is */
+    bool log_x, log_y, down;
 } frame;
 
-static double value_of(const frame *f, double y) { return f->log_y ? log10(y) : y; }
+static double on_axis(bool logarithmic, double value) { return logarithmic ? log10(value) : value; }
 
-static bool usable(const frame *f, double x, double y) { return isfinite(x) && isfinite(y) && (!f->log_y || y > 0); }
+static bool usable(const frame *f, double x, double y)
+{
+    return isfinite(x) && isfinite(y) && (!f->log_x || x > 0) && (!f->log_y || y > 0);
+}
 
-static double to_x(const frame *f, double x) { return f->left + (x - f->x0) / (f->x1 - f->x0) * f->width; }
+static double to_x(const frame *f, double x) { return f->left + (on_axis(f->log_x, x) - f->x0) / (f->x1 - f->x0) * f->width; }
 
 static double to_y(const frame *f, double y)
 {
-    double share = (value_of(f, y) - f->y0) / (f->y1 - f->y0);
+    double share = (on_axis(f->log_y, y) - f->y0) / (f->y1 - f->y0);
     return f->top + (f->down ? share : 1 - share) * f->height;
 }
 
@@ -38,7 +41,8 @@ static bool find_range(frame *f, const eval_series *series, int count)
             double x = series[i].x[k], y = series[i].y[k];
             if (!usable(f, x, y))
                 continue;
-            y = value_of(f, y);
+            x = on_axis(f->log_x, x);
+            y = on_axis(f->log_y, y);
             f->x0 = fmin(f->x0, x);
             f->x1 = fmax(f->x1, x);
             f->y0 = fmin(f->y0, y);
@@ -69,33 +73,54 @@ static void text_at(cairo_t *c, double x, double y, double align, const char *te
     cairo_show_text(c, text);
 }
 
+/* Values at which an axis has a line: multiples of a round step; of a logarithmic one 1, 2 and 5 of each decade, decades alone where
+ * there are many. */
+enum { TICKS_MAX = 64 };
+
+static int find_ticks(bool logarithmic, double lo, double hi, int wanted, double *ticks)
+{
+    int count = 0;
+    if (!logarithmic) {
+        double step = tick_step(hi - lo, wanted);
+        for (double t = ceil(lo / step) * step; t <= hi + 1e-9 * step && count < TICKS_MAX; t += step)
+            ticks[count++] = fabs(t) < 1e-9 * step ? 0 : t;
+        return count;
+    }
+    for (double decade = floor(lo); decade <= hi; decade++)
+        for (int digit = 1; digit <= 5 && count < TICKS_MAX; digit += digit == 1 ? 1 : 3) { /* 1, 2, 5 */
+            double at = decade + log10(digit);
+            if (at >= lo && at <= hi && (digit == 1 || hi - lo < 3))
+                ticks[count++] = pow(10, decade) * digit;
+        }
+    return count;
+}
+
 static void draw_axes(cairo_t *c, const frame *f, const eval_plot_options *o)
 {
     char text[32];
+    double ticks[TICKS_MAX];
     cairo_set_font_size(c, 10);
     cairo_set_line_width(c, 0.5);
-    double step = tick_step(f->x1 - f->x0, f->width > 300 ? 8 : 5);
-    for (double x = ceil(f->x0 / step) * step; x <= f->x1 + 1e-9 * step; x += step) {
-        double px = to_x(f, x);
+    int count = find_ticks(f->log_x, f->x0, f->x1, f->width > 300 ? 8 : 5, ticks);
+    for (int i = 0; i < count; i++) {
+        double px = to_x(f, ticks[i]);
         cairo_set_source_rgb(c, 0.88, 0.88, 0.88);
         cairo_move_to(c, px, f->top);
         cairo_line_to(c, px, f->top + f->height);
         cairo_stroke(c);
         cairo_set_source_rgb(c, 0.25, 0.25, 0.25);
-        snprintf(text, sizeof text, "%g", fabs(x) < 1e-9 * step ? 0 : x);
+        snprintf(text, sizeof text, "%g", ticks[i]);
         text_at(c, px, f->top + f->height + 13, 0.5, text);
     }
-    step = f->log_y ? 1 : tick_step(f->y1 - f->y0, 6);
-    if (f->log_y && f->y1 - f->y0 < 1)
-        step = tick_step(f->y1 - f->y0, 4);
-    for (double y = ceil(f->y0 / step) * step; y <= f->y1 + 1e-9 * step; y += step) {
-        double shown = f->log_y ? pow(10, y) : fabs(y) < 1e-9 * step ? 0 : y, py = to_y(f, shown);
+    count = find_ticks(f->log_y, f->y0, f->y1, 6, ticks);
+    for (int i = 0; i < count; i++) {
+        double py = to_y(f, ticks[i]);
         cairo_set_source_rgb(c, 0.88, 0.88, 0.88);
         cairo_move_to(c, f->left, py);
         cairo_line_to(c, f->left + f->width, py);
         cairo_stroke(c);
         cairo_set_source_rgb(c, 0.25, 0.25, 0.25);
-        snprintf(text, sizeof text, "%.3g", shown);
+        snprintf(text, sizeof text, "%.3g", ticks[i]);
         text_at(c, f->left - 5, py + 3.5, 1, text);
     }
     cairo_set_source_rgb(c, 0.25, 0.25, 0.25);
@@ -118,10 +143,30 @@ static void draw_axes(cairo_t *c, const frame *f, const eval_plot_options *o)
     }
 }
 
+static const double DOT_RADIUS = 2.5; /* points */
+
+static void draw_dots(cairo_t *c, const frame *f, const eval_series *s)
+{
+    cairo_set_font_size(c, 8);
+    for (size_t k = 0; k < s->count; k++) {
+        if (!usable(f, s->x[k], s->y[k]))
+            continue;
+        double x = to_x(f, s->x[k]), y = to_y(f, s->y[k]);
+        cairo_arc(c, x, y, s->width > 0 ? s->width : DOT_RADIUS, 0, 6.283185307179586);
+        cairo_fill(c);
+        if (s->labels && s->labels[k])
+            text_at(c, x + 5, y + 3, 0, s->labels[k]);
+    }
+}
+
 static void draw_series(cairo_t *c, const frame *f, const eval_series *s)
 {
     const double *rgb = palette[(unsigned)s->color % 8], dash[] = { 4, 3 };
     cairo_set_source_rgb(c, rgb[0], rgb[1], rgb[2]);
+    if (s->dots) {
+        draw_dots(c, f, s);
+        return;
+    }
     cairo_set_line_width(c, s->width > 0 ? s->width : 1.5);
     cairo_set_line_join(c, CAIRO_LINE_JOIN_ROUND);
     cairo_set_dash(c, dash, s->dashed ? 2 : 0, 0);
@@ -141,9 +186,12 @@ static void draw_series(cairo_t *c, const frame *f, const eval_series *s)
     cairo_set_dash(c, dash, 0, 0);
 }
 
-static void draw_legend(cairo_t *c, const frame *f, const eval_series *series, int count)
+static void draw_legend(cairo_t *c, const frame *f, const eval_plot_options *o, const eval_series *series, int count)
 {
-    double y = f->top + 14;
+    int named = 0;
+    for (int i = 0; i < count; i++)
+        named += series[i].name && series[i].name[0];
+    double y = o->legend_below ? f->top + f->height - 14 * named + 6 : f->top + 14;
     cairo_set_font_size(c, 10);
     for (int i = 0; i < count; i++) {
         if (!series[i].name || !series[i].name[0])
@@ -156,12 +204,17 @@ static void draw_legend(cairo_t *c, const frame *f, const eval_series *series, i
         cairo_rectangle(c, right - e.x_advance - 30, y - 10, e.x_advance + 34, 14);
         cairo_fill(c);
         cairo_set_source_rgb(c, rgb[0], rgb[1], rgb[2]);
-        cairo_set_line_width(c, 2);
-        cairo_set_dash(c, dash, series[i].dashed ? 2 : 0, 0);
-        cairo_move_to(c, right - e.x_advance - 26, y - 3.5);
-        cairo_line_to(c, right - e.x_advance - 6, y - 3.5);
-        cairo_stroke(c);
-        cairo_set_dash(c, dash, 0, 0);
+        if (series[i].dots) {
+            cairo_arc(c, right - e.x_advance - 12, y - 3.5, DOT_RADIUS, 0, 6.283185307179586);
+            cairo_fill(c);
+        } else {
+            cairo_set_line_width(c, 2);
+            cairo_set_dash(c, dash, series[i].dashed ? 2 : 0, 0);
+            cairo_move_to(c, right - e.x_advance - 26, y - 3.5);
+            cairo_line_to(c, right - e.x_advance - 6, y - 3.5);
+            cairo_stroke(c);
+            cairo_set_dash(c, dash, 0, 0);
+        }
         cairo_set_source_rgb(c, 0.1, 0.1, 0.1);
         text_at(c, right, y, 1, series[i].name);
         y += 14;
@@ -176,12 +229,18 @@ static cairo_status_t append(void *closure, const unsigned char *data, unsigned 
 bool eval_plot_lines(base_buffer *svg, const eval_plot_options *o, const eval_series *series, int count, base_error *err)
 {
     double width = o->width ? o->width : 560, height = o->height ? o->height : 300;
-    frame f = { .left = 56, .top = 26, .width = width - 68, .height = height - 64, .log_y = o->log_y, .down = o->same_scale };
+    frame f = { .left = 56,
+                .top = 26,
+                .width = width - 68,
+                .height = height - 64,
+                .log_x = o->log_x,
+                .log_y = o->log_y,
+                .down = o->same_scale };
     if (!find_range(&f, series, count))
         return base_fail(err, BASE_ARGUMENT, "plot \"%s\": no finite value to draw", o->title ? o->title : "");
     if (o->y_max > o->y_min) {
-        f.y0 = value_of(&f, o->y_min);
-        f.y1 = value_of(&f, o->y_max);
+        f.y0 = on_axis(f.log_y, o->y_min);
+        f.y1 = on_axis(f.log_y, o->y_max);
     } else {
         widen(&f.y0, &f.y1);
     }
@@ -203,7 +262,7 @@ bool eval_plot_lines(base_buffer *svg, const eval_plot_options *o, const eval_se
     for (int i = 0; i < count; i++)
         draw_series(c, &f, &series[i]);
     cairo_restore(c);
-    draw_legend(c, &f, series, count);
+    draw_legend(c, &f, o, series, count);
     cairo_status_t status = cairo_status(c);
     cairo_destroy(c);
     cairo_surface_finish(surface);

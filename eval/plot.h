@@ -10,15 +10,18 @@ typedef struct eval_series {
     const double *x, *y; /* [count]; points with a NaN break the line */
     size_t count;
     int color;    /* index into a palette of 8, safe for colour-blind readers (Okabe, Ito 2008) */
-    double width; /* points; default 1.5 when 0 */
+    double width; /* of the line, or radius of the dots, points; 0 = 1.5, dots 2.5 */
     bool dashed;
+    bool dots;                 /* a dot at each point instead of a line through them */
+    const char *const *labels; /* [count] beside the dots; NULL: none, an entry NULL: none there */
 } eval_series;
 
 typedef struct eval_plot_options {
     const char *title, *x_label, *y_label;
     int width, height;   /* points; 0 = 560 x 300 */
     bool same_scale;     /* a map: one metre is as long in x as in y, y grows downwards (CARLA's frame) */
-    bool log_y;          /* values <= 0 are left out */
+    bool log_x, log_y;   /* values <= 0 are left out */
+    bool legend_below;   /* in the lower right corner, not the upper */
     double y_min, y_max; /* both 0: from the data */
 } eval_plot_options;
 

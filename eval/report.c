@@ -285,14 +285,14 @@ static void put_training(const eval_report *r, base_buffer *h)
     const eval_table *s = &r->train_steps, *e = &r->train_epochs;
     base_buffer_printf(h, "<h2>Training</h2>\n<div class=\"row\">\n");
     eval_series loss[] = {
-        { "step", eval_table_column(s, 0), eval_table_column(s, 1), s->rows, 5, 0.7, false },
-        { "epoch mean", eval_table_column(e, 0), eval_table_column(e, 1), e->rows, 0, 1.8, false },
-        { "validation", eval_table_column(e, 0), eval_table_column(e, 2), e->rows, 1, 1.8, false },
+        { "step", eval_table_column(s, 0), eval_table_column(s, 1), s->rows, 5, 0.7, .dashed = false },
+        { "epoch mean", eval_table_column(e, 0), eval_table_column(e, 1), e->rows, 0, 1.8, .dashed = false },
+        { "validation", eval_table_column(e, 0), eval_table_column(e, 2), e->rows, 1, 1.8, .dashed = false },
     };
     put_plot(h, &(eval_plot_options){ .title = "Loss", .x_label = "step", .log_y = true }, loss, 3);
     eval_series iou[] = {
-        { "road (Roads + RoadLine)", eval_table_column(e, 0), eval_table_column(e, 3), e->rows, 2, 1.8, false },
-        { "mean over classes", eval_table_column(e, 0), eval_table_column(e, 4), e->rows, 3, 1.8, false },
+        { "road (Roads + RoadLine)", eval_table_column(e, 0), eval_table_column(e, 3), e->rows, 2, 1.8, .dashed = false },
+        { "mean over classes", eval_table_column(e, 0), eval_table_column(e, 4), e->rows, 3, 1.8, .dashed = false },
     };
     put_plot(h, &(eval_plot_options){ .title = "Validation IoU", .x_label = "step", .y_label = "%" }, iou, 2);
     base_buffer_printf(h, "</div>\n");
@@ -400,15 +400,15 @@ static bool put_drive_plots(const eval_report *r, base_buffer *h, base_error *er
     int count = 0, drawn = 0;
     bool ok = read_csv(r, "route", route_keys, &route, err);
     if (ok && route.rows && lane_borders(&route, &bx, &by, &border_count))
-        map[drawn++] = (eval_series){ "lane", bx, by, border_count, 6, 0.8, false };
+        map[drawn++] = (eval_series){ "lane", bx, by, border_count, 6, 0.8, .dashed = false };
     for (size_t i = 0; ok && i < r->drives.count && count < MOST; i++, count++) {
         const char *name = r->drives.items[i].name;
         eval_table *t = &ticks[count];
         ok = read_csv(r, name, tick_keys, t, err);
         bool control = !strncmp(name, "control", 7);
-        map[drawn++] = (eval_series){ name, eval_table_column(t, 0), eval_table_column(t, 1), t->rows, count, 1.5, control };
-        cross[count] = (eval_series){ name, eval_table_column(t, 2), eval_table_column(t, 3), t->rows, count, 1.2, control };
-        speed[count] = (eval_series){ name, eval_table_column(t, 2), eval_table_column(t, 4), t->rows, count, 1.2, control };
+        map[drawn++] = (eval_series){ name, eval_table_column(t, 0), eval_table_column(t, 1), t->rows, count, 1.5, .dashed = control };
+        cross[count] = (eval_series){ name, eval_table_column(t, 2), eval_table_column(t, 3), t->rows, count, 1.2, .dashed = control };
+        speed[count] = (eval_series){ name, eval_table_column(t, 2), eval_table_column(t, 4), t->rows, count, 1.2, .dashed = control };
     }
     if (ok) {
         base_buffer_printf(h, "<div class=\"row\">\n");

@@ -67,7 +67,7 @@ static void plots_are_svg_documents(void **state)
     base_error err;
     base_buffer svg = { 0 };
     double x[] = { 0, 1, NAN, 3 }, y[] = { 1, 10, 100, 1000 }, none[] = { NAN, NAN };
-    eval_series s = { "a", x, y, 4, 0, 0, false }, empty = { "b", none, none, 2, 0, 0, false };
+    eval_series s = { "a", x, y, 4, 0, 0, .dashed = false }, empty = { "b", none, none, 2, 0, 0, .dashed = false };
     assert_true(eval_plot_lines(&svg, &(eval_plot_options){ .title = "t", .log_y = true }, &s, 1, &err));
     assert_true(base_buffer_append(&svg, "", 1));
     assert_non_null(strstr((char *)svg.data, "<svg"));
@@ -75,6 +75,35 @@ static void plots_are_svg_documents(void **state)
     base_buffer_free(&svg);
     assert_false(eval_plot_lines(&svg, &(eval_plot_options){ .title = "t" }, &empty, 1, &err));
     assert_non_null(strstr(err.text, "no finite value"));
+}
+
+/* How often `what` stands in the document that the series make; values of a logarithmic axis must be above 0. */
+static int times_in_plot(const eval_series *s, bool log_x, const char *what)
+{
+    base_error err;
+    base_buffer svg = { 0 };
+    int count = 0;
+    assert_true(eval_plot_lines(&svg, &(eval_plot_options){ .log_x = log_x }, s, 1, &err));
+    assert_true(base_buffer_append(&svg, "", 1));
+    for (const char *at = (char *)svg.data; (at = strstr(at, what)); at++)
+        count++;
+    base_buffer_free(&svg);
+    return count;
+}
+
+static void dots_stand_where_a_line_would_run(void **state)
+{
+    (void)state;
+    double x[] = { 0, 1, 10, 100 }, y[] = { 1, 2, 3, 4 };
+    const char *labels[] = { NULL, "decoder", NULL, NULL };
+    eval_series line = { "", x, y, 4, 0, 0, .dots = false }, dots = { "", x, y, 4, 0, 0, .dots = true };
+    const char *fill = "fill:rgb(0%,45"; /* the series' colour, as an area: a dot */
+    assert_int_equal(times_in_plot(&line, false, fill), 0);
+    assert_int_equal(times_in_plot(&dots, false, fill), 4);
+    assert_int_equal(times_in_plot(&dots, true, fill), 3); /* 0 has no place there */
+    int without = times_in_plot(&dots, true, "<use");
+    dots.labels = labels;
+    assert_true(times_in_plot(&dots, true, "<use") > without); /* letters */
 }
 
 static void a_run_folder_becomes_summary_and_page(void **state)
@@ -138,6 +167,7 @@ int main(void)
         cmocka_unit_test(torn_logs_are_read_and_broken_ones_named),
         cmocka_unit_test(csv_columns_are_found_by_name),
         cmocka_unit_test(plots_are_svg_documents),
+        cmocka_unit_test(dots_stand_where_a_line_would_run),
         cmocka_unit_test(a_run_folder_becomes_summary_and_page),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
