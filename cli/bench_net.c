@@ -7,6 +7,7 @@
 #include "base/cpu.h"
 #include "cli/bench.h"
 #include "cli/bench_profile.h"
+#include "cli/bench_roofline.h"
 #include "cli/cli.h"
 #include <math.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@ enum { ROUNDS_MAX = 20000 };
 typedef struct net_bench {
     bench_subject_options subject;
     double seconds;
-    const char *trace;
+    const char *trace, *roofline;
     bool profile, json, from_stdin;
 
     bench_subject *s;
@@ -33,7 +34,7 @@ typedef struct net_bench {
 /* ---- measuring ---- */
 static double time_round(net_bench *b)
 {
-    bool record = b->profile || b->trace;
+    bool record = b->profile || b->trace || b->roofline;
     b->now.count = 0;
     double before = base_clock_s();
     b->loss = bench_subject_run(b->s, record ? &b->now : NULL);
@@ -146,6 +147,15 @@ static void print_row(net_bench *b, double flops, double rss_mib)
             b->ms[b->rounds - 1], b->subject.batch / median * 1e3, flops * 1e-9, pct, b->peak * 1e-9, plan_mib, rss_mib);
 }
 
+static bool draw_roofline(const net_bench *b, const bench_profile *p, base_error *err)
+{
+    char title[160];
+    snprintf(title, sizeof title, "U-Net base %d, %d x %d, batch %d, %s, %s, %d thread%s", bench_subject_about(b->s)->net.base,
+             bench_subject_height(b->s), bench_subject_width(b->s), b->subject.batch, bench_mode_names[b->subject.mode],
+             bench_subject_isa(b->s), bench_subject_threads(b->s), bench_subject_threads(b->s) == 1 ? "" : "s");
+    return bench_roofline_write(b->roofline, p, title, err);
+}
+
 /* ---- one run ---- */
 static bool take_spans(base_spans *s, size_t capacity, base_error *err)
 {
@@ -186,18 +196,19 @@ static bool measure(net_bench *b, base_error *err)
     p.least_s = b->least_s;
     p.round_s = b->fastest_s;
     p.peak = b->peak;
-    p.copy = b->profile ? copy_rate(bench_subject_threads(b->s)) : 0;
+    p.copy = b->profile || b->roofline ? copy_rate(bench_subject_threads(b->s)) : 0;
     if (b->profile)
         bench_profile_print(stdout, &p, b->json);
     print_row(b, flops, (double)use.ru_maxrss / 1024);
-    return !b->trace || bench_profile_trace(b->trace, &p, err);
+    return (!b->trace || bench_profile_trace(b->trace, &p, err)) && (!b->roofline || draw_roofline(b, &p, err));
 }
 
 int cli_bench_net(int argc, char **argv)
 {
     static const cli_command command = {
         "laneloop bench net [--mode train|forward|int8] [--net unet] [--base N | --weights DIR] [--size HxW] [--batch N] [--threads N]\n"
-        "       [--isa NAME] [--winograd NAME] [--seconds S | --rounds-from-stdin] [--profile] [--trace FILE] [--write DIR] [--json]",
+        "       [--isa NAME] [--winograd NAME] [--seconds S | --rounds-from-stdin] [--profile] [--trace FILE] [--roofline FILE]\n"
+        "       [--write DIR] [--json]",
         "Time rounds of a whole network on noise: a training step (forward, cross-entropy, backward, Adam), fp32 inference from bytes to\n"
         "logits, or int8 inference. Weights are random or those of a model directory. % of the peak: fastest round, fastest burst.",
         "laneloop bench net --mode train --base 32 --size 256x512 --batch 4 --profile",
@@ -227,6 +238,7 @@ int cli_bench_net(int argc, char **argv)
           &b->from_stdin },
         { "--profile", NULL, "ms, GFLOP/s, % of the peak and GB/s of every node in the fastest round", NULL, &b->profile },
         { "--trace", "FILE", "the fastest round as a Chrome trace", &b->trace, NULL },
+        { "--roofline", "FILE", "each convolution against the roof of peak and memory, as an SVG picture", &b->roofline, NULL },
         { "--write", "DIR", "the network, its images and results, for another program to run", &b->subject.write, NULL },
         { "--json", NULL, "one JSON line, with --profile one more per node", NULL, &b->json },
     };

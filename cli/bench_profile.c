@@ -61,6 +61,30 @@ double bench_profile_flops(const bench_profile *p)
     return sum;
 }
 
+static void add(bench_profile_total *t, const bench_profile *p, size_t index)
+{
+    const base_span *s = &p->spans->list[index];
+    cost c = cost_of(p, s);
+    double seconds = s->end_s - s->start_s;
+    t->flops += c.flops;
+    t->bytes += c.bytes;
+    t->round_s += seconds;
+    t->least_s += p->least_s ? p->least_s[index] : seconds;
+}
+
+bool bench_profile_node(const bench_profile *p, size_t index, bench_profile_total *total)
+{
+    const base_span *s = p->spans->list;
+    for (size_t i = 0; i < index; i++)
+        if (s[i].node == s[index].node && s[i].work == s[index].work)
+            return false;
+    *total = (bench_profile_total){ 0 };
+    for (size_t i = index; i < p->spans->count; i++)
+        if (s[i].node == s[index].node && s[i].work == s[index].work)
+            add(total, p, i);
+    return true;
+}
+
 /* ---- table ---- */
 static const char *op_name(const bench_profile *p, int node)
 {
@@ -79,52 +103,23 @@ static void print_number(FILE *out, bool json, const char *key, double value, bo
         fprintf(out, " %9s", "-");
 }
 
-/* Times and work of some spans. */
-typedef struct total {
-    cost cost;
-    double round_s, least_s;
-} total;
-
-static void add(total *t, const bench_profile *p, size_t index)
-{
-    const base_span *s = &p->spans->list[index];
-    cost c = cost_of(p, s);
-    double seconds = s->end_s - s->start_s;
-    t->cost.flops += c.flops;
-    t->cost.bytes += c.bytes;
-    t->round_s += seconds;
-    t->least_s += p->least_s ? p->least_s[index] : seconds;
-}
-
 /* ms, least ms, GFLOP/s, % of the peak, GB/s */
-static void print_total(FILE *out, const bench_profile *p, bool json, const total *t)
+static void print_total(FILE *out, const bench_profile *p, bool json, const bench_profile_total *t)
 {
     fprintf(out, json ? ",\"ms\":%.4f,\"ms_min\":%.4f" : " %9.3f %9.3f", t->round_s * 1e3, t->least_s * 1e3);
     double rate = t->least_s > 0 ? 1 / t->least_s : 0;
-    print_number(out, json, "gflops", t->cost.flops * rate * 1e-9, t->cost.flops * rate > 0);
-    print_number(out, json, "peak_pct", 100 * t->cost.flops * rate / p->peak, t->cost.flops * rate > 0);
-    print_number(out, json, "gbs", t->cost.bytes * rate * 1e-9, t->cost.bytes * rate > 0);
-}
-
-/* The same node may run several times in a round (an image each): summed where it first stands. */
-static bool seen_before(const base_spans *s, size_t index)
-{
-    for (size_t i = 0; i < index; i++)
-        if (s->list[i].node == s->list[index].node && s->list[i].work == s->list[index].work)
-            return true;
-    return false;
+    print_number(out, json, "gflops", t->flops * rate * 1e-9, t->flops * rate > 0);
+    print_number(out, json, "peak_pct", 100 * t->flops * rate / p->peak, t->flops * rate > 0);
+    print_number(out, json, "gbs", t->bytes * rate * 1e-9, t->bytes * rate > 0);
 }
 
 static void print_nodes(FILE *out, const bench_profile *p, bool json)
 {
     for (size_t i = 0; i < p->spans->count; i++) {
         const base_span *s = &p->spans->list[i];
-        total t = { 0 };
-        if (seen_before(p->spans, i))
+        bench_profile_total t;
+        if (!bench_profile_node(p, i, &t))
             continue;
-        for (size_t k = i; k < p->spans->count; k++)
-            if (p->spans->list[k].node == s->node && p->spans->list[k].work == s->work)
-                add(&t, p, k);
         const char *name = s->node >= 0 ? p->graph->nodes[s->node].name : "", *op = op_name(p, s->node);
         if (json)
             fprintf(out, "{\"node\":\"%s\",\"op\":\"%s\",\"work\":\"%s\"", name, op, bench_work_name(s->work));
@@ -140,7 +135,7 @@ static void print_kinds(FILE *out, const bench_profile *p)
     bool *done = calloc(p->spans->count + 1, sizeof *done);
     for (size_t i = 0; done && i < p->spans->count; i++) {
         const base_span *s = &p->spans->list[i];
-        total t = { 0 };
+        bench_profile_total t = { 0 };
         if (done[i])
             continue;
         for (size_t k = i; k < p->spans->count; k++) {
@@ -159,7 +154,7 @@ static void print_kinds(FILE *out, const bench_profile *p)
 
 void bench_profile_print(FILE *out, const bench_profile *p, bool json)
 {
-    total all = { 0 };
+    bench_profile_total all = { 0 };
     for (size_t i = 0; i < p->spans->count; i++)
         add(&all, p, i);
     if (!json)

@@ -19,6 +19,14 @@ typedef struct bench_profile {
     double copy;             /* bytes read and written per second by copying large blocks; 0: not measured */
 } bench_profile;
 
+/* All runs of one node's work in the round (an image each, where a round takes them one by one). */
+typedef struct bench_profile_total {
+    double flops, bytes;
+    double round_s, least_s;
+} bench_profile_total;
+
+/* Of the work of spans->list[index]; false where an earlier span is of the same work, which has it all. */
+bool bench_profile_node(const bench_profile *p, size_t index, bench_profile_total *total);
 /* Nominal operations of the convolutions in a round. */
 double bench_profile_flops(const bench_profile *p);
 /* One line per node and kind of work in order of execution, or JSON {"node","op","work","ms","ms_min","gflops","peak_pct","gbs"}: null

@@ -22,7 +22,7 @@ holds() { awk "BEGIN { exit !($1) }"; }
 
 small=(--base 4 --size 32x48 --threads 2 --seconds 0.05)
 for mode in train forward int8; do
-    "$laneloop" bench net --mode $mode "${small[@]}" --batch 3 --profile --trace "$work/trace" --json >"$work/$mode" 2>"$work/err"
+    "$laneloop" bench net --mode $mode "${small[@]}" --batch 3 --profile --trace "$work/trace" --roofline "$work/$mode.svg" --json >"$work/$mode" 2>"$work/err"
     check "$mode: measured" [ $? -eq 0 ]
     check "$mode: every line is an object" [ -z "$(grep -vE '^\{"[a-z_]+":.*[^,]\}$' "$work/$mode")" ]
     for key in net variant base depth h w batch mode isa threads rounds ms ms_min ms_max images_per_s gflop peak_gflops peak_pct plan_mib \
@@ -37,6 +37,7 @@ for mode in train forward int8; do
         sed 's/.*\"ms\":\([0-9.]*\),\"ms_min\":\([0-9.]*\).*/\1 \2/' | awk '\$2 > \$1' | grep -q ."
     check "$mode: the head is one of them" has "$work/$mode" '"node":"head","op":"conv2d","work":"forward"'
     check "$mode: the trace begins as Chrome wants it" has "$work/trace" '^{"traceEvents":\['
+    check "$mode: the roofline is a picture" bash -c "head -c 200 '$work/$mode.svg' | grep -q '<svg' && tail -c 20 '$work/$mode.svg' | grep -q '</svg>'"
     check "$mode: and has an event per node" holds "$(grep -c '"ph":"X"' "$work/trace") >= $(grep -c '"node":' "$work/$mode")"
 done
 # U-Net `same`, base 4, 32 x 48: multiply-adds by hand. A level of c channels at p pixels: two 3x3 in the encoder, two and a 2x2 in the decoder.
