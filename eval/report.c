@@ -406,9 +406,12 @@ static bool put_drive_plots(const eval_report *r, base_buffer *h, base_error *er
         eval_table *t = &ticks[count];
         ok = read_csv(r, name, tick_keys, t, err);
         bool control = !strncmp(name, "control", 7);
-        map[drawn++] = (eval_series){ name, eval_table_column(t, 0), eval_table_column(t, 1), t->rows, count, 1.5, .dashed = control };
-        cross[count] = (eval_series){ name, eval_table_column(t, 2), eval_table_column(t, 3), t->rows, count, 1.2, .dashed = control };
-        speed[count] = (eval_series){ name, eval_table_column(t, 2), eval_table_column(t, 4), t->rows, count, 1.2, .dashed = control };
+        map[drawn++] =
+            (eval_series){ name, eval_table_column(t, 0), eval_table_column(t, 1), t->rows, count, 1.5, .dashed = control };
+        cross[count] =
+            (eval_series){ name, eval_table_column(t, 2), eval_table_column(t, 3), t->rows, count, 1.2, .dashed = control };
+        speed[count] =
+            (eval_series){ name, eval_table_column(t, 2), eval_table_column(t, 4), t->rows, count, 1.2, .dashed = control };
     }
     if (ok) {
         base_buffer_printf(h, "<div class=\"row\">\n");
