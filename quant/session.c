@@ -1,5 +1,6 @@
-/* Running the integer network: places for all tensors planned ahead in one arena, then a list of steps, each on a range of rows per thread
- * with a barrier between steps. */
+/* Running the integer network: places for all tensors planned ahead in one arena, then a list of steps with a barrier between them. A step is
+ * cut into pieces of rows, and threads take the next piece when they are done with one: a thread that shares its core, as beside a simulator,
+ * takes fewer. */
 #include "quant/network.h"
 #include "base/arena.h"
 #include "base/pool.h"
@@ -31,6 +32,10 @@ typedef struct step {
     const uint8_t *tables[MODEL_MAX_INPUTS]; /* CONCAT: branches to copy */
     bool copies[MODEL_MAX_INPUTS];
     bool idle; /* a concat that all branches are written into: a step for observers only */
+    bool
+        follows; /* a concat whose last branch is the step before it: a piece is copied right after that branch's, while the lines that
+                     both write are in the cache */
+    atomic_int taken; /* pieces */
 } step;
 
 struct quant_session {
@@ -228,6 +233,8 @@ static bool plan_steps(quant_session *s, base_error *err)
                 t->tables[k] = l->tables[k];
                 t->idle = t->idle && !t->copies[k];
             }
+            int before = s->step_count > 0 ? s->steps[s->step_count - 1].node : 0;
+            t->follows = !t->idle && before == n->inputs[n->input_count - 1] && !t->copies[n->input_count - 1];
         } else if ((n->op == MODEL_OP_CONV2D || n->op == MODEL_OP_CONV_TRANSPOSE2D) && !plan_conv(s, t, err)) {
             return false;
         }
@@ -322,8 +329,8 @@ static quant_view cropped(const quant_session *s, quant_view v)
     return v;
 }
 
-static void run_step(const quant_session *s, const step *t, const uint8_t *rgb, uint8_t *mask, int32_t *logits, int thread,
-                     int threads)
+static void run_rows(const quant_session *s, const step *t, const uint8_t *rgb, uint8_t *mask, int32_t *logits, int row0,
+                     int row1, void *scratch)
 {
     const model_node *n = &s->graph.nodes[t->node];
     quant_view src = view_of(s, n->inputs[0], rgb), dst;
@@ -332,9 +339,6 @@ static void run_step(const quant_session *s, const step *t, const uint8_t *rgb, 
         src = cropped(s, src);
     else
         dst = view_of(s, t->node, rgb);
-    int rows = last ? src.height : dst.height;
-    int row0 = (int)((long)rows * thread / threads), row1 = (int)((long)rows * (thread + 1) / threads);
-    void *scratch = s->scratch + (size_t)thread * s->scratch_bytes;
     if (last)
         s->kernels->head(&t->head, &src, mask, logits, row0, row1);
     else if (n->op == MODEL_OP_CONV2D || n->op == MODEL_OP_CONV_TRANSPOSE2D)
@@ -345,6 +349,30 @@ static void run_step(const quant_session *s, const step *t, const uint8_t *rgb, 
         reflect_pad(n, &src, &dst, row0, row1);
     else if (n->op == MODEL_OP_CONCAT)
         concat(s, t, rgb, row0, row1);
+}
+
+/* Pieces of at least 8 rows, four for each thread where there are so many: weights are read once per piece. */
+static int pieces_of(int rows, int threads, bool with_concat)
+{
+    int pieces = threads == 1 ? 1 : rows / 8 < 4 * threads ? rows / 8 : 4 * threads;
+    if (with_concat && pieces < rows / 16)
+        pieces = rows / 16; /* what they write together should fit a core's own cache */
+    return pieces < threads ? (rows < threads ? rows : threads) : pieces;
+}
+
+/* As many pieces of step t as this thread gets; `concat`, when not NULL, is done with it. */
+static void run_step(const quant_session *s, step *t, const step *concat, const uint8_t *rgb, uint8_t *mask, int32_t *logits,
+                     int thread, int threads)
+{
+    int rows = t->head.weights ? s->graph.nodes[s->graph.output].h : s->graph.nodes[t->node].h;
+    int pieces = pieces_of(rows, threads, concat != NULL);
+    void *scratch = s->scratch + (size_t)thread * s->scratch_bytes;
+    for (int i; (i = atomic_fetch_add(&t->taken, 1)) < pieces;) {
+        int row0 = (int)((long)rows * i / pieces), row1 = (int)((long)rows * (i + 1) / pieces);
+        run_rows(s, t, rgb, mask, logits, row0, row1, scratch);
+        if (concat)
+            run_rows(s, concat, rgb, mask, logits, row0, row1, scratch);
+    }
 }
 
 /* All threads arrive before any leaves. OpenMP's own barrier sleeps when waiting is passive (as beside a simulator it must be), 20 to 30
@@ -374,17 +402,21 @@ static void meet(meeting *m, int threads)
 static void run(quant_session *s, const uint8_t *rgb, uint8_t *mask, int32_t *logits, quant_observe observe, void *user)
 {
     meeting m = { 0 };
+    for (int i = 0; i < s->step_count; i++)
+        atomic_store(&s->steps[i].taken, 0);
 #pragma omp parallel num_threads(s->threads)
     {
         int thread = omp_get_thread_num(), threads = omp_get_num_threads();
         for (int i = 0; i < s->step_count; i++) {
             if (s->steps[i].idle && !observe)
                 continue;
+            const step *concat = i + 1 < s->step_count && s->steps[i + 1].follows && !observe ? &s->steps[i + 1] : NULL;
             base_spans *spans = thread == 0 ? s->spans : NULL;
             double start = base_spans_start(spans);
-            run_step(s, &s->steps[i], rgb, mask, logits, thread, threads);
+            run_step(s, &s->steps[i], concat, rgb, mask, logits, thread, threads);
             meet(&m, threads);
             base_spans_end(spans, s->steps[i].node, MODEL_WORK_FORWARD, start);
+            i += concat != NULL;
             if (observe && !s->steps[i].head.weights) {
 #pragma omp single
                 {
