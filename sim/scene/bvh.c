@@ -7,7 +7,16 @@
 #include <string.h>
 #include <float.h>
 
-enum { BINS = 12, LEAF_MAX = 4, DEPTH_MAX = 60, ONE_BITS = 0x3f800000 };
+enum {
+    BINS = 12,
+    LEAF_MAX = 4,
+    DEPTH_MAX = 60,
+    ONE_BITS = 0x3f800000,
+    SUBTREE_MIN = 4096, /* boxes of a subtree that is worth a task */
+    SUBTREES = 24,      /* a node with more than this share of all boxes belongs to the top of the tree */
+    SUBTREES_MAX = 2 * SUBTREES * DEPTH_MAX,
+    BLOCK = 16384 /* triangles of a task */
+};
 
 typedef float f4 __attribute__((vector_size(16)));
 #if defined(__SSE2__)
@@ -137,16 +146,39 @@ static split best_split(const reference *r, uint32_t count, float node_area, con
     return best;
 }
 
-static void build_node(scene_part *p, reference *refs, uint32_t node, uint32_t first, uint32_t count, int depth)
+/* The top of the tree is built by the caller; nodes below it with few enough boxes are roots of subtrees, tasks for a pool. Where the
+ * tree is cut depends on the boxes alone, so any number of threads builds the same one. */
+typedef struct subtree {
+    uint32_t root; /* its node at the top */
+    uint32_t first, count, depth;
+    uint32_t used; /* of its own nodes, 0 is the root again */
+} subtree;
+
+typedef struct build {
+    reference *refs;
+    scene_node *nodes; /* of the top; room for all */
+    scene_node *below; /* of subtrees: nodes [2 * first, 2 * (first + count)) are one's own */
+    subtree *subtrees;
+    uint32_t subtree_count, cut; /* nodes with at most `cut` boxes are subtrees */
+} build;
+
+/* Build `node` of `nodes` over refs [first, first + count); *used nodes are taken. b->subtrees takes what is small enough where `top`. */
+static void build_node(build *b, scene_node *nodes, uint32_t *used, bool top, uint32_t node, uint32_t first, uint32_t count,
+                       uint32_t depth)
 {
+    if (top && count <= b->cut && b->subtree_count < SUBTREES_MAX) {
+        b->subtrees[b->subtree_count++] = (subtree){ node, first, count, depth, 1 };
+        return;
+    }
+    reference *refs = b->refs;
     cuboid all = empty_box(), centres = empty_box();
     for (uint32_t i = first; i < first + count; i++) {
-        const cuboid *b = &refs[i].box;
-        f4 centre = (b->lo + b->hi) * 0.5f;
-        box_add(&all, b);
+        const cuboid *box = &refs[i].box;
+        f4 centre = (box->lo + box->hi) * 0.5f;
+        box_add(&all, box);
         box_add(&centres, &(cuboid){ centre, centre });
     }
-    p->nodes[node] = (scene_node){ { { all.lo[0], all.lo[1], all.lo[2] }, { all.hi[0], all.hi[1], all.hi[2] } }, first, count };
+    nodes[node] = (scene_node){ { { all.lo[0], all.lo[1], all.lo[2] }, { all.hi[0], all.hi[1], all.hi[2] } }, first, count };
     if (count <= 1 || depth >= DEPTH_MAX)
         return;
     split s = best_split(refs + first, count, box_half_area(&all), &centres);
@@ -166,12 +198,37 @@ static void build_node(scene_part *p, reference *refs, uint32_t node, uint32_t f
     } else if (count <= LEAF_MAX * 4) {
         return; /* not worth splitting, or all centres equal */
     }
-    uint32_t child = p->node_count;
-    p->node_count += 2;
-    p->nodes[node].first = child;
-    p->nodes[node].count = 0;
-    build_node(p, refs, child, first, left, depth + 1);
-    build_node(p, refs, child + 1, first + left, count - left, depth + 1);
+    uint32_t child = *used;
+    *used += 2;
+    nodes[node].first = child;
+    nodes[node].count = 0;
+    build_node(b, nodes, used, top, child, first, left, depth + 1);
+    build_node(b, nodes, used, top, child + 1, first + left, count - left, depth + 1);
+}
+
+static void build_subtree(void *user, int item, int worker)
+{
+    (void)worker;
+    build *b = user;
+    subtree *t = &b->subtrees[item];
+    build_node(b, b->below + 2 * (size_t)t->first, &t->used, false, 0, t->first, t->count, t->depth);
+}
+
+/* Hang the subtrees' nodes behind those of the top, in order; returns how many nodes there are. */
+static uint32_t join_subtrees(build *b, uint32_t used)
+{
+    for (uint32_t i = 0; i < b->subtree_count; i++) {
+        const subtree *t = &b->subtrees[i];
+        const scene_node *from = b->below + 2 * (size_t)t->first;
+        for (uint32_t k = 0; k < t->used; k++) {
+            scene_node n = from[k];
+            if (n.count == 0)
+                n.first += used - 1; /* node 1 of the subtree becomes node `used` */
+            b->nodes[k == 0 ? t->root : used + k - 1] = n;
+        }
+        used += t->used - 1;
+    }
+    return used;
 }
 
 /* ---- rays
@@ -186,14 +243,26 @@ struct scene_wide {
     uint32_t count[4]; /* 0: inner */
 };
 
+/* The next float above (below) a finite x, as nextafterf finds it. */
+static inline float step_from(float x, bool up)
+{
+    uint32_t bits;
+    if (x == 0)
+        return up ? FLT_TRUE_MIN : -FLT_TRUE_MIN;
+    memcpy(&bits, &x, sizeof bits);
+    bits += (x > 0) == up ? 1u : UINT32_MAX;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
 static void set_child(struct scene_wide *w, int i, const scene_node *n)
 {
     w->first[i] = n->first;
     w->count[i] = n->count;
     for (int k = 0; k < 3; k++) {
         double margin = 1e-6 * (1 + fabs((double)n->bounds.lo[k]) + fabs((double)n->bounds.hi[k]));
-        w->lo[k][i] = nextafterf((float)(n->bounds.lo[k] - margin), -INFINITY);
-        w->hi[k][i] = nextafterf((float)(n->bounds.hi[k] + margin), INFINITY);
+        w->lo[k][i] = step_from((float)(n->bounds.lo[k] - margin), false);
+        w->hi[k][i] = step_from((float)(n->bounds.hi[k] + margin), true);
     }
 }
 
@@ -406,58 +475,113 @@ void scene_bvh_free(scene_part *p)
     free(p->corners);
 }
 
-bool scene_bvh_build_boxes(scene_part *p, const scene_bounds *boxes, uint32_t count, base_error *err)
+/* Trees over `count` boxes; nodes and order are filled, order taken from refs. */
+static bool build_tree(scene_part *p, reference *refs, uint32_t count, base_pool *pool, base_error *err)
 {
-    p->bounds = (scene_bounds){ { 0 }, { 0 } };
-    p->node_count = 0;
-    if (count == 0)
-        return true;
-    reference *refs = aligned_alloc(_Alignof(reference), (size_t)count * sizeof *refs);
-    p->nodes = malloc((size_t)count * 2 * sizeof *p->nodes);
+    build b = { .refs = refs, .cut = count / SUBTREES };
+    if (b.cut < SUBTREE_MIN)
+        b.cut = count <= SUBTREE_MIN ? 0 : SUBTREE_MIN;
+    p->nodes = b.nodes = malloc((size_t)count * 2 * sizeof *p->nodes);
     p->order = malloc((size_t)count * sizeof *p->order);
-    if (!refs || !p->nodes || !p->order) {
-        free(refs);
-        return base_fail(err, BASE_MEMORY, "scene: no memory for a hierarchy over %u boxes", count);
+    b.below = b.cut ? malloc((size_t)count * 2 * sizeof *b.below) : NULL;
+    b.subtrees = malloc(SUBTREES_MAX * sizeof *b.subtrees);
+    bool good = b.nodes && p->order && b.subtrees && (b.below || !b.cut);
+    if (good) {
+        uint32_t used = 1;
+        build_node(&b, b.nodes, &used, true, 0, 0, count, 0);
+        base_pool_run(pool, (int)b.subtree_count, build_subtree, &b);
+        p->node_count = join_subtrees(&b, used);
+        for (uint32_t i = 0; i < count; i++) {
+            memcpy(&p->order[i], (const char *)&refs[i].box.hi + 3 * sizeof(float), sizeof p->order[i]);
+            p->order[i] -= ONE_BITS;
+        }
+        p->bounds = p->nodes[0].bounds;
+        scene_node *fitted = realloc(p->nodes, (size_t)p->node_count * sizeof *p->nodes);
+        p->nodes = fitted ? fitted : p->nodes;
+    } else {
+        base_fail(err, BASE_MEMORY, "scene: no memory for a hierarchy over %u boxes", count);
     }
-    for (uint32_t i = 0; i < count; i++) {
-        const scene_bounds *b = &boxes[i];
-        refs[i].box = (cuboid){ { b->lo[0], b->lo[1], b->lo[2] }, { b->hi[0], b->hi[1], b->hi[2] } };
-        uint32_t bits = ONE_BITS + i;
-        memcpy((char *)&refs[i].box.hi + 3 * sizeof(float), &bits, sizeof bits);
-    }
-    p->node_count = 1;
-    build_node(p, refs, 0, 0, count, 0);
-    for (uint32_t i = 0; i < count; i++) {
-        memcpy(&p->order[i], (const char *)&refs[i].box.hi + 3 * sizeof(float), sizeof p->order[i]);
-        p->order[i] -= ONE_BITS;
-    }
-    p->bounds = p->nodes[0].bounds;
-    free(refs);
-    scene_node *fitted = realloc(p->nodes, (size_t)p->node_count * sizeof *p->nodes);
-    p->nodes = fitted ? fitted : p->nodes;
-    return build_wide(p, err);
+    free(b.below);
+    free(b.subtrees);
+    return good;
 }
 
-bool scene_bvh_build(scene_part *p, base_error *err)
+static void set_reference(reference *r, uint32_t number, const float lo[3], const float hi[3])
 {
-    uint32_t n = p->triangle_count;
-    scene_bounds *boxes = malloc(((size_t)n + 1) * sizeof *boxes);
-    p->corners = malloc(((size_t)n + 1) * sizeof *p->corners);
-    bool good = boxes && p->corners;
-    if (!good)
-        base_fail(err, BASE_MEMORY, "scene: no memory for a hierarchy over %u triangles", n);
-    for (uint32_t i = 0; good && i < n; i++) {
-        boxes[i] = empty_bounds();
+    uint32_t bits = ONE_BITS + number;
+    r->box = (cuboid){ { lo[0], lo[1], lo[2] }, { hi[0], hi[1], hi[2] } };
+    memcpy((char *)&r->box.hi + 3 * sizeof(float), &bits, sizeof bits);
+}
+
+static reference *take_references(scene_part *p, uint32_t count, base_error *err)
+{
+    reference *refs = aligned_alloc(_Alignof(reference), ((size_t)count + 1) * sizeof *refs);
+    p->bounds = (scene_bounds){ { 0 }, { 0 } };
+    p->node_count = 0;
+    if (!refs)
+        base_fail(err, BASE_MEMORY, "scene: no memory for a hierarchy over %u boxes", count);
+    return refs;
+}
+
+bool scene_bvh_build_boxes(scene_part *p, const scene_bounds *boxes, uint32_t count, base_error *err)
+{
+    reference *refs = take_references(p, count, err);
+    for (uint32_t i = 0; refs && i < count; i++)
+        set_reference(&refs[i], i, boxes[i].lo, boxes[i].hi);
+    bool good = refs && (count == 0 || (build_tree(p, refs, count, NULL, err) && build_wide(p, err)));
+    free(refs);
+    return good;
+}
+
+/* What the tasks over blocks of triangles share. */
+typedef struct triangles {
+    scene_part *part;
+    reference *refs;
+} triangles;
+
+static void bound_block(void *user, int item, int worker)
+{
+    (void)worker;
+    const triangles *t = user;
+    uint32_t end =
+        ((uint32_t)item + 1) * BLOCK < t->part->triangle_count ? ((uint32_t)item + 1) * BLOCK : t->part->triangle_count;
+    for (uint32_t i = (uint32_t)item * BLOCK; i < end; i++) {
+        scene_bounds box = empty_bounds();
         for (int v = 0; v < 3; v++) {
-            const float *x = p->vertices[p->triangles[i].vertex[v]].position;
-            bounds_add(&boxes[i], &(scene_bounds){ { x[0], x[1], x[2] }, { x[0], x[1], x[2] } });
+            const float *x = t->part->vertices[t->part->triangles[i].vertex[v]].position;
+            bounds_add(&box, &(scene_bounds){ { x[0], x[1], x[2] }, { x[0], x[1], x[2] } });
         }
+        set_reference(&t->refs[i], i, box.lo, box.hi);
     }
-    good = good && scene_bvh_build_boxes(p, boxes, n, err);
-    for (uint32_t i = 0; good && i < n; i++)
+}
+
+static void copy_block(void *user, int item, int worker)
+{
+    (void)worker;
+    const triangles *t = user;
+    scene_part *p = t->part;
+    uint32_t end = ((uint32_t)item + 1) * BLOCK < p->triangle_count ? ((uint32_t)item + 1) * BLOCK : p->triangle_count;
+    for (uint32_t i = (uint32_t)item * BLOCK; i < end; i++)
         for (int v = 0; v < 3; v++)
             memcpy(p->corners[i] + 3 * v, p->vertices[p->triangles[p->order[i]].vertex[v]].position, 3 * sizeof(float));
-    free(boxes);
+}
+
+bool scene_bvh_build(scene_part *p, base_pool *pool, base_error *err)
+{
+    uint32_t n = p->triangle_count;
+    triangles t = { p, take_references(p, n, err) };
+    int blocks = (int)((n + BLOCK - 1) / BLOCK);
+    p->corners = malloc(((size_t)n + 1) * sizeof *p->corners);
+    bool good = t.refs && p->corners;
+    if (t.refs && !p->corners)
+        base_fail(err, BASE_MEMORY, "scene: no memory for a hierarchy over %u triangles", n);
+    if (good && n) {
+        base_pool_run(pool, blocks, bound_block, &t);
+        good = build_tree(p, t.refs, n, pool, err) && build_wide(p, err);
+        if (good)
+            base_pool_run(pool, blocks, copy_block, &t);
+    }
+    free(t.refs);
     return good;
 }
 

@@ -1,11 +1,13 @@
 /* sim/scene/bvh.h — the bounding volume hierarchy inside one scene_part (internal to the scene room). */
 #ifndef SIM_SCENE_BVH_H
 #define SIM_SCENE_BVH_H
+#include "base/pool.h"
 #include "sim/scene/scene.h"
 
 void scene_bvh_free(scene_part *p); /* the hierarchy alone */
-/* Fill nodes, order and bounds from vertices and triangles (at least one triangle; none: a part without nodes). */
-bool scene_bvh_build(scene_part *p, base_error *err);
+/* Fill nodes, order and bounds from vertices and triangles (at least one triangle; none: a part without nodes). pool may be NULL; the
+ * result is the same. */
+bool scene_bvh_build(scene_part *p, base_pool *pool, base_error *err);
 
 typedef struct scene_bvh_hit {
     double t;          /* origin + t * direction */

@@ -46,6 +46,16 @@ uint32_t scene_mesh_vertex(scene_mesh *m, base_vec3 position, base_vec3 normal, 
     return m->vertex_count++;
 }
 
+uint32_t scene_mesh_vertex_copy(scene_mesh *m, const scene_vertex *v)
+{
+    if (m->failed || !grow((void **)&m->vertices, m->vertex_count, &m->vertex_capacity, sizeof *m->vertices)) {
+        m->failed = true;
+        return 0;
+    }
+    m->vertices[m->vertex_count] = *v;
+    return m->vertex_count++;
+}
+
 void scene_mesh_triangle(scene_mesh *m, uint32_t a, uint32_t b, uint32_t c, scene_surface s)
 {
     if (m->failed || !grow((void **)&m->triangles, m->triangle_count, &m->triangle_capacity, sizeof *m->triangles)) {
@@ -142,13 +152,16 @@ void scene_mesh_tube(scene_mesh *m, base_vec3 from, base_vec3 to, double radius_
 
 void scene_mesh_append(scene_mesh *m, const scene_mesh *src, const base_pose *pose)
 {
-    static const base_pose still;
-    base_mat3 r = base_rotation_matrix(pose ? pose->rotation : still.rotation);
-    base_vec3 at = pose ? pose->location : still.location;
+    base_mat3 r = pose ? base_rotation_matrix(pose->rotation) : (base_mat3){ { { 0 } } };
+    base_vec3 at = pose ? pose->location : (base_vec3){ 0, 0, 0 };
     uint32_t first = m->vertex_count;
     m->failed = m->failed || src->failed;
     for (uint32_t i = 0; i < src->vertex_count && !m->failed; i++) {
         const scene_vertex *v = &src->vertices[i];
+        if (!pose) {
+            scene_mesh_vertex_copy(m, v);
+            continue;
+        }
         base_vec3 p = base_mat3_apply(&r, (base_vec3){ v->position[0], v->position[1], v->position[2] });
         base_vec3 n = base_mat3_apply(&r, (base_vec3){ v->normal[0], v->normal[1], v->normal[2] });
         scene_mesh_vertex(m, base_vec3_add(p, at), n, v->uv[0], v->uv[1], v->light / 65535.0);

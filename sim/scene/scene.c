@@ -141,12 +141,27 @@ typedef struct cell_key {
     uint32_t cell, triangle;
 } cell_key;
 
-static int compare_cells(const void *a, const void *b)
+/* By cell, in order of the triangles within one: 11 bits a pass, as many passes as the largest cell needs. Returns the sorted one of the two
+ * arrays. */
+static cell_key *sort_keys(cell_key *keys, cell_key *other, uint32_t count, uint32_t most)
 {
-    const cell_key *x = a, *y = b;
-    if (x->cell != y->cell)
-        return x->cell < y->cell ? -1 : 1;
-    return x->triangle < y->triangle ? -1 : x->triangle > y->triangle;
+    enum { BITS = 11, BUCKETS = 1 << BITS };
+    for (int shift = 0; shift < 32 && most >> shift; shift += BITS) {
+        uint32_t starts[BUCKETS] = { 0 }, sum = 0;
+        for (uint32_t i = 0; i < count; i++)
+            starts[keys[i].cell >> shift & (BUCKETS - 1)]++;
+        for (int b = 0; b < BUCKETS; b++) {
+            uint32_t here = starts[b];
+            starts[b] = sum;
+            sum += here;
+        }
+        for (uint32_t i = 0; i < count; i++)
+            other[starts[keys[i].cell >> shift & (BUCKETS - 1)]++] = keys[i];
+        cell_key *swap = keys;
+        keys = other;
+        other = swap;
+    }
+    return keys;
 }
 
 static void bounds_point(scene_bounds *b, const float *x)
@@ -167,14 +182,20 @@ static double middle(const scene_mesh *m, const scene_triangle *t, int axis)
 /* Cells of all triangles, sorted: four numbers per cell of the plane, one for each level of detail. */
 static cell_key *sort_cells(const scene_mesh *m, double chunk_m)
 {
-    cell_key *keys = malloc((size_t)m->triangle_count * sizeof *keys);
+    cell_key *keys = malloc((size_t)m->triangle_count * sizeof *keys),
+             *other = malloc((size_t)m->triangle_count * sizeof *other);
     double low[2] = { DBL_MAX, DBL_MAX }, high[2] = { -DBL_MAX, -DBL_MAX };
-    if (!keys)
+    uint32_t most = 0;
+    if (!keys || !other) {
+        free(keys);
+        free(other);
         return NULL;
+    }
     for (uint32_t i = 0; i < m->triangle_count; i++)
-        for (int k = 0; k < 2; k++) {
-            low[k] = fmin(low[k], middle(m, &m->triangles[i], k));
-            high[k] = fmax(high[k], middle(m, &m->triangles[i], k));
+        for (int k = 0; k < 2; k++) { /* not by fmin: a call, for its NaNs */
+            double at = middle(m, &m->triangles[i], k);
+            low[k] = at < low[k] ? at : low[k];
+            high[k] = at > high[k] ? at : high[k];
         }
     while ((floor((high[0] - low[0]) / chunk_m) + 1) * (floor((high[1] - low[1]) / chunk_m) + 1) > 1e9)
         chunk_m *= 2;
@@ -185,9 +206,11 @@ static cell_key *sort_cells(const scene_mesh *m, double chunk_m)
         uint8_t flags = m->triangles[i].flags;
         uint32_t level = flags & SCENE_DETAIL ? 1 : flags & SCENE_DETAIL_FAR ? 2 : 0;
         keys[i] = (cell_key){ (y * columns + x) * 4 + level, i };
+        most = keys[i].cell > most ? keys[i].cell : most;
     }
-    qsort(keys, m->triangle_count, sizeof *keys, compare_cells);
-    return keys;
+    cell_key *sorted = sort_keys(keys, other, m->triangle_count, most);
+    free(sorted == keys ? other : keys);
+    return sorted;
 }
 
 static const uint8_t detail_of_level[4] = { 0, SCENE_DETAIL, SCENE_DETAIL_FAR, 0 };
@@ -220,9 +243,7 @@ static bool fill_chunks(scene *s, const scene_mesh *m, const cell_key *keys)
             uint32_t old = t->vertex[k];
             if (in_chunk[old] != s->chunk_count) {
                 in_chunk[old] = s->chunk_count;
-                moved_to[old] = scene_mesh_vertex(&sorted, (base_vec3){ 0, 0, 0 }, (base_vec3){ 0, 0, 0 }, 0, 0, 0);
-                if (!sorted.failed)
-                    sorted.vertices[moved_to[old]] = m->vertices[old];
+                moved_to[old] = scene_mesh_vertex_copy(&sorted, &m->vertices[old]);
                 c->vertex_count++;
                 bounds_point(&c->bounds, m->vertices[old].position);
             }
@@ -241,7 +262,38 @@ static bool fill_chunks(scene *s, const scene_mesh *m, const cell_key *keys)
     return good;
 }
 
-bool scene_finish(scene *s, double chunk_m, base_error *err)
+typedef struct mesh_hierarchies {
+    scene *scene;
+    base_error *errors; /* of each mesh */
+    bool *good;
+} mesh_hierarchies;
+
+static void build_mesh_hierarchy(void *user, int item, int worker)
+{
+    (void)worker;
+    const mesh_hierarchies *m = user;
+    m->good[item] = scene_bvh_build(&m->scene->meshes[item], NULL, &m->errors[item]);
+}
+
+static bool build_mesh_hierarchies(scene *s, base_pool *pool, base_error *err)
+{
+    mesh_hierarchies m = { s, malloc((s->mesh_count + 1) * sizeof *m.errors), malloc((s->mesh_count + 1) * sizeof *m.good) };
+    bool good = m.errors && m.good;
+    if (good)
+        base_pool_run(pool, (int)s->mesh_count, build_mesh_hierarchy, &m);
+    else
+        base_fail(err, BASE_MEMORY, "scene: no memory for the hierarchies of %u meshes", s->mesh_count);
+    for (uint32_t i = 0; good && i < s->mesh_count; i++)
+        if (!m.good[i]) {
+            *err = m.errors[i];
+            good = false;
+        }
+    free(m.errors);
+    free(m.good);
+    return good;
+}
+
+bool scene_finish(scene *s, double chunk_m, base_pool *pool, base_error *err)
 {
     assert(!s->finished);
     struct scene_build *b = s->build;
@@ -258,13 +310,8 @@ bool scene_finish(scene *s, double chunk_m, base_error *err)
     scene_mesh_free(&b->all);
     free(b);
     s->build = NULL;
-    if (!scene_bvh_build(&s->world, err))
-        return false;
-    for (uint32_t i = 0; i < s->mesh_count; i++)
-        if (!scene_bvh_build(&s->meshes[i], err))
-            return false;
-    s->finished = true;
-    return true;
+    s->finished = scene_bvh_build(&s->world, pool, err) && build_mesh_hierarchies(s, pool, err);
+    return s->finished;
 }
 
 /* ---- changes to what stands there */

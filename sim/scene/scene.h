@@ -13,6 +13,7 @@
 #define SIM_SCENE_SCENE_H
 #include "base/error.h"
 #include "base/geom.h"
+#include "base/pool.h"
 #include <stdint.h>
 
 /* Semantic tags, CARLA's numbers from 0.9.14 on. sim/wire translates them for older versions. */
@@ -133,6 +134,8 @@ typedef struct scene_surface {
 
 /* normal need not have unit length; light 0..1. Returns the index of the new vertex. */
 uint32_t scene_mesh_vertex(scene_mesh *m, base_vec3 position, base_vec3 normal, double u, double v, double light);
+/* The same of a vertex that is packed already. */
+uint32_t scene_mesh_vertex_copy(scene_mesh *m, const scene_vertex *v);
 void scene_mesh_triangle(scene_mesh *m, uint32_t a, uint32_t b, uint32_t c, scene_surface s);
 /* Flat quad a, b, c, d clockwise seen from the front; own vertices, flat normal; u runs a->b, v runs a->d, in metres from (u0, v0). */
 void scene_mesh_quad(scene_mesh *m, base_vec3 a, base_vec3 b, base_vec3 c, base_vec3 d, double u0, double v0, scene_surface s);
@@ -196,8 +199,9 @@ uint16_t scene_material_own(scene *s, scene_material m);
 bool scene_add_static(scene *s, scene_mesh *m, base_error *err);
 /* Take over m as a mesh for instances; *mesh becomes its number. */
 bool scene_add_mesh(scene *s, scene_mesh *m, int *mesh, base_error *err);
-/* Sort the static triangles into chunks of about `chunk_m` metres (0 = 48) and build the hierarchies. */
-bool scene_finish(scene *s, double chunk_m, base_error *err);
+/* Sort the static triangles into chunks of about `chunk_m` metres (0 = 48) and build the hierarchies. pool (NULL: the caller alone)
+ * helps; the result is the same. */
+bool scene_finish(scene *s, double chunk_m, base_pool *pool, base_error *err);
 
 /* Change the static triangles of one instance id, all of which lie within `where`: visit may set material and SCENE_HIDDEN and
  * says whether it changed anything. Not while somebody reads the scene. Returns how many triangles changed. */

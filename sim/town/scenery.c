@@ -125,7 +125,7 @@ town_scenery *town_scenery_build_with(const road_map *map, uint64_t seed, const 
     if (t->scene) {
         scenery_materials_add(t);
         if (scenery_bodies_build(t, err) && scenery_props_build(t, err) && build_world(t, err) &&
-            scene_finish(t->scene, 0, err))
+            scene_finish(t->scene, 0, options.pool, err))
             return t;
     }
     town_scenery_destroy(t);

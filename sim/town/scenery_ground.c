@@ -381,15 +381,35 @@ static double lattice(uint64_t seed, int64_t x, int64_t y)
     return base_random_uniform(&d);
 }
 
-static double hills(uint64_t seed, double x, double y, double cell)
+/* Corners of the cell that each kind of hills was last asked about: neighbours on the ground mostly lie in the same. */
+enum { HILLS_WIDE, HILLS_SMALL, HILLS_BUMPS, HILLS_PATCHES, HILLS_SPOTS, HILLS_COUNT };
+static const double hills_cell_m[HILLS_COUNT] = { 110, 45, 9, 31, 8 };
+
+typedef struct noise {
+    uint64_t seed; /* of the town; each kind has its own after it */
+    struct {
+        bool known;
+        int64_t i, j;
+        double corner[4];
+    } last[HILLS_COUNT];
+} noise;
+
+static double hills(noise *n, int kind, double x, double y)
 {
-    double fx = x / cell, fy = y / cell;
+    double fx = x / hills_cell_m[kind], fy = y / hills_cell_m[kind];
     double ix = floor(fx), iy = floor(fy), tx = fx - ix, ty = fy - iy;
     tx = tx * tx * (3 - 2 * tx);
     ty = ty * ty * (3 - 2 * ty);
     int64_t i = (int64_t)ix, j = (int64_t)iy;
-    double a = lattice(seed, i, j), b = lattice(seed, i + 1, j), c = lattice(seed, i, j + 1), d = lattice(seed, i + 1, j + 1);
-    return (a + (b - a) * tx) * (1 - ty) + (c + (d - c) * tx) * ty;
+    double *c = n->last[kind].corner;
+    if (!n->last[kind].known || n->last[kind].i != i || n->last[kind].j != j) {
+        n->last[kind].known = true;
+        n->last[kind].i = i;
+        n->last[kind].j = j;
+        for (int k = 0; k < 4; k++)
+            c[k] = lattice(n->seed + (uint64_t)kind, i + (k & 1), j + (k >> 1));
+    }
+    return (c[0] + (c[1] - c[0]) * tx) * (1 - ty) + (c[2] + (c[3] - c[2]) * tx) * ty;
 }
 
 /* Cell nearest to a point. */
@@ -407,22 +427,28 @@ double scenery_outside_m(const scenery_raster *r, double x, double y)
     return r->outside_m[clamped_cell(r, x, y)] + sqrt(dx * dx + dy * dy);
 }
 
-double scenery_ground_z(const town_scenery *t, double x, double y)
+static double ground_z(const scenery_raster *r, noise *n, double x, double y)
 {
-    const scenery_raster *r = &t->raster;
     int at = clamped_cell(r, x, y);
     double d = scenery_outside_m(r, x, y), z = r->level[at] - 0.03;
     if (r->kind[at] !=
         PAVED_NONE) /* deep enough for what the ground's coarse mesh cuts off at kerbs, no deeper: edges must not float */
         return z - (r->kind[at] == PAVED_WALK ? 0.30 : 0.14);
     double rise = fmax(0, fmin(1, (d - 25) / 150));
-    z += rise * rise * (3 - 2 * rise) * (14 * hills(t->seed, x, y, 110) + 4 * hills(t->seed + 1, x, y, 45) - 3);
-    return z + fmin(1, d / 12) * 0.25 * (hills(t->seed + 2, x, y, 9) - 0.5);
+    z += rise * rise * (3 - 2 * rise) * (14 * hills(n, HILLS_WIDE, x, y) + 4 * hills(n, HILLS_SMALL, x, y) - 3);
+    return z + fmin(1, d / 12) * 0.25 * (hills(n, HILLS_BUMPS, x, y) - 0.5);
+}
+
+double scenery_ground_z(const town_scenery *t, double x, double y)
+{
+    noise n = { .seed = t->seed };
+    return ground_z(&t->raster, &n, x, y);
 }
 
 typedef struct ground_grid { /* coarse cells; some are divided into fine ones */
     const town_scenery *town;
     scene_mesh *mesh;
+    noise noise;
     double x0, y0;
     int width, height;
     uint8_t *fine; /* [height][width] 1 = divided */
@@ -431,17 +457,18 @@ typedef struct ground_grid { /* coarse cells; some are divided into fine ones */
 
 static uint32_t ground_vertex(ground_grid *g, double x, double y)
 {
-    double e = 1.5, z = scenery_ground_z(g->town, x, y);
-    double dx = scenery_ground_z(g->town, x + e, y) - scenery_ground_z(g->town, x - e, y);
-    double dy = scenery_ground_z(g->town, x, y + e) - scenery_ground_z(g->town, x, y - e);
+    const scenery_raster *r = &g->town->raster;
+    double e = 1.5, z = ground_z(r, &g->noise, x, y);
+    double dx = ground_z(r, &g->noise, x + e, y) - ground_z(r, &g->noise, x - e, y);
+    double dy = ground_z(r, &g->noise, x, y + e) - ground_z(r, &g->noise, x, y - e);
     base_vec3 n = { -dx / (2 * e), -dy / (2 * e), 1 };
-    if (fabs(dx) + fabs(dy) > 0.2 && scenery_cell(&g->town->raster, x, y) >= 0) {
-        int at = scenery_cell(&g->town->raster, x, y);
-        if (g->town->raster.outside_m[at] < 4) /* beside the pavement: the dip under it must not darken the grass */
+    if (fabs(dx) + fabs(dy) > 0.2 && scenery_cell(r, x, y) >= 0) {
+        int at = scenery_cell(r, x, y);
+        if (r->outside_m[at] < 4) /* beside the pavement: the dip under it must not darken the grass */
             n = (base_vec3){ 0, 0, 1 };
     }
     /* Meadows are not of one colour: patches of some 30 and 8 metres. */
-    double light = 0.62 + 0.28 * hills(g->town->seed + 3, x, y, 31) + 0.20 * hills(g->town->seed + 4, x, y, 8);
+    double light = 0.62 + 0.28 * hills(&g->noise, HILLS_PATCHES, x, y) + 0.20 * hills(&g->noise, HILLS_SPOTS, x, y);
     return scene_mesh_vertex(g->mesh, (base_vec3){ x, y, z }, n, x, y, light);
 }
 
@@ -521,31 +548,59 @@ static bool near_pavement(const scenery_raster *r, double x, double y)
     return false;
 }
 
+/* Rows of cells, each built into a mesh of its own: their order in the whole does not depend on who builds them. */
+typedef struct ground_rows {
+    ground_grid grid;
+    scene_mesh *meshes; /* per row */
+} ground_rows;
+
+static void divide_row(void *user, int j, int worker)
+{
+    (void)worker;
+    const ground_grid *g = &((const ground_rows *)user)->grid;
+    for (int i = 0; i < g->width; i++)
+        g->fine[j * g->width + i] = near_pavement(&g->town->raster, g->x0 + i * COARSE_M, g->y0 + j * COARSE_M);
+}
+
+static void build_row(void *user, int j, int worker)
+{
+    (void)worker;
+    const ground_rows *rows = user;
+    ground_grid g = rows->grid;
+    g.mesh = &rows->meshes[j];
+    for (int i = 0; i < g.width; i++)
+        if (g.fine[j * g.width + i])
+            fine_cell(&g, g.x0 + i * COARSE_M, g.y0 + j * COARSE_M);
+        else
+            coarse_cell(&g, i, j);
+}
+
 bool scenery_ground_build(town_scenery *t, scene_mesh *m, base_error *err)
 {
     const scenery_raster *r = &t->raster;
     scenery_piece_begin(t, "Ground", (base_pose){ { r->x0, r->y0, 0 }, { 0, 0, 0 } });
-    ground_grid g = { .town = t,
-                      .mesh = m,
-                      .x0 = r->x0 - HORIZON_M,
-                      .y0 = r->y0 - HORIZON_M,
-                      .width = (int)lrint((r->width * r->cell_m + 2 * HORIZON_M) / COARSE_M),
-                      .height = (int)lrint((r->height * r->cell_m + 2 * HORIZON_M) / COARSE_M),
-                      .surface = scenery_piece_surface(t, MATERIAL_GRASS, SCENE_TAG_TERRAIN, SCENE_NO_SHADOW),
-                      .paved = scenery_piece_surface(t, MATERIAL_PAVING, SCENE_TAG_SIDEWALKS, SCENE_NO_SHADOW) };
-    g.fine = calloc((size_t)g.width * g.height + 1, 1);
-    if (!g.fine)
-        return base_fail(err, BASE_MEMORY, "scenery: no memory for the ground");
-    for (int j = 0; j < g.height; j++)
-        for (int i = 0; i < g.width; i++)
-            g.fine[j * g.width + i] = near_pavement(r, g.x0 + i * COARSE_M, g.y0 + j * COARSE_M);
-    for (int j = 0; j < g.height; j++)
-        for (int i = 0; i < g.width; i++)
-            if (g.fine[j * g.width + i])
-                fine_cell(&g, g.x0 + i * COARSE_M, g.y0 + j * COARSE_M);
-            else
-                coarse_cell(&g, i, j);
-    free(g.fine);
+    ground_rows rows = { .grid = { .town = t,
+                                   .noise = { .seed = t->seed },
+                                   .x0 = r->x0 - HORIZON_M,
+                                   .y0 = r->y0 - HORIZON_M,
+                                   .width = (int)lrint((r->width * r->cell_m + 2 * HORIZON_M) / COARSE_M),
+                                   .height = (int)lrint((r->height * r->cell_m + 2 * HORIZON_M) / COARSE_M),
+                                   .surface = scenery_piece_surface(t, MATERIAL_GRASS, SCENE_TAG_TERRAIN, SCENE_NO_SHADOW),
+                                   .paved = scenery_piece_surface(t, MATERIAL_PAVING, SCENE_TAG_SIDEWALKS, SCENE_NO_SHADOW) } };
+    rows.grid.fine = calloc((size_t)rows.grid.width * rows.grid.height + 1, 1);
+    rows.meshes = calloc((size_t)rows.grid.height + 1, sizeof *rows.meshes);
+    if (rows.grid.fine && rows.meshes) {
+        base_pool_run(t->options.pool, rows.grid.height, divide_row, &rows);
+        base_pool_run(t->options.pool, rows.grid.height, build_row, &rows);
+        for (int j = 0; j < rows.grid.height; j++) {
+            scene_mesh_append(m, &rows.meshes[j], NULL);
+            scene_mesh_free(&rows.meshes[j]);
+        }
+    } else {
+        m->failed = true;
+    }
+    free(rows.grid.fine);
+    free(rows.meshes);
     return !m->failed || base_fail(err, BASE_MEMORY, "scenery: no memory for the ground");
 }
 

@@ -95,6 +95,8 @@ static int by_id(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
+static inline double lower(double a, double b) { return a < b ? a : b; } /* fmin is a call, for its NaNs */
+
 bool scenery_objects_finish(town_scenery *t, const scene_mesh *m, base_error *err)
 {
     t->ids = malloc(((size_t)t->object_count + 1) * sizeof *t->ids);
@@ -125,8 +127,8 @@ bool scenery_objects_finish(town_scenery *t, const scene_mesh *m, base_error *er
             }
             base_vec3 p = base_vec3_sub((base_vec3){ v[0], v[1], v[2] }, o->pose.location);
             p = base_mat3_apply_inverse(&frame, p);
-            o->low = (base_vec3){ fmin(o->low.x, p.x), fmin(o->low.y, p.y), fmin(o->low.z, p.z) };
-            o->high = (base_vec3){ fmax(o->high.x, p.x), fmax(o->high.y, p.y), fmax(o->high.z, p.z) };
+            o->low = (base_vec3){ lower(o->low.x, p.x), lower(o->low.y, p.y), lower(o->low.z, p.z) };
+            o->high = (base_vec3){ -lower(-o->high.x, -p.x), -lower(-o->high.y, -p.y), -lower(-o->high.z, -p.z) };
         }
     }
     for (int i = 0; i < t->object_count; i++) {

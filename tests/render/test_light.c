@@ -35,7 +35,7 @@ static scene *plain(scene_texture ground, bool wall)
         scene_mesh_quad(&m, (base_vec3){ 40, 45, 0 }, (base_vec3){ 40, -45, 0 }, (base_vec3){ 40, -45, 30 },
                         (base_vec3){ 40, 45, 30 }, 0, 0, bricks);
     }
-    if (!scene_add_static(s, &m, &err) || !scene_finish(s, 0, &err))
+    if (!scene_add_static(s, &m, &err) || !scene_finish(s, 0, NULL, &err))
         fail_msg("%s", err.text);
     return s;
 }

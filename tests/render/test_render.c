@@ -140,7 +140,7 @@ static void points_land_where_the_camera_model_says(void **state)
         }
         scene_material_add(s, (scene_material){ .rgb = { 0.5f, 0.5f, 0.5f } });
         assert_true(scene_add_static(s, &m, &err));
-        assert_true(scene_finish(s, 0, &err));
+        assert_true(scene_finish(s, 0, NULL, &err));
         render *r = render_create(s, NULL, NULL, &err);
         render_view v = { .pose = cameras[c], .width = 200, .height = 130, .fov_deg = 90 };
         uint32_t id[200 * 130];
@@ -413,7 +413,7 @@ static void sunlit_walls_do_not_shade_themselves(void **state)
     scene_mesh_tube(&m, (base_vec3){ 12, 4, 0 }, (base_vec3){ 12, 4, 6 }, 1.2, 0.8, 24, true,
                     (scene_surface){ plain, SCENE_TAG_POLES, 0, 2 });
     assert_true(scene_add_static(s, &m, &err));
-    assert_true(scene_finish(s, 0, &err));
+    assert_true(scene_finish(s, 0, NULL, &err));
     for (size_t k = 0; k < sizeof suns / sizeof *suns; k++) {
         render_weather w = { .sun_azimuth_deg = suns[k].azimuth, .sun_altitude_deg = suns[k].altitude };
         render_environment light = render_environment_from_weather(&w, 0);

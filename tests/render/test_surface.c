@@ -95,7 +95,7 @@ static int setup(void **state)
         f->before[i] = f->now[i];
         f->before[i].pose = b->before;
     }
-    assert_true(scene_finish(f->scene, 24, &err));
+    assert_true(scene_finish(f->scene, 24, NULL, &err));
     *state = f;
     return 0;
 }
@@ -139,7 +139,7 @@ static void learn_colours(fixture *f)
         scene_mesh m = { 0 };
         body wall = { .extent = { 0.1, 50, 50 } };
         add_box(&m, &(base_pose){ .location = { code == CODES ? -20 : 5, 0, 0 } }, &wall, glowing(s, code % CODES), 1);
-        assert_true(scene_add_static(s, &m, &err) && scene_finish(s, 0, &err));
+        assert_true(scene_add_static(s, &m, &err) && scene_finish(s, 0, NULL, &err));
         render *r = render_create(s, NULL, NULL, &err);
         uint8_t bgra[16 * 16 * 4];
         render_view v = { .width = 16, .height = 16, .fov_deg = 60 };

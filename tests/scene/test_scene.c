@@ -319,7 +319,7 @@ static void an_empty_scene_works(void **state)
     base_error err;
     scene *s = scene_create(&err);
     assert_non_null(s);
-    assert_true(scene_finish(s, 0, &err));
+    assert_true(scene_finish(s, 0, NULL, &err));
     assert_false(scene_ray(s, NULL, 0, (base_vec3){ 0, 0, 0 }, (base_vec3){ 1, 0, 0 }, 100, NULL));
     assert_false(scene_box_hit(s, &(scene_box){ .extent = { 1, 1, 1 } }, 0, NULL));
     scene_destroy(s);

@@ -76,7 +76,7 @@ scene *random_scene(uint64_t seed, int solids)
         abort();
     body.tag = SCENE_TAG_POLES;
     scene_mesh_tube(&m, (base_vec3){ 0, 0, 0 }, (base_vec3){ 0, 0, 2 }, 0.4, 0.2, 9, true, body);
-    if (!scene_add_mesh(s, &m, &mesh, &err) || !scene_finish(s, 24, &err))
+    if (!scene_add_mesh(s, &m, &mesh, &err) || !scene_finish(s, 24, NULL, &err))
         abort();
     return s;
 }
