@@ -537,6 +537,8 @@ bool scene_bvh_build_boxes(scene_part *p, const scene_bounds *boxes, uint32_t co
 typedef struct triangles {
     scene_part *part;
     reference *refs;
+    bool wide; /* build_wide succeeded */
+    base_error *err;
 } triangles;
 
 static void bound_block(void *user, int item, int worker)
@@ -555,13 +557,18 @@ static void bound_block(void *user, int item, int worker)
     }
 }
 
-static void copy_block(void *user, int item, int worker)
+/* Item 0 makes the wide nodes, each other copies a block's corners in order of the tree. */
+static void finish_block(void *user, int item, int worker)
 {
     (void)worker;
-    const triangles *t = user;
+    triangles *t = user;
     scene_part *p = t->part;
-    uint32_t end = ((uint32_t)item + 1) * BLOCK < p->triangle_count ? ((uint32_t)item + 1) * BLOCK : p->triangle_count;
-    for (uint32_t i = (uint32_t)item * BLOCK; i < end; i++)
+    if (item == 0) {
+        t->wide = build_wide(p, t->err);
+        return;
+    }
+    uint32_t first = (uint32_t)(item - 1) * BLOCK, end = first + BLOCK < p->triangle_count ? first + BLOCK : p->triangle_count;
+    for (uint32_t i = first; i < end; i++)
         for (int v = 0; v < 3; v++)
             memcpy(p->corners[i] + 3 * v, p->vertices[p->triangles[p->order[i]].vertex[v]].position, 3 * sizeof(float));
 }
@@ -569,7 +576,7 @@ static void copy_block(void *user, int item, int worker)
 bool scene_bvh_build(scene_part *p, base_pool *pool, base_error *err)
 {
     uint32_t n = p->triangle_count;
-    triangles t = { p, take_references(p, n, err) };
+    triangles t = { p, take_references(p, n, err), false, err };
     int blocks = (int)((n + BLOCK - 1) / BLOCK);
     p->corners = malloc(((size_t)n + 1) * sizeof *p->corners);
     bool good = t.refs && p->corners;
@@ -577,9 +584,11 @@ bool scene_bvh_build(scene_part *p, base_pool *pool, base_error *err)
         base_fail(err, BASE_MEMORY, "scene: no memory for a hierarchy over %u triangles", n);
     if (good && n) {
         base_pool_run(pool, blocks, bound_block, &t);
-        good = build_tree(p, t.refs, n, pool, err) && build_wide(p, err);
-        if (good)
-            base_pool_run(pool, blocks, copy_block, &t);
+        good = build_tree(p, t.refs, n, pool, err);
+        if (good) {
+            base_pool_run(pool, 1 + blocks, finish_block, &t);
+            good = t.wide;
+        }
     }
     free(t.refs);
     return good;

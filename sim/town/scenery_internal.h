@@ -2,7 +2,8 @@
  *
  *   scenery.c          order of building, the public functions
  *   scenery_road.c     lanes, marks, kerbs -> strips of surface, and the footprint they leave
- *   scenery_ground.c   footprint -> raster of what is paved, distances, the ground around it
+ *   scenery_raster.c   footprint -> raster of what is paved, distances, gaps between roads
+ *   scenery_ground.c   the ground around it
  *   scenery_surface.c  footprint -> the height of the road at a point
  *   scenery_paint.c    crosswalks, stop lines, arrows, letters, and the wear of asphalt
  *   scenery_rail.c     bridges: decks, pillars, parapets; guard rails
@@ -85,6 +86,8 @@ typedef struct scenery_footprint {
     size_t count, capacity;
     bool failed;
 } scenery_footprint;
+
+#define SCENERY_COARSE_M 16.0 /* cells of the ground, which the raster is a whole number of */
 
 /* ---- raster of the ground plane: cells of cell_m, row by row along +y, from (x0, y0) */
 

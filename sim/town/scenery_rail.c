@@ -1,6 +1,6 @@
 /* sim/town/scenery_rail.c — bridges where roads cross, and guard rails.
  *
- * Which surfaces are a bridge's is known from the raster (scenery_ground.c). A bridge gets a slab below its road, fascias and parapets
+ * Which surfaces are a bridge's is known from the raster (scenery_raster.c). A bridge gets a slab below its road, fascias and parapets
  * along its edges, and rows of columns where the ground below is free; its ends rest on the embankment's slope. Guard rails run along
  * roads for 80 km/h and more, and along any edge without a sidewalk beside which the ground falls away. */
 #include "sim/town/scenery_yard.h"

@@ -313,6 +313,52 @@ static void solids_face_outwards(void **state)
     scene_mesh_free(&m);
 }
 
+/* Enough triangles for subtrees: the same tree with and without a pool, and it finds what a walk over all triangles finds. */
+static void pools_build_the_same_hierarchy(void **state)
+{
+    (void)state;
+    enum { COUNT = 30000 };
+    scene *made[2];
+    base_error err;
+    base_pool *pool = base_pool_create(3, &err);
+    assert_non_null(pool);
+    for (int i = 0; i < 2; i++) {
+        base_random r = base_random_start(1, "hierarchy", 0, 0);
+        scene_mesh m = { 0 };
+        for (int k = 0; k < COUNT; k++) { /* two clusters, one of them far denser */
+            double size = k % 3 ? 10 : 400, x = base_random_range(&r, 0, size), y = base_random_range(&r, 0, size);
+            base_vec3 at = { x, y, base_random_range(&r, 0, 20) }, up = { 0, 0, 1 };
+            uint32_t v = scene_mesh_vertex(&m, at, up, 0, 0, 1);
+            scene_mesh_vertex(&m, (base_vec3){ x + base_random_range(&r, 0, 1), y, at.z }, up, 0, 0, 1);
+            scene_mesh_vertex(&m, (base_vec3){ x, y + base_random_range(&r, 0, 1), at.z }, up, 0, 0, 1);
+            scene_mesh_triangle(&m, v, v + 1, v + 2, (scene_surface){ 0, SCENE_TAG_ROADS, 0, (uint32_t)k });
+        }
+        assert_non_null(made[i] = scene_create(&err));
+        assert_true(scene_add_static(made[i], &m, &err) && scene_finish(made[i], 0, i ? pool : NULL, &err));
+    }
+    const scene_part *a = &made[0]->world, *b = &made[1]->world;
+    assert_int_equal(a->node_count, b->node_count);
+    assert_memory_equal(a->nodes, b->nodes, a->node_count * sizeof *a->nodes);
+    assert_memory_equal(a->order, b->order, a->triangle_count * sizeof *a->order);
+    bool *seen = calloc(COUNT, sizeof *seen); /* each triangle is in one leaf, and its leaf's box holds it */
+    for (uint32_t i = 0; i < a->node_count; i++)
+        for (uint32_t k = 0; k < a->nodes[i].count; k++) {
+            uint32_t t = a->order[a->nodes[i].first + k];
+            assert_false(seen[t]);
+            seen[t] = true;
+            for (int v = 0; v < 9; v++) {
+                float x = a->vertices[a->triangles[t].vertex[v / 3]].position[v % 3];
+                assert_true(a->nodes[i].bounds.lo[v % 3] <= x && x <= a->nodes[i].bounds.hi[v % 3]);
+            }
+        }
+    for (int t = 0; t < COUNT; t++)
+        assert_true(seen[t]);
+    free(seen);
+    base_pool_destroy(pool);
+    scene_destroy(made[0]);
+    scene_destroy(made[1]);
+}
+
 static void an_empty_scene_works(void **state)
 {
     (void)state;
@@ -335,6 +381,7 @@ int main(void)
         cmocka_unit_test(box_pairs_overlap_exactly_when_they_should),
         cmocka_unit_test(every_triangle_is_in_one_chunk_that_contains_it),
         cmocka_unit_test(solids_face_outwards),
+        cmocka_unit_test(pools_build_the_same_hierarchy),
         cmocka_unit_test(an_empty_scene_works),
     };
     return cmocka_run_group_tests_name("scene", tests, NULL, NULL);
