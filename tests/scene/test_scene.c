@@ -340,17 +340,29 @@ static void pools_build_the_same_hierarchy(void **state)
     assert_int_equal(a->node_count, b->node_count);
     assert_memory_equal(a->nodes, b->nodes, a->node_count * sizeof *a->nodes);
     assert_memory_equal(a->order, b->order, a->triangle_count * sizeof *a->order);
-    bool *seen = calloc(COUNT, sizeof *seen); /* each triangle is in one leaf, and its leaf's box holds it */
-    for (uint32_t i = 0; i < a->node_count; i++)
-        for (uint32_t k = 0; k < a->nodes[i].count; k++) {
-            uint32_t t = a->order[a->nodes[i].first + k];
+    bool *seen =
+        calloc(COUNT, sizeof *seen); /* from the root on, each triangle is in one leaf, and every box holds what is below */
+    uint32_t stack[128] = { 0 };
+    for (int top = 1; top > 0;) {
+        const scene_node *n = &a->nodes[stack[--top]];
+        for (uint32_t k = 0; k < (n->count ? n->count : 2); k++) {
+            if (n->count == 0) {
+                const scene_bounds *child = &a->nodes[n->first + k].bounds;
+                for (int d = 0; d < 3; d++)
+                    assert_true(n->bounds.lo[d] <= child->lo[d] && child->hi[d] <= n->bounds.hi[d]);
+                assert_in_range(top, 0, 127);
+                stack[top++] = n->first + k;
+                continue;
+            }
+            uint32_t t = a->order[n->first + k];
             assert_false(seen[t]);
             seen[t] = true;
             for (int v = 0; v < 9; v++) {
                 float x = a->vertices[a->triangles[t].vertex[v / 3]].position[v % 3];
-                assert_true(a->nodes[i].bounds.lo[v % 3] <= x && x <= a->nodes[i].bounds.hi[v % 3]);
+                assert_true(n->bounds.lo[v % 3] <= x && x <= n->bounds.hi[v % 3]);
             }
         }
+    }
     for (int t = 0; t < COUNT; t++)
         assert_true(seen[t]);
     free(seen);
