@@ -222,37 +222,46 @@ static void cone(const scenery_raster *r, float sign, float *to)
 
 enum { FAR_AWAY = 16000 };
 
-/* to[at]: columns and rows to the nearest paved cell (Danielsson). */
+/* Is the pavement nearest to a neighbour, which lies (x, y) cells away, nearer than any known so far? */
+static inline __attribute__((always_inline)) void ask(int16_t *me, int *least_2, const int16_t *other, int x, int y)
+{
+    int dx = other[0] + x, dy = other[1] + y, far_2 = dx * dx + dy * dy;
+    if (other[0] != FAR_AWAY && far_2 < *least_2) {
+        *least_2 = far_2;
+        me[0] = (int16_t)dx;
+        me[1] = (int16_t)dy;
+    }
+}
+
+/* to[at]: columns and rows to the nearest paved cell (Danielsson): from above and the left, then from below and the right. */
 static void find_nearest(const scenery_raster *r, int16_t (*to)[2])
 {
-    static const int8_t around[2][4][2] = { { { -1, 0 }, { 0, -1 }, { -1, -1 }, { 1, -1 } },
-                                            { { 1, 0 }, { 0, 1 }, { 1, 1 }, { -1, 1 } } };
     int w = r->width, h = r->height;
     for (size_t i = 0; i < (size_t)w * h; i++)
         to[i][0] = to[i][1] = r->kind[i] != PAVED_NONE ? 0 : FAR_AWAY;
-    for (int pass = 0; pass < 2; pass++)
-        for (int j = 0; j < h; j++)
+    for (int pass = 0; pass < 2; pass++) {
+        int back = pass ? 1 : -1; /* where those lie that were visited before */
+        for (int j = 0; j < h; j++) {
+            int16_t(*row)[2] = to + (size_t)(pass ? h - 1 - j : j) * w;
+            const int16_t(*before)[2] = j > 0 ? (const int16_t(*)[2])(row + (ptrdiff_t)back * w) : NULL;
             for (int i = 0; i < w; i++) {
-                int x = pass ? w - 1 - i : i, y = pass ? h - 1 - j : j;
-                int16_t *me = to[(size_t)y * w + x];
+                int x = pass ? w - 1 - i : i;
+                int16_t *me = row[x];
                 int least_2 = me[0] == FAR_AWAY ? INT32_MAX : me[0] * me[0] + me[1] * me[1];
                 if (least_2 == 0)
                     continue;
-                for (int k = 0; k < 4; k++) {
-                    int nx = x + around[pass][k][0], ny = y + around[pass][k][1];
-                    if (nx < 0 || nx >= w || ny < 0 || ny >= h)
-                        continue;
-                    const int16_t *other = to[(size_t)ny * w + nx];
-                    if (other[0] == FAR_AWAY)
-                        continue;
-                    int dx = other[0] + around[pass][k][0], dy = other[1] + around[pass][k][1];
-                    if (dx * dx + dy * dy < least_2) {
-                        least_2 = dx * dx + dy * dy;
-                        me[0] = (int16_t)dx;
-                        me[1] = (int16_t)dy;
-                    }
-                }
+                if (i > 0)
+                    ask(me, &least_2, row[x + back], back, 0);
+                if (!before)
+                    continue;
+                ask(me, &least_2, before[x], 0, back);
+                if (i > 0)
+                    ask(me, &least_2, before[x + back], back, back);
+                if (i + 1 < w)
+                    ask(me, &least_2, before[x - back], -back, back);
             }
+        }
+    }
 }
 
 /* Three sweeps that do not need each other, then bands of rows. */
