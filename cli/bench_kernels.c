@@ -52,8 +52,7 @@ static const char *const pass_names[MODEL_PASS_COUNT] = { "forward", "backward_d
 
 typedef struct layer {
     model_conv2d s;
-    model_algorithm algorithm; /* of forward and backward-data */
-    int passes;                /* MODEL_PASS_COUNT; without backward-weights where the algorithm does not matter to it */
+    model_algorithm algorithm;
     size_t dst_pixels, src_pixels, weight_count;
     float *src, *dst, *weights, *grad_src, *grad_dst, *grad_weights;
     float *packed[MODEL_PASS_COUNT];
@@ -80,17 +79,10 @@ static size_t packed_bytes(const model_cpu *cpu, const layer *l, int pass)
     return pass == MODEL_BACKWARD_WEIGHTS ? 0 : model_convolve_packed_bytes(cpu, l->algorithm, &l->s, (model_pass)pass);
 }
 
-static size_t scratch_bytes(const model_cpu *cpu, const layer *l, int pass)
-{
-    return pass == MODEL_BACKWARD_WEIGHTS ? model_conv2d_scratch_bytes(cpu, &l->s, MODEL_BACKWARD_WEIGHTS)
-                                          : model_convolve_scratch_bytes(cpu, l->algorithm, &l->s, (model_pass)pass);
-}
-
 static bool layer_create(layer *l, const model_cpu *cpu, const model_conv2d *s, model_algorithm algorithm, base_error *err)
 {
     base_random r = base_random_start(1, "bench kernels", (uint64_t)s->ic, (uint64_t)s->oc);
     *l = (layer){ .s = *s, .algorithm = algorithm };
-    l->passes = algorithm == MODEL_DIRECT ? MODEL_PASS_COUNT : MODEL_BACKWARD_WEIGHTS;
     l->dst_pixels = (size_t)s->n * model_conv2d_oh(s) * model_conv2d_ow(s);
     l->src_pixels = (size_t)s->n * s->ih * s->iw;
     l->weight_count = (size_t)s->oc * s->ic * s->kh * s->kw;
@@ -101,9 +93,9 @@ static bool layer_create(layer *l, const model_cpu *cpu, const model_conv2d *s, 
     l->weights = random_floats(l->weight_count, &r, err);
     l->grad_weights = random_floats(l->weight_count, &r, err);
     bool ok = l->src && l->grad_src && l->dst && l->grad_dst && l->weights && l->grad_weights;
-    for (int p = 0; p < l->passes; p++) {
+    for (int p = 0; p < MODEL_PASS_COUNT; p++) {
         l->packed[p] = base_alloc(packed_bytes(cpu, l, p), err);
-        l->scratch[p] = base_alloc(scratch_bytes(cpu, l, p), err);
+        l->scratch[p] = base_alloc(model_convolve_scratch_bytes(cpu, algorithm, s, (model_pass)p), err);
         ok = ok && l->packed[p] && l->scratch[p];
         if (ok && p != MODEL_BACKWARD_WEIGHTS)
             model_convolve_pack(cpu, algorithm, s, (model_pass)p, l->weights, l->packed[p]);
@@ -121,7 +113,7 @@ static void run_pass(const model_cpu *cpu, const layer *l, model_pass pass)
         model_convolve_backward_data(cpu, l->algorithm, &l->s, l->grad_dst, l->packed[pass], false, l->grad_src,
                                      l->scratch[pass]);
     else
-        model_conv2d_backward_weights(cpu, &l->s, l->src, l->grad_dst, l->grad_weights, NULL, l->scratch[pass]);
+        model_convolve_backward_weights(cpu, l->algorithm, &l->s, l->src, l->grad_dst, l->grad_weights, NULL, l->scratch[pass]);
 }
 
 /* Compare random outputs of the pass with the reference; rounding grows with the number of products in a sum, and F(4x4) may round
@@ -198,7 +190,7 @@ static timing time_pass(const model_cpu *cpu, const layer *l, model_pass pass, d
 static void print_layer(const model_cpu *cpu, const layer *l, const char *shape, const timing *t, double peak, bool json)
 {
     const char *algorithm = model_algorithm_names[l->algorithm];
-    for (int p = 0; json && p < l->passes; p++)
+    for (int p = 0; json && p < MODEL_PASS_COUNT; p++)
         printf(
             "{\"shape\":\"%s\",\"pass\":\"%s\",\"algorithm\":\"%s\",\"isa\":\"%s\",\"threads\":%d,\"ms\":%.4f,\"gflops\":%.2f,"
             "\"peak_gflops\":%.2f,\"peak_pct\":%.2f,\"max_error\":%.3g}\n",
@@ -208,10 +200,7 @@ static void print_layer(const model_cpu *cpu, const layer *l, const char *shape,
         return;
     printf("%-40s %-9s", l->algorithm == MODEL_DIRECT ? shape : "", algorithm);
     for (int p = 0; p < MODEL_PASS_COUNT; p++)
-        if (p < l->passes)
-            printf("  %8.3f %5.1f", t[p].ms, 100 * t[p].gflops / peak);
-        else
-            printf("  %14s", "");
+        printf("  %8.3f %5.1f", t[p].ms, 100 * t[p].gflops / peak);
     printf("  %7.0f  %7.1e\n", peak, t[MODEL_FORWARD].error);
 }
 
@@ -229,7 +218,7 @@ static bool bench_shape(const model_cpu *cpu, const char *shape, model_algorithm
     bool ok = true;
     timing t[MODEL_PASS_COUNT];
     double peak = 0; /* of the layer: its best burst, during whichever pass */
-    for (int p = 0; ok && p < l.passes; p++) {
+    for (int p = 0; ok && p < MODEL_PASS_COUNT; p++) {
         double error;
         run_pass(cpu, &l, (model_pass)p);
         ok = check_pass(&l, (model_pass)p, shape, &error, err);

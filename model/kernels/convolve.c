@@ -69,3 +69,12 @@ void model_convolve_backward_data(const model_cpu *cpu, model_algorithm a, const
     else
         model_winograd_backward_data(cpu, s, tile_of(a), grad_dst, packed, accumulate, grad_src, scratch);
 }
+
+void model_convolve_backward_weights(const model_cpu *cpu, model_algorithm a, const model_conv2d *s, const float *src,
+                                     const float *grad_dst, float *grad_weights, float *grad_bias, void *scratch)
+{
+    if (a == MODEL_DIRECT)
+        model_conv2d_backward_weights(cpu, s, src, grad_dst, grad_weights, grad_bias, scratch);
+    else
+        model_winograd_backward_weights(cpu, s, tile_of(a), src, grad_dst, grad_weights, grad_bias, scratch);
+}

@@ -1,6 +1,5 @@
 /* model/kernels/convolve.h — a convolution by a chosen algorithm: the passes of conv2d.h and winograd.h behind one set of calls, and the
- * rule that says where Winograd pays. Arguments and contracts are those of conv2d.h; backward-weights and transposed convolutions
- * are always direct (conv2d.h).
+ * rule that says where Winograd pays. Arguments and contracts are those of conv2d.h. Transposed convolutions are always direct.
  *
  * The rule looks at the shape alone, so that a plan is the same on every machine and for every thread count. */
 #ifndef MODEL_KERNELS_CONVOLVE_H
@@ -21,7 +20,7 @@ bool model_convolve_fits(model_algorithm a, const model_conv2d *s);
  * MODEL_DIRECT. training: weights are packed before every forward pass, and backward-data runs too. */
 model_algorithm model_convolve_choose(model_algorithm a, const model_conv2d *s, bool training);
 
-/* pass: MODEL_FORWARD, MODEL_BACKWARD_DATA. */
+/* pass: MODEL_FORWARD, MODEL_BACKWARD_DATA; scratch bytes of MODEL_BACKWARD_WEIGHTS too. */
 size_t model_convolve_packed_bytes(const model_cpu *cpu, model_algorithm a, const model_conv2d *s, model_pass pass);
 void model_convolve_pack(const model_cpu *cpu, model_algorithm a, const model_conv2d *s, model_pass pass, const float *weights,
                          float *packed);
@@ -31,4 +30,6 @@ void model_convolve_forward(const model_cpu *cpu, model_algorithm a, const model
                             const float *packed, const float *bias, bool relu, float *dst, void *scratch);
 void model_convolve_backward_data(const model_cpu *cpu, model_algorithm a, const model_conv2d *s, const float *grad_dst,
                                   const float *packed, bool accumulate, float *grad_src, void *scratch);
+void model_convolve_backward_weights(const model_cpu *cpu, model_algorithm a, const model_conv2d *s, const float *src,
+                                     const float *grad_dst, float *grad_weights, float *grad_bias, void *scratch);
 #endif

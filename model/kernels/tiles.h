@@ -42,6 +42,7 @@ typedef struct model_wtile {
     long cols, last_cols; /* pixels of a row, of the last row */
     float *sums;          /* [m] sums_step bytes apart, vectors side by side */
     size_t sums_step;
+    bool fresh; /* sums start from zero, whatever is there */
 } model_wtile;
 typedef void (*model_wtile_run)(const model_wtile *t);
 

@@ -233,8 +233,8 @@ TEMPLATE void plain2(const model_tile *t, const int pixels)
 TEMPLATE void wtile(const model_wtile *t, const int channels, const int vectors)
 {
 #define SUMS(m) ((float *)(void *)((char *)t->sums + m * t->sums_step))
+#define DECLARE3(m) vector d##m = vector_zero(), e##m = d##m, f##m = d##m;
 #define LOAD3(m)                                                                                                               \
-    vector d##m = vector_zero(), e##m = d##m, f##m = d##m;                                                                     \
     if (m < channels) {                                                                                                        \
         d##m = vector_load(SUMS(m));                                                                                           \
         if (vectors > 1)                                                                                                       \
@@ -242,7 +242,10 @@ TEMPLATE void wtile(const model_wtile *t, const int channels, const int vectors)
         if (vectors > 2)                                                                                                       \
             f##m = vector_load(SUMS(m) + 2 * LANES);                                                                           \
     }
-    EACH_8(LOAD3)
+    EACH_8(DECLARE3)
+    if (!t->fresh) {
+        EACH_8(LOAD3)
+    }
     for (int r = 0; r < t->rows; r++) {
         const char *g = (const char *)t->g + (size_t)r * t->g_row;
         const char *x0 = (const char *)t->x[0] + (size_t)r * t->x_row, *x1 = x0, *x2 = x0;

@@ -38,7 +38,7 @@ static inline __attribute__((always_inline)) void wtile(const model_wtile *t, co
     float sums[4][3 * WIDTH];
     for (int m = 0; m < channels; m++)
         for (int i = 0; i < vectors * WIDTH; i++)
-            sums[m][i] = ((const float *)(const void *)((char *)t->sums + (size_t)m * t->sums_step))[i];
+            sums[m][i] = t->fresh ? 0 : ((const float *)(const void *)((char *)t->sums + (size_t)m * t->sums_step))[i];
     for (int r = 0; r < t->rows; r++) {
         long cols = r + 1 < t->rows ? t->cols : t->last_cols;
         for (long q = 0; q < cols; q++) {

@@ -56,7 +56,7 @@ static problem problem_of(const model_conv2d *s, model_pass pass)
 /* How it is cut. */
 typedef struct plan {
     int side;                /* tile + 2 */
-    int rows, columns;       /* tiles of an image */
+    winograd_grid grid;
     int tiles, blocks, most; /* of all images; tasks; tiles of the largest task */
     bool shared;             /* one block, shared by all threads */
     size_t v_tile, y_tile;   /* floats */
@@ -89,9 +89,8 @@ static bool shares(const plan *q, size_t tile_floats)
 static plan plan_make(const model_tiles *t, const problem *p, int tile, int threads)
 {
     plan q = { .side = tile + 2 };
-    q.rows = (p->out_h + tile - 1) / tile;
-    q.columns = (p->out_w + tile - 1) / tile;
-    q.tiles = p->images * q.rows * q.columns;
+    q.grid = (winograd_grid){ (p->out_h + tile - 1) / tile, (p->out_w + tile - 1) / tile };
+    q.tiles = p->images * q.grid.rows * q.grid.columns;
     q.v_tile = round16((size_t)p->channels);
     q.y_tile = round16((size_t)p->outputs);
     q.product = product_of(p, q.v_tile, q.y_tile);
@@ -165,6 +164,8 @@ void model_winograd_pack(const model_cpu *cpu, const model_conv2d *s, model_pass
 
 size_t model_winograd_scratch_bytes(const model_cpu *cpu, const model_conv2d *s, model_pass pass, int tile)
 {
+    if (pass == MODEL_BACKWARD_WEIGHTS)
+        return winograd_weights_scratch_bytes(cpu, s, tile);
     problem p = problem_of(s, pass);
     plan q = plan_make(cpu->kernels->tiles, &p, tile, cpu->threads);
     size_t floats = (size_t)(q.side * q.side) * (q.v_position + q.y_position);
@@ -177,19 +178,7 @@ typedef struct operands {
     bool accumulate, relu;
 } operands;
 
-/* Tiles first .. of a row of tiles that are in the block. */
-typedef struct segment {
-    int image, row, column, tiles;
-} segment;
-
-static segment segment_at(const plan *q, int tile, int end)
-{
-    segment g = { tile / (q->rows * q->columns), tile / q->columns % q->rows, tile % q->columns, 0 };
-    g.tiles = end - tile < q->columns - g.column ? end - tile : q->columns - g.column;
-    return g;
-}
-
-static void transform_inputs(const model_cpu *cpu, const problem *p, const plan *q, const segment *g, const float *src,
+static void transform_inputs(const model_cpu *cpu, const problem *p, const plan *q, const winograd_segment *g, const float *src,
                              float *v)
 {
     int m = q->side - 2, first_row = g->row * m - p->padding_h;
@@ -205,7 +194,7 @@ static void transform_inputs(const model_cpu *cpu, const problem *p, const plan 
     cpu->kernels->winograd[m / 4].input(&in);
 }
 
-static void transform_outputs(const model_cpu *cpu, const problem *p, const plan *q, const segment *g, const operands *o,
+static void transform_outputs(const model_cpu *cpu, const problem *p, const plan *q, const winograd_segment *g, const operands *o,
                               const float *y)
 {
     int m = q->side - 2;
@@ -238,14 +227,14 @@ static void run_block(const model_cpu *cpu, const problem *p, const plan *q, con
                       float *y)
 {
     for (int at = begin; at < end;) {
-        segment g = segment_at(q, at, end);
+        winograd_segment g = winograd_segment_at(q->grid, at, end);
         transform_inputs(cpu, p, q, &g, o->src, v + (size_t)(at - begin) * q->v_tile);
         at += g.tiles;
     }
     for (int i = 0; i < q->side * q->side; i++)
         multiply(cpu, q, o->packed, i, end - begin, v, y);
     for (int at = begin; at < end;) {
-        segment g = segment_at(q, at, end);
+        winograd_segment g = winograd_segment_at(q->grid, at, end);
         transform_outputs(cpu, p, q, &g, o, y + (size_t)(at - begin) * q->y_tile);
         at += g.tiles;
     }
@@ -254,19 +243,19 @@ static void run_block(const model_cpu *cpu, const problem *p, const plan *q, con
 /* Called by every thread of a team. */
 static void run_shared(const model_cpu *cpu, const problem *p, const plan *q, const operands *o, float *v, float *y)
 {
-    int rows = p->images * q->rows;
+    int rows = p->images * q->grid.rows;
 #pragma omp for schedule(static)
     for (int row = 0; row < rows; row++) {
-        segment g = segment_at(q, row * q->columns, q->tiles);
-        transform_inputs(cpu, p, q, &g, o->src, v + (size_t)(row * q->columns) * q->v_tile);
+        winograd_segment g = winograd_segment_at(q->grid, row * q->grid.columns, q->tiles);
+        transform_inputs(cpu, p, q, &g, o->src, v + (size_t)(row * q->grid.columns) * q->v_tile);
     }
 #pragma omp for schedule(dynamic, 1)
     for (int i = 0; i < q->side * q->side; i++)
         multiply(cpu, q, o->packed, i, q->tiles, v, y);
 #pragma omp for schedule(static)
     for (int row = 0; row < rows; row++) {
-        segment g = segment_at(q, row * q->columns, q->tiles);
-        transform_outputs(cpu, p, q, &g, o, y + (size_t)(row * q->columns) * q->y_tile);
+        winograd_segment g = winograd_segment_at(q->grid, row * q->grid.columns, q->tiles);
+        transform_outputs(cpu, p, q, &g, o, y + (size_t)(row * q->grid.columns) * q->y_tile);
     }
 }
 

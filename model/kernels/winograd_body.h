@@ -232,6 +232,118 @@ TEMPLATE void weights(const int m, const double g[9][WINOGRAD_OUTPUTS], float *u
         }
 }
 
+/* ---- gradients of weights ---- */
+
+/* m gradients of outputs of one line. */
+TEMPLATE void gradient_line(const int m, const vector y[4], vector r[WINOGRAD_SIDE])
+{
+    r[0] = y[0];
+    if (m == 2) {
+        r[1] = vector_add(y[0], y[1]);
+        r[2] = vector_sub(y[0], y[1]);
+        r[3] = y[1];
+        return;
+    }
+    vector even_a = vector_fma(vector_all(0.5f), y[2], y[0]), odd_a = vector_fma(vector_all(0.5f), y[3], y[1]);
+    vector even_b = vector_fma(vector_all(2), y[2], y[0]), odd_b = vector_fma(vector_all(2), y[3], y[1]);
+    r[1] = vector_fma(vector_all(root_half), odd_a, even_a);
+    r[2] = vector_fma(vector_all(-root_half), odd_a, even_a);
+    r[3] = vector_fma(vector_all(root_two), odd_b, even_b);
+    r[4] = vector_fma(vector_all(-root_two), odd_b, even_b);
+    r[5] = y[3];
+}
+
+/* For each of the m rows or columns of a tile of outputs. */
+#define EACH_OUTPUT(X)                                                                                                         \
+    X(0)                                                                                                                       \
+    X(1)                                                                                                                       \
+    if (m == 4) {                                                                                                              \
+        X(2)                                                                                                                   \
+        X(3)                                                                                                                   \
+    }
+
+TEMPLATE void gradient_tile(const int m, const winograd_input *t, int c, int x, float *v)
+{
+    const lane_mask lanes = mask_of(t->channels - c);
+    float buffer[WINOGRAD_SIDE][4][LANES] __attribute__((aligned(64)));
+    for (int j = 0; j < m; j++) {
+        vector y[4], r[WINOGRAD_SIDE];
+        bool inside = x + j < t->columns;
+        size_t at = (size_t)(x + j) * t->pitch + (size_t)c;
+#define LOAD(i) y[i] = inside && t->rows[i] ? vector_load_lanes(t->rows[i] + at, &lanes) : vector_zero();
+        EACH_OUTPUT(LOAD)
+#undef LOAD
+        gradient_line(m, y, r);
+#define STORE(i) vector_store(buffer[i][j], r[i]);
+        EACH_SIDE(STORE)
+#undef STORE
+    }
+    for (int i = 0; i < m + 2; i++, v += (m + 2) * (long)t->v_position) {
+        vector y[4], r[WINOGRAD_SIDE];
+#define LOAD(j) y[j] = vector_load(buffer[i][j]);
+        EACH_OUTPUT(LOAD)
+#undef LOAD
+        gradient_line(m, y, r);
+#define STORE(j) vector_store(v + j * t->v_position, r[j]);
+        EACH_SIDE(STORE)
+#undef STORE
+    }
+}
+
+TEMPLATE void gradient(const int m, const winograd_input *t)
+{
+    for (int i = 0; i < t->tiles; i++)
+        for (int c = 0; c < t->channels; c += LANES)
+            gradient_tile(m, t, c, t->first + i * m, t->v + (size_t)i * t->v_tile + c);
+}
+
+/* Three taps of one line of m + 2 sums. */
+TEMPLATE void weight_gradient_line(const int m, const vector q[WINOGRAD_SIDE], vector r[3])
+{
+    vector sum_a = vector_add(q[1], q[2]), odd_a = vector_sub(q[1], q[2]);
+    if (m == 2) {
+        r[0] = vector_fma(vector_all(0.5f), sum_a, q[0]);
+        r[1] = vector_mul(vector_all(0.5f), odd_a);
+        r[2] = vector_fma(vector_all(0.5f), sum_a, q[3]);
+        return;
+    }
+    vector sum_b = vector_add(q[3], q[4]), odd_b = vector_sub(q[3], q[4]);
+    r[0] = vector_fma(vector_all(-2.0f / 3), sum_a, vector_fma(vector_all(1.0f / 6), sum_b, q[0]));
+    r[1] = vector_fma(vector_all(-2.0f / 3 * root_half), odd_a, vector_mul(vector_all(1.0f / 6 * root_two), odd_b));
+    r[2] = vector_fma(vector_all(1.0f / 3), vector_sub(sum_b, sum_a), q[5]);
+}
+
+TEMPLATE void weight_gradient(const int m, const float *sums, size_t position, int channels, float *grad)
+{
+    for (int c = 0; c < channels; c += LANES, sums += LANES, grad += 9 * LANES) {
+        float half[3][WINOGRAD_SIDE][LANES] __attribute__((aligned(64))), taps[9][LANES] __attribute__((aligned(64)));
+        for (int j = 0; j < m + 2; j++) {
+            vector q[WINOGRAD_SIDE], r[3];
+#define LOAD(i) q[i] = vector_load(sums + (i * (m + 2) + j) * position);
+            EACH_SIDE(LOAD)
+#undef LOAD
+            weight_gradient_line(m, q, r);
+            vector_store(half[0][j], r[0]);
+            vector_store(half[1][j], r[1]);
+            vector_store(half[2][j], r[2]);
+        }
+        for (int i = 0; i < 3; i++) {
+            vector q[WINOGRAD_SIDE], r[3];
+#define LOAD(j) q[j] = vector_load(half[i][j]);
+            EACH_SIDE(LOAD)
+#undef LOAD
+            weight_gradient_line(m, q, r);
+            vector_store(taps[3 * i], r[0]);
+            vector_store(taps[3 * i + 1], r[1]);
+            vector_store(taps[3 * i + 2], r[2]);
+        }
+        int count = channels - c < LANES ? channels - c : LANES;
+        for (int l = 0; l < count; l++)
+            for (int k = 0; k < 9; k++)
+                grad[9 * l + k] = taps[k][l];
+    }
+}
+
 /* ---- instances ---- */
 
 static void input2(const winograd_input *t) { input(2, t); }
@@ -246,5 +358,16 @@ static void weights4(const double g[9][WINOGRAD_OUTPUTS], float *u, size_t posit
 {
     weights(4, g, u, position, step);
 }
+static void gradient2(const winograd_input *t) { gradient(2, t); }
+static void gradient4(const winograd_input *t) { gradient(4, t); }
+static void weight_gradient2(const float *sums, size_t position, int channels, float *grad)
+{
+    weight_gradient(2, sums, position, channels, grad);
+}
+static void weight_gradient4(const float *sums, size_t position, int channels, float *grad)
+{
+    weight_gradient(4, sums, position, channels, grad);
+}
 
-const model_winograd WINOGRAD[2] = { { input2, output2, weights2 }, { input4, output4, weights4 } };
+const model_winograd WINOGRAD[2] = { { input2, output2, weights2, gradient2, weight_gradient2 },
+                                     { input4, output4, weights4, gradient4, weight_gradient4 } };
