@@ -31,6 +31,7 @@ typedef struct model_plan_options {
     const char *isa;                   /* level name (base/cpu.h); NULL = LANELOOP_ISA or the best of this CPU */
     int winograd;                      /* model_winograd */
     const model_algorithm *algorithms; /* per node, instead of the rule: what a resumed run began with; NULL = by the rule */
+    const model_algorithm *weights_algorithms; /* the same of gradients of weights */
 } model_plan_options;
 
 /* The graph is borrowed for the plan's life and must not change. */
@@ -67,8 +68,9 @@ void model_plan_backward(model_plan *p, model_parameters *gradients);
 typedef void (*model_observe)(void *user, const model_graph *g, int node, const model_view *out);
 void model_plan_observe(model_plan *p, const model_parameters *weights, model_observe observe, void *user);
 
-/* How node i is computed: forward and backward-data. MODEL_DIRECT for what is no CONV2D. */
+/* How node i is computed: forward and backward-data; gradients of its weights. MODEL_DIRECT for what is no CONV2D. */
 model_algorithm model_plan_algorithm(const model_plan *p, int node);
+model_algorithm model_plan_weights_algorithm(const model_plan *p, int node);
 size_t model_plan_bytes(const model_plan *p);    /* the arena: activations, gradients, scratch, packed weights */
 const char *model_plan_isa(const model_plan *p); /* level of the kernels in use */
 

@@ -24,6 +24,7 @@ typedef struct model_plan_slot {
 typedef struct model_plan_work {
     model_conv2d conv;                           /* CONV2D; CONV_TRANSPOSE2D: the convolution it is the transpose of */
     model_algorithm algorithm;                   /* of conv, forward and backward-data */
+    model_algorithm weights_algorithm;           /* backward-weights */
     float *packed, *packed_backward;             /* weights in the kernels' order: for the output, for grad of the input */
     float *mean, *var, *scale, *shift, *inv_std; /* BATCHNORM, [c] each, of the last forward */
     bool grad_input;                             /* something below wants the gradient */

@@ -28,6 +28,7 @@ model_view model_plan_grad_output(model_plan *p)
 }
 
 model_algorithm model_plan_algorithm(const model_plan *p, int node) { return p->works[node].algorithm; }
+model_algorithm model_plan_weights_algorithm(const model_plan *p, int node) { return p->works[node].weights_algorithm; }
 size_t model_plan_bytes(const model_plan *p) { return p->bytes; }
 const char *model_plan_isa(const model_plan *p) { return model_kernels_name(p->cpu.kernels); }
 void model_plan_weights_changed(model_plan *p) { p->packed = false; }
@@ -233,8 +234,11 @@ static void convolution_backward(model_plan *p, int i, model_parameters *gradien
     float *grad_bias = n->bias >= 0 ? model_parameter_at(p->graph, gradients, n->bias) : NULL;
     double start = base_spans_start(p->spans);
     model_conv2d s = model_plan_conv_grad(p, i, false);
-    (transposed ? model_conv2d_transposed_backward_weights
-                : model_conv2d_backward_weights)(&p->cpu, &s, src->data, grad_dst->data, grad_weight, grad_bias, p->scratch);
+    if (transposed)
+        model_conv2d_transposed_backward_weights(&p->cpu, &s, src->data, grad_dst->data, grad_weight, grad_bias, p->scratch);
+    else
+        model_convolve_backward_weights(&p->cpu, w->weights_algorithm, &s, src->data, grad_dst->data, grad_weight, grad_bias,
+                                        p->scratch);
     base_spans_end(p->spans, i, MODEL_WORK_BACKWARD_WEIGHTS, start);
     if (!w->grad_input)
         return;

@@ -25,8 +25,9 @@ typedef struct run {
     const char *dir;
     char isa[32];
     bool resumed;
-    cJSON *stored; /* resumed: "algorithms" of the checkpoint, node name -> algorithm; NULL before there were any: all direct */
-    model_algorithm *algorithms; /* resumed: the same per node of graph */
+    /* resumed: "algorithms" and "weights_algorithms" of the checkpoint, node name -> algorithm; NULL before there were any: all direct */
+    cJSON *stored, *stored_weights;
+    model_algorithm *algorithms, *weights_algorithms; /* resumed: the same per node of graph */
 
     model *net;
     model_graph graph; /* of net, ReLU fused: what the plan runs */
@@ -47,12 +48,12 @@ typedef struct run {
 
 /* ---- state ---- */
 
-static cJSON *print_algorithms(const run *r)
+static cJSON *print_algorithms(const run *r, model_algorithm (*algorithm)(const model_plan *p, int node))
 {
     cJSON *o = cJSON_CreateObject();
     for (int i = 0; i < r->graph.node_count; i++)
         if (r->graph.nodes[i].op == MODEL_OP_CONV2D)
-            cJSON_AddStringToObject(o, r->graph.nodes[i].name, model_algorithm_names[model_plan_algorithm(r->plan, i)]);
+            cJSON_AddStringToObject(o, r->graph.nodes[i].name, model_algorithm_names[algorithm(r->plan, i)]);
     return o;
 }
 
@@ -63,7 +64,8 @@ static cJSON *print_training(const run *r)
     cJSON_AddNumberToObject(t, "step", (double)r->step);
     cJSON_AddNumberToObject(t, "steps_per_epoch", (double)r->steps_per_epoch);
     cJSON_AddStringToObject(t, "isa", r->isa);
-    cJSON_AddItemToObject(t, "algorithms", print_algorithms(r));
+    cJSON_AddItemToObject(t, "algorithms", print_algorithms(r, model_plan_algorithm));
+    cJSON_AddItemToObject(t, "weights_algorithms", print_algorithms(r, model_plan_weights_algorithm));
     cJSON_AddNumberToObject(t, "epoch_loss", r->epoch_loss);
     cJSON_AddNumberToObject(t, "log_bytes", (double)ftell(r->log));
     if (isnan(r->best_score))
@@ -88,7 +90,7 @@ static bool write_checkpoint(run *r, const char *name, bool resumable, base_erro
 }
 
 /* A resumed run must be the same run: every option but the length, the threads and the places. A checkpoint from before "winograd" was
- * an option goes on as it began: its algorithms are all direct. */
+ * an option goes on as it began: its algorithms are all direct, as gradients of weights are in one without "weights_algorithms". */
 static bool same_config(const cJSON *was, const cJSON *is, const char *checkpoint, base_error *err)
 {
     static const char *const free_keys[] = { "epochs", "steps", "threads", "out", "dataset", "checkpoint_steps" };
@@ -136,9 +138,11 @@ static bool read_training(run *r, const base_json *state, const char *checkpoint
     r->best_score = cJSON_IsNumber(best) ? best->valuedouble : NAN;
     r->best_epoch = (int)best_epoch;
     snprintf(r->isa, sizeof r->isa, "%s", isa);
-    const cJSON *algorithms = cJSON_GetObjectItemCaseSensitive(t, "algorithms");
+    const cJSON *algorithms = cJSON_GetObjectItemCaseSensitive(t, "algorithms"),
+                *weights = cJSON_GetObjectItemCaseSensitive(t, "weights_algorithms");
     r->resumed = true;
-    if (algorithms && !(r->stored = cJSON_Duplicate(algorithms, true)))
+    if ((algorithms && !(r->stored = cJSON_Duplicate(algorithms, true))) ||
+        (weights && !(r->stored_weights = cJSON_Duplicate(weights, true))))
         return base_fail(err, BASE_MEMORY, "%s: no memory for its algorithms", checkpoint);
     if (per_epoch != r->steps_per_epoch)
         return base_fail(err, BASE_ARGUMENT, "%s: an epoch had %lld steps, this dataset gives %lld: not the same data",
@@ -207,23 +211,22 @@ static bool write_config(const run *r, base_error *err)
     return ok;
 }
 
-/* How the checkpoint says that each convolution is computed. */
-static bool take_algorithms(run *r, base_error *err)
+/* How the checkpoint says that each convolution is computed. `key` is the name of `stored`. */
+static bool take_algorithms(const run *r, const char *key, const cJSON *stored, model_algorithm **algorithms, base_error *err)
 {
-    if (!(r->algorithms = base_alloc_zero((size_t)r->graph.node_count, sizeof *r->algorithms, err)))
+    if (!(*algorithms = base_alloc_zero((size_t)r->graph.node_count, sizeof **algorithms, err)))
         return false;
-    for (int i = 0; r->stored && i < r->graph.node_count; i++) {
+    for (int i = 0; stored && i < r->graph.node_count; i++) {
         if (r->graph.nodes[i].op != MODEL_OP_CONV2D)
             continue;
-        const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(r->stored, r->graph.nodes[i].name));
+        const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(stored, r->graph.nodes[i].name));
         int a = 0;
         while (name && a < MODEL_ALGORITHM_COUNT && strcmp(name, model_algorithm_names[a]))
             a++;
         if (!name || a == MODEL_ALGORITHM_COUNT)
-            return base_fail(err, BASE_FORMAT,
-                             "state.json: \"algorithms\": \"%s\": direct, winograd2 or winograd4 expected, found %s",
-                             r->graph.nodes[i].name, name ? name : "none");
-        r->algorithms[i] = (model_algorithm)a;
+            return base_fail(err, BASE_FORMAT, "state.json: \"%s\": \"%s\": direct, winograd2 or winograd4 expected, found %s",
+                             key, r->graph.nodes[i].name, name ? name : "none");
+        (*algorithms)[i] = (model_algorithm)a;
     }
     return true;
 }
@@ -235,11 +238,13 @@ static bool take_memory(run *r, base_error *err)
     if (!model_graph_for(&r->net->about, r->batches->h, r->batches->w, &r->graph, err) ||
         !model_graph_fuse_relu(&r->graph, err))
         return false;
-    if (r->resumed && !take_algorithms(r, err))
+    if (r->resumed && (!take_algorithms(r, "algorithms", r->stored, &r->algorithms, err) ||
+                       !take_algorithms(r, "weights_algorithms", r->stored_weights, &r->weights_algorithms, err)))
         return false;
     model_plan_options p = { .batch = o->batch, .training = true, .threads = o->threads, .isa = r->isa[0] ? r->isa : NULL };
     p.winograd = o->winograd;
     p.algorithms = r->algorithms;
+    p.weights_algorithms = r->weights_algorithms;
     if (!(r->plan = model_plan_create(&r->graph, &p, err)))
         return r->isa[0] ? base_fail_in(err, "the run began on %s", r->isa) : false;
     snprintf(r->isa, sizeof r->isa, "%s", model_plan_isa(r->plan));
@@ -306,7 +311,9 @@ static void tear_down(run *r)
     free(r->rgb);
     model_plan_destroy(r->plan);
     free(r->algorithms);
+    free(r->weights_algorithms);
     cJSON_Delete(r->stored);
+    cJSON_Delete(r->stored_weights);
     model_graph_destroy(&r->graph);
     model_optimizer_destroy(&r->adam);
     model_parameters_destroy(&r->gradients);

@@ -12,7 +12,7 @@
  *     model/             the weights with the best validation score so far: what to use
  * Resuming goes on bit for bit: killed after any step and resumed gives the files of an undisturbed run (times aside), with
  * any number of threads, on the instruction set and with the algorithm per convolution that the run began with (state.json keeps
- * both: "isa", "algorithms").
+ * them: "isa", "algorithms", "weights_algorithms").
  *
  * log.jsonl, one object a line (wrapped here); step counts from 1, epoch from 0; IoU is hard and global over the whole
  * validation split (dataset/metrics.h):

@@ -32,6 +32,24 @@ model_algorithm model_convolve_choose(model_algorithm a, const model_conv2d *s, 
     return MODEL_DIRECT;
 }
 
+/* Gradients of weights transform none, so that they pay from fewer tiles on. */
+static bool weights_pay(model_algorithm a, const model_conv2d *s)
+{
+    int tile = tile_of(a), oh = model_conv2d_oh(s), ow = model_conv2d_ow(s);
+    int least = s->ic < s->oc ? s->ic : s->oc, most = s->ic < s->oc ? s->oc : s->ic;
+    double tiles = (double)s->n * ((oh + tile - 1) / tile) * ((ow + tile - 1) / tile);
+    double whole = (double)s->n * oh * ow / (tiles * tile * tile); /* outputs that exist */
+    return least >= 16 && (a == MODEL_WINOGRAD4 || most >= 32) && whole >= 0.6 && tiles >= 16;
+}
+
+model_algorithm model_convolve_choose_weights(model_algorithm a, const model_conv2d *s)
+{
+    for (int i = (int)a; i > MODEL_DIRECT; i--)
+        if (model_convolve_fits((model_algorithm)i, s) && weights_pay((model_algorithm)i, s))
+            return (model_algorithm)i;
+    return MODEL_DIRECT;
+}
+
 size_t model_convolve_packed_bytes(const model_cpu *cpu, model_algorithm a, const model_conv2d *s, model_pass pass)
 {
     return a == MODEL_DIRECT ? model_conv2d_packed_bytes(cpu, s, pass) : model_winograd_packed_bytes(cpu, s, pass, tile_of(a));

@@ -19,6 +19,8 @@ bool model_convolve_fits(model_algorithm a, const model_conv2d *s);
 /* The best of `a` and the algorithms before it that is faster than the direct kernels (docs/kernels.md has the measurements), else
  * MODEL_DIRECT. training: weights are packed before every forward pass, and backward-data runs too. */
 model_algorithm model_convolve_choose(model_algorithm a, const model_conv2d *s, bool training);
+/* The same for gradients of weights. */
+model_algorithm model_convolve_choose_weights(model_algorithm a, const model_conv2d *s);
 
 /* pass: MODEL_FORWARD, MODEL_BACKWARD_DATA; scratch bytes of MODEL_BACKWARD_WEIGHTS too. */
 size_t model_convolve_packed_bytes(const model_cpu *cpu, model_algorithm a, const model_conv2d *s, model_pass pass);

@@ -82,7 +82,9 @@ static model_parameters our_gradients(const model_graph *g, const drawing *d, in
         if (q->op == MODEL_OP_CONV2D && q->kernel == 3 && q->stride == 1 && q->dilation == 1)
             algorithms[i] = algorithm;
     }
-    const model_plan_options o = { .batch = n, .training = true, .threads = 2, .algorithms = algorithms };
+    const model_plan_options o = {
+        .batch = n, .training = true, .threads = 2, .algorithms = algorithms, .weights_algorithms = algorithms
+    };
     model_plan *p = model_plan_create(g, &o, &err);
     if (!p || !model_parameters_create(&weights, g, &err) || !model_parameters_create(&gradients, g, &err))
         fail_msg("%s", err.text);

@@ -220,6 +220,14 @@ static int count_algorithm(const model_plan *p, const model_graph *g, model_algo
     return count;
 }
 
+static int count_weights_algorithm(const model_plan *p, const model_graph *g, model_algorithm a)
+{
+    int count = 0;
+    for (int i = 0; i < g->node_count; i++)
+        count += g->nodes[i].op == MODEL_OP_CONV2D && model_plan_weights_algorithm(p, i) == a;
+    return count;
+}
+
 /* Where Winograd is chosen: never for the image and the head, nowhere when it is off, by default F(4x4) where it pays;
  * and a list of algorithms stands above the rule. */
 static void test_algorithms(void **state)
@@ -229,15 +237,16 @@ static void test_algorithms(void **state)
         int base, winograd;
         bool training;
         int direct, f2, f4; /* of 19 convolutions */
+        int weights_f2, weights_f4;
         const char *why;
     } cases[] = {
-        { 16, MODEL_WINOGRAD_OFF, false, 19, 0, 0, "off" },
-        { 16, MODEL_WINOGRAD_AUTO, false, 2, 0, 17, "inference: all but image and head" },
-        { 16, MODEL_WINOGRAD_F4, false, 2, 0, 17, "the same by name" },
-        { 16, MODEL_WINOGRAD_F2, false, 4, 15, 0, "16 to 16 channels do not pay in F(2x2)" },
-        { 16, MODEL_WINOGRAD_F2, true, 4, 15, 0, "the same in training" },
-        { 16, MODEL_WINOGRAD_AUTO, true, 2, 6, 11, "training: F(2x2) at 32x64 and below, where F(4x4) has too few tiles" },
-        { 8, MODEL_WINOGRAD_AUTO, false, 6, 0, 13, "8 channels are too few" },
+        { 16, MODEL_WINOGRAD_OFF, false, 19, 0, 0, 0, 0, "off" },
+        { 16, MODEL_WINOGRAD_AUTO, false, 2, 0, 17, 0, 0, "inference: all but image and head" },
+        { 16, MODEL_WINOGRAD_F4, false, 2, 0, 17, 0, 0, "the same by name" },
+        { 16, MODEL_WINOGRAD_F2, false, 4, 15, 0, 0, 0, "16 to 16 channels do not pay in F(2x2)" },
+        { 16, MODEL_WINOGRAD_F2, true, 4, 15, 0, 15, 0, "the same in training" },
+        { 16, MODEL_WINOGRAD_AUTO, true, 2, 6, 11, 0, 17, "training: F(2x2) at 32x64 and below, where F(4x4) has too few tiles but for gradients of weights" },
+        { 8, MODEL_WINOGRAD_AUTO, false, 6, 0, 13, 0, 0, "8 channels are too few" },
     };
     base_error err;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -250,6 +259,11 @@ static void test_algorithms(void **state)
         if (direct != cases[i].direct || f2 != cases[i].f2 || f4 != cases[i].f4)
             fail_msg("%s: %d direct, %d F(2x2), %d F(4x4); expected %d, %d, %d", cases[i].why, direct, f2, f4, cases[i].direct,
                      cases[i].f2, cases[i].f4);
+        int weights_f2 = count_weights_algorithm(p, &g, MODEL_WINOGRAD2),
+            weights_f4 = count_weights_algorithm(p, &g, MODEL_WINOGRAD4);
+        if (weights_f2 != cases[i].weights_f2 || weights_f4 != cases[i].weights_f4)
+            fail_msg("%s: gradients of weights: %d F(2x2), %d F(4x4); expected %d, %d", cases[i].why, weights_f2, weights_f4,
+                     cases[i].weights_f2, cases[i].weights_f4);
         model_plan_destroy(p);
         model_graph_destroy(&g);
     }
@@ -267,6 +281,15 @@ static void test_algorithms(void **state)
     algorithms[head] = MODEL_WINOGRAD2; /* 1x1 */
     assert_null(model_plan_create(&g, &o, &err));
     assert_non_null(strstr(err.text, "head cannot be computed by winograd2"));
+    algorithms[head] = MODEL_DIRECT;
+    o = (model_plan_options){ .batch = 1, .training = true, .threads = 1, .weights_algorithms = algorithms };
+    p = model_plan_create(&g, &o, &err);
+    assert_non_null(p);
+    assert_int_equal(count_weights_algorithm(p, &g, MODEL_WINOGRAD4), 1);
+    model_plan_destroy(p);
+    algorithms[head] = MODEL_WINOGRAD4;
+    assert_null(model_plan_create(&g, &o, &err));
+    assert_non_null(strstr(err.text, "head cannot be computed by winograd4"));
     free(algorithms);
     model_graph_destroy(&g);
 }

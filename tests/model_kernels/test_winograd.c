@@ -42,6 +42,7 @@ typedef struct problem {
     size_t in, out, weight_count; /* floats */
     float *src, *weights, *bias, *grad_dst;
     double *dst, *grad_src; /* wanted; dst with bias and ReLU */
+    double *grad_weights;   /* wanted; [weight_count], then of the bias */
 } problem;
 
 static float *random_floats(size_t count, base_random *r)
@@ -68,12 +69,15 @@ static problem problem_make(const model_conv2d *s, base_random *r)
     p.grad_src = malloc(in * s->ic * sizeof(double));
     model_conv2d_forward_ref(s, p.src, p.weights, p.bias, true, p.dst);
     model_conv2d_backward_data_ref(s, p.grad_dst, p.weights, p.grad_src);
+    p.grad_weights = malloc((p.weight_count + (size_t)s->oc) * sizeof(double));
+    model_conv2d_backward_weights_ref(s, p.src, p.grad_dst, p.grad_weights, p.grad_weights + p.weight_count);
     return p;
 }
 
 static void problem_free(problem *p)
 {
-    free(p->src), free(p->weights), free(p->bias), free(p->grad_dst), free(p->dst), free(p->grad_src);
+    free(p->src), free(p->weights), free(p->bias), free(p->grad_dst), free(p->dst), free(p->grad_src),
+        free(p->grad_weights);
 }
 
 /* One pass on memory of its own: scratch full of NaN, nothing may depend on what was there. */
@@ -97,6 +101,35 @@ static float *run(const model_cpu *cpu, const problem *p, model_pass pass, int t
         model_winograd_backward_data(cpu, s, tile, p->grad_dst, packed, true, got, scratch);
     free(packed), free(scratch);
     return got;
+}
+
+/* Gradients of weights, then of the bias, on scratch full of NaN. */
+static float *run_weights(const model_cpu *cpu, const model_conv2d *s, int tile, const float *src, const float *grad_dst)
+{
+    size_t weights = (size_t)s->oc * s->ic * 9, count = weights + (size_t)s->oc + 1;
+    size_t bytes = model_winograd_scratch_bytes(cpu, s, MODEL_BACKWARD_WEIGHTS, tile);
+    float *got = base_alloc(count * sizeof *got, NULL);
+    unsigned char *scratch = base_alloc(bytes + 64, NULL);
+    memset(scratch, 0xff, bytes + 64);
+    for (size_t i = 0; i < count; i++)
+        got[i] = GAP;
+    model_winograd_backward_weights(cpu, s, tile, src, grad_dst, got, got + weights, scratch);
+    for (size_t i = bytes; i < bytes + 64; i++)
+        assert_int_equal(scratch[i], 0xff);
+    assert_true(got[count - 1] == GAP);
+    free(scratch);
+    return got;
+}
+
+/* Every gradient within `bound` of the reference. */
+static void check_weights(const problem *p, const model_cpu *cpu, int tile, const float *got, double bound)
+{
+    char shape[MODEL_CONV2D_TEXT];
+    for (size_t i = 0; i < p->weight_count + (size_t)p->s.oc; i++)
+        if (!(fabs((double)got[i] - p->grad_weights[i]) <= bound))
+            fail_msg("%s, %s, tile %d, gradient of %s[%zu]: got %.9g, want %.9g, bound %.2g", model_conv2d_format(&p->s, shape),
+                     model_kernels_name(cpu->kernels), tile, i < p->weight_count ? "weights" : "weights, then bias", i,
+                     (double)got[i], p->grad_weights[i], bound);
 }
 
 /* Every output within `bound` of want times factor, gaps untouched. */
@@ -137,6 +170,9 @@ static void check_shape(const model_conv2d *s, base_random *r, int threads)
             check(&p, &cpu, tile, "grad_src", grad, p.grad_src, 1, backward);
             check(&p, &cpu, tile, "grad_src accumulated", twice, p.grad_src, 2, backward);
             free(dst), free(grad), free(twice);
+            float *weights = run_weights(&cpu, s, tile, p.src, p.grad_dst);
+            check_weights(&p, &cpu, tile, weights, bound_of(tile, (double)s->n * model_conv2d_oh(s) * model_conv2d_ow(s)));
+            free(weights);
         }
     problem_free(&p);
 }
@@ -184,6 +220,63 @@ static void test_random_shapes(void **state)
     }
 }
 
+/* Whole numbers come out of F(2x2) to the last bit: its constants are powers of two, and no sum here needs more than 24 bits. */
+static void test_whole_numbers_are_exact(void **state)
+{
+    (void)state;
+    base_random r = base_random_start(4, "test_winograd", 0, 0);
+    model_conv2d s;
+    const model_kernels *k;
+    assert_true(model_conv2d_parse(&s, "n2_ic20oc11_ih9iw26_k3s1p1d1_sp23dp11", NULL));
+    problem p = problem_make(&s, &r);
+    for (size_t i = 0; i < p.in; i++)
+        p.src[i] = (float)(int)(16 * p.src[i]);
+    for (size_t i = 0; i < p.out; i++)
+        p.grad_dst[i] = (float)(int)(16 * p.grad_dst[i]);
+    model_conv2d_backward_weights_ref(&s, p.src, p.grad_dst, p.grad_weights, p.grad_weights + p.weight_count);
+    for (size_t row = 0; (k = model_kernels_row(row)); row++)
+        if (usable(k)) {
+            model_cpu cpu = { k, 2 };
+            float *got = run_weights(&cpu, &s, 2, p.src, p.grad_dst);
+            check_weights(&p, &cpu, 2, got, 0);
+            free(got);
+        }
+    problem_free(&p);
+}
+
+/* Too large for the whole reference: many tiles and many channels, whose sums are kept from stage to stage by one task. Samples, and the
+ * same bytes for every thread count. */
+static void test_stages_of_weights(void **state)
+{
+    (void)state;
+    base_random r = base_random_start(5, "test_winograd", 0, 0);
+    model_conv2d s;
+    const model_kernels *k;
+    assert_true(model_conv2d_parse(&s, "n1_ic130oc121_ih41iw67_k3s1p1d1", NULL));
+    float *src = random_floats((size_t)s.ih * s.iw * s.ic, &r), *grad_dst = random_floats((size_t)s.ih * s.iw * s.oc, &r);
+    size_t count = (size_t)s.ic * s.oc * 9;
+    for (size_t row = 0; (k = model_kernels_row(row)); row++)
+        if (usable(k)) {
+            model_cpu cpu = { k, 1 };
+            float *one = run_weights(&cpu, &s, 4, src, grad_dst);
+            for (int i = 0; i < 300; i++) {
+                size_t at = i == 0 ? count - 1 : base_random_below(&r, (uint32_t)count);
+                double want = model_conv2d_backward_weights_at(&s, src, grad_dst, at);
+                if (!(fabs((double)one[at] - want) <= bound_of(4, (double)s.ih * s.iw)))
+                    fail_msg("%s: gradient of weight %zu: got %.9g, want %.9g", model_kernels_name(k), at, (double)one[at],
+                             want);
+            }
+            for (cpu.threads = 2; cpu.threads <= 4; cpu.threads += 2) {
+                float *more = run_weights(&cpu, &s, 4, src, grad_dst);
+                if (memcmp(one, more, (count + (size_t)s.oc) * sizeof *one) != 0)
+                    fail_msg("%s: gradients differ between 1 and %d threads", model_kernels_name(k), cpu.threads);
+                free(more);
+            }
+            free(one);
+        }
+    free(src), free(grad_dst);
+}
+
 /* Weights whose transform is known: a window with one 1 shifts the image, so that small whole numbers must come out to the last bit
  * in F(2x2), whose constants are powers of two. */
 static void test_shifts_are_exact(void **state)
@@ -214,7 +307,8 @@ static void test_thread_counts(void **state)
 {
     (void)state;
     static const char *const shapes[] = { "n2_ic16oc16_ih33iw64_k3s1p1d1", "n1_ic64oc96_ih16iw32_k3s1p1d1",
-                                          "n1_ic8oc8_ih32iw65_k3s1p0d1", "n3_ic40oc24_ih9iw17_k3s1p1d1" };
+                                          "n1_ic8oc8_ih32iw65_k3s1p0d1", "n3_ic40oc24_ih9iw17_k3s1p1d1",
+                                          "n1_ic24oc20_ih50iw130_k3s1p2d1" };
     base_random r = base_random_start(2, "test_winograd", 0, 0);
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         model_conv2d s;
@@ -223,12 +317,14 @@ static void test_thread_counts(void **state)
         problem p = problem_make(&s, &r);
         for (size_t row = 0; (k = model_kernels_row(row)); row++)
             for (int tile = 2; usable(k) && tile <= 4; tile += 2) {
-                float *first[2] = { NULL, NULL };
+                float *first[MODEL_PASS_COUNT] = { NULL };
+                const size_t counts[MODEL_PASS_COUNT] = { p.out, p.in, p.weight_count + (size_t)s.oc };
                 for (int threads = 1; threads <= 4; threads *= 2) {
                     model_cpu cpu = { k, threads };
-                    for (int pass = 0; pass < 2; pass++) {
-                        float *got = run(&cpu, &p, pass ? MODEL_BACKWARD_DATA : MODEL_FORWARD, tile, false);
-                        if (first[pass] && memcmp(first[pass], got, (pass ? p.in : p.out) * sizeof *got) != 0)
+                    for (int pass = 0; pass < MODEL_PASS_COUNT; pass++) {
+                        float *got = pass == MODEL_BACKWARD_WEIGHTS ? run_weights(&cpu, &s, tile, p.src, p.grad_dst)
+                                                                    : run(&cpu, &p, (model_pass)pass, tile, false);
+                        if (first[pass] && memcmp(first[pass], got, counts[pass] * sizeof *got) != 0)
                             fail_msg("%s, %s, tile %d: pass %d differs between 1 and %d threads", shapes[i],
                                      model_kernels_name(k), tile, pass, threads);
                         if (first[pass])
@@ -237,7 +333,7 @@ static void test_thread_counts(void **state)
                             first[pass] = got;
                     }
                 }
-                free(first[0]), free(first[1]);
+                free(first[0]), free(first[1]), free(first[2]);
             }
         problem_free(&p);
     }
@@ -266,8 +362,13 @@ static void test_what_fits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cases),         cmocka_unit_test(test_random_shapes), cmocka_unit_test(test_shifts_are_exact),
-        cmocka_unit_test(test_thread_counts), cmocka_unit_test(test_what_fits),
+        cmocka_unit_test(test_cases),
+        cmocka_unit_test(test_random_shapes),
+        cmocka_unit_test(test_shifts_are_exact),
+        cmocka_unit_test(test_whole_numbers_are_exact),
+        cmocka_unit_test(test_stages_of_weights),
+        cmocka_unit_test(test_thread_counts),
+        cmocka_unit_test(test_what_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
