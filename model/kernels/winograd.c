@@ -19,7 +19,7 @@
 #define MOST_TILES    112                 /* of a block */
 #define LEAST_TILES   28                  /* two register tiles: fewer would read the weights too often */
 #define BLOCK_BYTES   ((size_t)640 << 10) /* V and Y of a block */
-#define PACK_CHANNELS 8                   /* whose weights one task packs: their lines are written whole */
+#define PACK_CHANNELS 32                   /* whose weights one task packs: their lines are written whole */
 
 /* One pass as a forward convolution. */
 typedef struct problem {
@@ -129,11 +129,17 @@ size_t model_winograd_packed_bytes(const model_cpu *cpu, const model_conv2d *s, 
 /* Windows of outputs first .. first+7 at one channel; zeros where there is none. */
 static void read_windows(const problem *p, const float *weights, int first, int c, double g[9][WINOGRAD_OUTPUTS])
 {
-    for (int o = 0; o < WINOGRAD_OUTPUTS; o++) {
-        bool exists = first + o < p->outputs && c < p->channels;
-        const float *w = exists ? weights + (size_t)(first + o) * p->weight_output + (size_t)c * p->weight_channel : NULL;
-        for (int k = 0; k < 9; k++)
-            g[k][o] = w ? (double)w[p->turned ? 8 - k : k] : 0;
+    int count = c < p->channels ? p->outputs - first : 0;
+    if (count < WINOGRAD_OUTPUTS)
+        memset(g, 0, 9 * sizeof g[0]);
+    const float *w = weights + (size_t)first * p->weight_output + (size_t)c * p->weight_channel;
+    for (int o = 0; o < WINOGRAD_OUTPUTS && o < count; o++, w += p->weight_output) {
+        if (p->turned)
+            for (int k = 0; k < 9; k++)
+                g[8 - k][o] = (double)w[k];
+        else
+            for (int k = 0; k < 9; k++)
+                g[k][o] = (double)w[k];
     }
 }
 
