@@ -2,7 +2,7 @@
  *
  * A task is a block of tiles that follow each other in rows, over all images. Its transformed inputs V and products Y stay in the
  * core's L2:   V [position][tile][ic]   Y [position][tile][oc]   weights U [position][panel][ic][lanes]
- * Positions lie an odd number of 64-byte lines apart, or the stores of one tile would meet in a few sets of the L1.
+ * Positions lie an odd number of 64-byte lines apart, or the stores of one tile or window would meet in a few sets of the caches.
  *
  * Where U is large (deep layers), it is the stream that counts: all tiles are one block, and threads share the rows of tiles, then the
  * positions, then the rows again, so that U is read once and not by every task.
@@ -66,8 +66,6 @@ typedef struct plan {
 } plan;
 
 static size_t round16(size_t floats) { return (floats + 15) / 16 * 16; }
-/* An odd number of lines. */
-static size_t odd_lines(size_t floats) { return floats / 16 % 2 ? floats : floats + 16; }
 
 static gather product_of(const problem *p, size_t v_tile, size_t y_tile)
 {
@@ -76,6 +74,12 @@ static gather product_of(const problem *p, size_t v_tile, size_t y_tile)
     g.in_pitch = (int)v_tile;
     g.out_pixel = y_tile;
     return g;
+}
+
+/* Floats of the packed weights from one position to the next. */
+static size_t weights_position(const model_tiles *t, const gather *product)
+{
+    return winograd_odd_lines(gather_packed_floats(t, product));
 }
 
 /* Whether all tiles should be one block. Blocks read U once each; sharing reads it once, but V and Y of all tiles then pass through a
@@ -94,7 +98,7 @@ static plan plan_make(const model_tiles *t, const problem *p, int tile, int thre
     q.v_tile = round16((size_t)p->channels);
     q.y_tile = round16((size_t)p->outputs);
     q.product = product_of(p, q.v_tile, q.y_tile);
-    q.u_position = gather_packed_floats(t, &q.product);
+    q.u_position = weights_position(t, &q.product);
     size_t tile_floats = q.v_tile + q.y_tile, fit = BLOCK_BYTES / sizeof(float) / (size_t)(q.side * q.side) / tile_floats;
     q.most = fit > MOST_TILES ? MOST_TILES : fit < LEAST_TILES ? LEAST_TILES : (int)fit / LEAST_TILES * LEAST_TILES;
     q.shared = shares(&q, tile_floats);
@@ -106,8 +110,8 @@ static plan plan_make(const model_tiles *t, const problem *p, int tile, int thre
     if (q.blocks > q.tiles)
         q.blocks = q.tiles;
     q.most = (q.tiles + q.blocks - 1) / q.blocks;
-    q.v_position = odd_lines((size_t)q.most * q.v_tile);
-    q.y_position = odd_lines((size_t)q.most * q.y_tile);
+    q.v_position = winograd_odd_lines((size_t)q.most * q.v_tile);
+    q.y_position = winograd_odd_lines((size_t)q.most * q.y_tile);
     return q;
 }
 
@@ -123,7 +127,7 @@ size_t model_winograd_packed_bytes(const model_cpu *cpu, const model_conv2d *s, 
 {
     problem p = problem_of(s, pass);
     gather g = product_of(&p, 0, 0);
-    return (size_t)((tile + 2) * (tile + 2)) * gather_packed_floats(cpu->kernels->tiles, &g) * sizeof(float);
+    return (size_t)((tile + 2) * (tile + 2)) * weights_position(cpu->kernels->tiles, &g) * sizeof(float);
 }
 
 /* Windows of outputs first .. first+7 at one channel; zeros where there is none. */
@@ -150,7 +154,7 @@ void model_winograd_pack(const model_cpu *cpu, const model_conv2d *s, model_pass
     const model_tiles *t = cpu->kernels->tiles;
     problem p = problem_of(s, pass);
     gather g = product_of(&p, 0, 0);
-    size_t position = gather_packed_floats(t, &g);
+    size_t position = weights_position(t, &g);
     int channels = gather_padded_channels(t, &g);
 #pragma omp parallel for num_threads(cpu->threads) schedule(static)
     for (int begin = 0; begin < channels; begin += PACK_CHANNELS)

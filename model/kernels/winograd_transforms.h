@@ -43,6 +43,13 @@ static inline winograd_segment winograd_segment_at(winograd_grid q, int tile, in
     return g;
 }
 
+/* From one position to the next: an odd number of 64-byte lines, so that they do not meet in a few sets of the caches. */
+static inline size_t winograd_odd_lines(size_t floats)
+{
+    size_t lines = (floats + 15) / 16;
+    return 16 * (lines % 2 ? lines : lines + 1);
+}
+
 /* Transform the inputs of tiles that lie side by side. */
 typedef struct winograd_input {
     const float *rows[WINOGRAD_SIDE]; /* column 0 of each input row; NULL: beside the image, zeros */

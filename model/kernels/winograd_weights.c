@@ -46,7 +46,6 @@ typedef struct plan {
 
 static int cut(int count, int pieces, int i) { return (int)((long)count * i / pieces); }
 static int largest(int count, int pieces) { return (count + pieces - 1) / pieces; }
-static size_t odd_lines(size_t floats) { return floats / 16 % 2 ? (floats + 15) / 16 * 16 : (floats + 31) / 16 * 16; }
 
 /* Floats of V and U for one tile of the largest block, of its sums. */
 static size_t block_tile(const plan *p)
@@ -107,8 +106,8 @@ static plan plan_make(const model_cpu *cpu, const model_conv2d *s, int tile)
     p.stage = p.single ? p.tiles : fit < STAGE_TILES ? STAGE_TILES : (int)fit;
     if (p.stage > largest(p.tiles, p.chunks))
         p.stage = largest(p.tiles, p.chunks);
-    p.v_position = odd_lines((size_t)p.stage * p.panel);
-    p.u_position = odd_lines((size_t)p.stage * BAND);
+    p.v_position = winograd_odd_lines((size_t)p.stage * p.panel);
+    p.u_position = winograd_odd_lines((size_t)p.stage * BAND);
     size_t own = (size_t)p.positions * ((size_t)largest(p.panels, p.panel_blocks) * p.v_position +
                                         (size_t)largest(p.bands, p.band_blocks) * p.u_position);
     own += p.single ? p.sums : p.chunks == 1 ? block_sums(&p) : 0;
