@@ -39,7 +39,7 @@ static bool weights_pay(model_algorithm a, const model_conv2d *s)
     int least = s->ic < s->oc ? s->ic : s->oc, most = s->ic < s->oc ? s->oc : s->ic;
     double tiles = (double)s->n * ((oh + tile - 1) / tile) * ((ow + tile - 1) / tile);
     double whole = (double)s->n * oh * ow / (tiles * tile * tile); /* outputs that exist */
-    return least >= 16 && (a == MODEL_WINOGRAD4 || most >= 32) && whole >= 0.6 && tiles >= 16;
+    return least >= 16 && (a == MODEL_WINOGRAD4 || most >= 32) && whole >= 0.6 && tiles >= 8;
 }
 
 model_algorithm model_convolve_choose_weights(model_algorithm a, const model_conv2d *s)
