@@ -269,9 +269,8 @@ static bool plan_convolutions(model_plan *p, const model_plan_options *o, base_e
                                                              : model_convolve_choose_weights(most[o->winograd], &w->conv);
         }
         if (!model_convolve_fits(w->algorithm, &w->conv) || !model_convolve_fits(w->weights_algorithm, &w->conv))
-            return base_fail(
-                err, BASE_ARGUMENT, "plan: node %s cannot be computed by %s", n->name,
-                model_algorithm_names[w->algorithm > w->weights_algorithm ? w->algorithm : w->weights_algorithm]);
+            return base_fail(err, BASE_ARGUMENT, "plan: node %s cannot be computed by %s", n->name,
+                             model_algorithm_names[w->algorithm > w->weights_algorithm ? w->algorithm : w->weights_algorithm]);
     }
     return true;
 }
@@ -299,8 +298,8 @@ static size_t plan_works(model_plan *p, unsigned char *base, size_t *scratch_byt
             scratch = max_size(scratch, model_convolve_scratch_bytes(&p->cpu, w->algorithm, &w->conv, forward));
             if (p->training) {
                 model_conv2d values = model_plan_conv_grad(p, i, false);
-                scratch = max_size(scratch, model_convolve_scratch_bytes(&p->cpu, w->weights_algorithm, &values,
-                                                                         MODEL_BACKWARD_WEIGHTS));
+                scratch = max_size(
+                    scratch, model_convolve_scratch_bytes(&p->cpu, w->weights_algorithm, &values, MODEL_BACKWARD_WEIGHTS));
             }
             if (p->training && w->grad_input) {
                 model_conv2d grads = model_plan_conv_grad(p, i, true);

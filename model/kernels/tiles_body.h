@@ -232,7 +232,7 @@ TEMPLATE void plain2(const model_tile *t, const int pixels)
 #define EACH_8(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
 TEMPLATE void wtile(const model_wtile *t, const int channels, const int vectors)
 {
-#define SUMS(m) ((float *)(void *)((char *)t->sums + m * t->sums_step))
+#define SUMS(m)     ((float *)(void *)((char *)t->sums + m * t->sums_step))
 #define DECLARE3(m) vector d##m = vector_zero(), e##m = d##m, f##m = d##m;
 #define LOAD3(m)                                                                                                               \
     if (m < channels) {                                                                                                        \

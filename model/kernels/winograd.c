@@ -19,7 +19,7 @@
 #define MOST_TILES    112                 /* of a block */
 #define LEAST_TILES   28                  /* two register tiles: fewer would read the weights too often */
 #define BLOCK_BYTES   ((size_t)640 << 10) /* V and Y of a block */
-#define PACK_CHANNELS 32                   /* whose weights one task packs: their lines are written whole */
+#define PACK_CHANNELS 32                  /* whose weights one task packs: their lines are written whole */
 
 /* One pass as a forward convolution. */
 typedef struct problem {
@@ -55,7 +55,7 @@ static problem problem_of(const model_conv2d *s, model_pass pass)
 
 /* How it is cut. */
 typedef struct plan {
-    int side;                /* tile + 2 */
+    int side; /* tile + 2 */
     winograd_grid grid;
     int tiles, blocks, most; /* of all images; tasks; tiles of the largest task */
     bool shared;             /* one block, shared by all threads */
@@ -204,8 +204,8 @@ static void transform_inputs(const model_cpu *cpu, const problem *p, const plan 
     cpu->kernels->winograd[m / 4].input(&in);
 }
 
-static void transform_outputs(const model_cpu *cpu, const problem *p, const plan *q, const winograd_segment *g, const operands *o,
-                              const float *y)
+static void transform_outputs(const model_cpu *cpu, const problem *p, const plan *q, const winograd_segment *g,
+                              const operands *o, const float *y)
 {
     int m = q->side - 2;
     winograd_output out = { .y = y, .y_tile = q->y_tile, .y_position = q->y_position, .tiles = g->tiles };

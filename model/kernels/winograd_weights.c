@@ -24,12 +24,12 @@
 
 #define BAND         16 /* outputs whose gradients lie side by side */
 #define MAX_CHUNKS   16
-#define CHUNK_TILES  64                   /* a chunk of fewer would spend its time on loading and adding sums */
-#define SUMS_BYTES   ((size_t)4 << 20)    /* of all chunks together, or of a block where there is one */
-#define STAGE_BYTES  ((size_t)1 << 20)    /* V and U of a stage */
-#define STAGE_TILES  64                   /* at least: sums are loaded and stored once a stage */
-#define SINGLE_TILES 160                  /* up to here all tiles are one stage: a panel of them still fits L2 */
-#define SINGLE_BYTES ((size_t)10 << 20)   /* V and U of a block then */
+#define CHUNK_TILES  64                 /* a chunk of fewer would spend its time on loading and adding sums */
+#define SUMS_BYTES   ((size_t)4 << 20)  /* of all chunks together, or of a block where there is one */
+#define STAGE_BYTES  ((size_t)1 << 20)  /* V and U of a stage */
+#define STAGE_TILES  64                 /* at least: sums are loaded and stored once a stage */
+#define SINGLE_TILES 160                /* up to here all tiles are one stage: a panel of them still fits L2 */
+#define SINGLE_BYTES ((size_t)10 << 20) /* V and U of a block then */
 
 typedef struct plan {
     int side, positions;
@@ -50,8 +50,8 @@ static int largest(int count, int pieces) { return (count + pieces - 1) / pieces
 /* Floats of V and U for one tile of the largest block, of its sums. */
 static size_t block_tile(const plan *p)
 {
-    return (size_t)p->positions * ((size_t)largest(p->panels, p->panel_blocks) * p->panel +
-                                   (size_t)largest(p->bands, p->band_blocks) * BAND);
+    return (size_t)p->positions *
+           ((size_t)largest(p->panels, p->panel_blocks) * p->panel + (size_t)largest(p->bands, p->band_blocks) * BAND);
 }
 static size_t block_sums(const plan *p)
 {
@@ -100,7 +100,8 @@ static plan plan_make(const model_cpu *cpu, const model_conv2d *s, int tile)
     else if (p.chunks == 1)
         while (block_sums(&p) * sizeof(float) > SUMS_BYTES && split(&p))
             ;
-    while (cpu->threads > 1 && p.chunks * p.panel_blocks * p.band_blocks < 2 * cpu->threads && split(&p)) /* no thread idle at the end */
+    while (cpu->threads > 1 && p.chunks * p.panel_blocks * p.band_blocks < 2 * cpu->threads &&
+           split(&p)) /* no thread idle at the end */
         ;
     size_t fit = STAGE_BYTES / sizeof(float) / block_tile(&p);
     p.stage = p.single ? p.tiles : fit < STAGE_TILES ? STAGE_TILES : (int)fit;
@@ -151,7 +152,8 @@ typedef struct block {
 static int panel_channel(const plan *p, int panel) { return cut(p->vectors, p->panels, panel) * p->width; }
 
 /* Rows of one image that a row of tiles reads, from channel 0 on. */
-static void find_rows(winograd_input *in, int count, const float *tensor, int image, int first, int rows, int columns, int pitch)
+static void find_rows(winograd_input *in, int count, const float *tensor, int image, int first, int rows, int columns,
+                      int pitch)
 {
     for (int i = 0; i < count; i++)
         in->rows[i] = first + i >= 0 && first + i < rows

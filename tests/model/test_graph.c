@@ -245,7 +245,8 @@ static void test_algorithms(void **state)
         { 16, MODEL_WINOGRAD_F4, false, 2, 0, 17, 0, 0, "the same by name" },
         { 16, MODEL_WINOGRAD_F2, false, 4, 15, 0, 0, 0, "16 to 16 channels do not pay in F(2x2)" },
         { 16, MODEL_WINOGRAD_F2, true, 4, 15, 0, 15, 0, "the same in training" },
-        { 16, MODEL_WINOGRAD_AUTO, true, 2, 6, 11, 0, 17, "training: F(2x2) at 32x64 and below, where F(4x4) has too few tiles but for gradients of weights" },
+        { 16, MODEL_WINOGRAD_AUTO, true, 2, 6, 11, 0, 17,
+          "training: F(2x2) at 32x64 and below, where F(4x4) has too few tiles but for gradients of weights" },
         { 8, MODEL_WINOGRAD_AUTO, false, 6, 0, 13, 0, 0, "8 channels are too few" },
     };
     base_error err;

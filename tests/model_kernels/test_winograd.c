@@ -76,8 +76,7 @@ static problem problem_make(const model_conv2d *s, base_random *r)
 
 static void problem_free(problem *p)
 {
-    free(p->src), free(p->weights), free(p->bias), free(p->grad_dst), free(p->dst), free(p->grad_src),
-        free(p->grad_weights);
+    free(p->src), free(p->weights), free(p->bias), free(p->grad_dst), free(p->dst), free(p->grad_src), free(p->grad_weights);
 }
 
 /* One pass on memory of its own: scratch full of NaN, nothing may depend on what was there. */
