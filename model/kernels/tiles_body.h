@@ -202,6 +202,7 @@ TEMPLATE void plain2(const model_tile *t, const int pixels)
     EACH_14(DECLARE2)
     for (int r = 0; r < t->runs; r++) {
         POINTERS(r)
+        const char *line = (const char *)t->a[r] + pixels * s, *next = line; /* of the tile to the right */
         for (long k = t->steps; k > 0; k--) {
             vector w0 = vector_load(b), w1 = vector_load(b + LANES), x;
             __asm__("" : REGISTER(w0), REGISTER(w1));
@@ -214,8 +215,10 @@ TEMPLATE void plain2(const model_tile *t, const int pixels)
             __builtin_prefetch((const char *)b + AHEAD);
             if (LANES > 8)
                 __builtin_prefetch((const char *)b + AHEAD + 64);
+            __builtin_prefetch(next);
             EACH_14(STEP2)
             b += 2 * LANES;
+            next = k % 16 == 1 ? line += 64 : next + s;
             ADVANCE(4)
         }
     }
