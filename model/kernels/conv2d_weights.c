@@ -26,7 +26,7 @@
 #define PIXELS_PER_CALL 192  /* enough to hide loading and storing the sums, few enough to stay in L1 */
 #define PIXELS_PACKED   512  /* the same where both sides are packed: L2 gives what a tile wants when it comes in a row */
 #define PACKED_OUTPUTS  256  /* pack where a copy serves enough tiles: */
-#define PACKED_FLOATS   1536 /* that many outputs, floats under a window */
+#define PACKED_FLOATS   1024 /* that many outputs, floats under a window */
 
 typedef struct plan {
     gather g;

