@@ -54,6 +54,7 @@ static const struct {
     { "n2_ic3oc8_ih32iw48_k3s1p1d1", "many rows: several chunks of weight gradients" },
     { "n1_ic20oc36_ih17iw21_k4s3x2p2x1d2x1", "everything unequal" },
     { "n1_ic176oc260_ih14iw40_k3s1p1d1", "deep: weight gradients from packed pixels, two calls, half a tile of outputs left" },
+    { "n1_ic256oc260_ih4iw36_k2s2p0d1_sp512dp264", "deep transposed 2x2: packed pixels of two slices, without a strip" },
     { "n2_ic172oc257_ih9iw6_k3s2p1d1", "the same with vectors that cross taps, stride 2, two images, one output left" },
 };
 
