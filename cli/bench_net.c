@@ -167,7 +167,7 @@ static bool measure(net_bench *b, base_error *err)
 {
     if (!(b->s = bench_subject_create(&b->subject, err)))
         return false;
-    size_t nodes = (size_t)bench_subject_graph(b->s)->node_count, most = (3 * nodes + 8) * (size_t)b->subject.batch;
+    size_t nodes = (size_t)bench_subject_graph(b->s)->node_count, most = (7 * nodes + 8) * (size_t)b->subject.batch;
     if (!take_spans(&b->now, most, err) || !take_spans(&b->best, most, err) ||
         !(b->least_s = base_alloc(most * sizeof *b->least_s, err)))
         return false;
@@ -207,14 +207,14 @@ int cli_bench_net(int argc, char **argv)
 {
     static const cli_command command = {
         "laneloop bench net [--mode train|forward|int8] [--net unet] [--base N | --weights DIR] [--size HxW] [--batch N] [--threads N]\n"
-        "       [--isa NAME] [--winograd NAME] [--seconds S | --rounds-from-stdin] [--profile] [--trace FILE] [--roofline FILE]\n"
+        "       [--isa NAME] [--winograd NAME] [--memory-limit MIB] [--seconds S | --rounds-from-stdin] [--profile] [--trace FILE] [--roofline FILE]\n"
         "       [--write DIR] [--json]",
         "Time rounds of a whole network on noise: a training step (forward, cross-entropy, backward, Adam), fp32 inference from bytes to\n"
         "logits, or int8 inference. Weights are random or those of a model directory. % of the peak: fastest round, fastest burst.",
         "laneloop bench net --mode train --base 32 --size 256x512 --batch 4 --profile",
     };
     const char *mode = "train", *net = "unet", *base = NULL, *size = NULL, *batch = NULL, *threads = NULL, *seconds = NULL,
-               *winograd = NULL;
+               *winograd = NULL, *limit = NULL;
     net_bench *b = calloc(1, sizeof *b);
     if (!b) {
         base_error none;
@@ -232,6 +232,8 @@ int cli_bench_net(int argc, char **argv)
         { "--threads", "N", "OpenMP threads; default one per core", &threads, NULL },
         { "--isa", "NAME", "instruction set; default LANELOOP_ISA, else the best of this CPU", &b->subject.isa, NULL },
         { "--winograd", "NAME", "of fp32 3x3 convolutions: off, f2, f4 or auto (default: f4 where it pays)", &winograd, NULL },
+        { "--memory-limit", "MIB", "train: drop values and compute them again until tensors, weights and moments fit", &limit,
+          NULL },
         { "--seconds", "S", "time for the rounds, at least five of them (default 1)", &seconds, NULL },
         { "--rounds-from-stdin", NULL,
           "answer each line, a number of rounds, with their times as JSON: for taking turns with another program", NULL,
@@ -267,8 +269,11 @@ int cli_bench_net(int argc, char **argv)
         status = cli_usage(&command, "--seconds: not with --rounds-from-stdin, which is told how many");
     else if (winograd && kind == BENCH_INT8)
         status = cli_usage(&command, "--winograd is of fp32: not with --mode int8");
+    else if (limit && kind != BENCH_TRAIN)
+        status = cli_usage(&command, "--memory-limit is of training: only with --mode train");
     else if (!cli_name("--winograd", winograd, model_winograd_names, &b->subject.winograd, &err) ||
              !cli_int("--base", base, 1, 256, &b->subject.base, &err) ||
+             !cli_int("--memory-limit", limit, 1, 1 << 30, &b->subject.limit_mib, &err) ||
              !cli_int("--batch", batch, 1, 256, &b->subject.batch, &err) ||
              !cli_int("--threads", threads, 1, 1024, &b->subject.threads, &err) ||
              !cli_double("--seconds", seconds, 0.001, 600, &b->seconds, &err) || !base_cpu_select(b->subject.isa, &bits, &err))

@@ -20,7 +20,7 @@ static cost cost_outside(const bench_profile *p, int work)
 {
     double store = (double)p->graph->store_floats * 4, image = elements(p, 0), logits = elements(p, p->graph->output);
     switch (work) {
-    case MODEL_WORK_PACK: return (cost){ 0, (p->mode == BENCH_TRAIN ? 4.0 : 2.0) * (double)p->graph->weight_floats * 4 };
+    case MODEL_WORK_PACK: return (cost){ 0, 2.0 * (double)p->graph->weight_floats * 4 };
     case BENCH_WORK_INPUT: return (cost){ 0, 5 * image };
     case BENCH_WORK_LOSS: return (cost){ 0, 8 * logits };
     case BENCH_WORK_ADAM: return (cost){ 0, 7 * store }; /* weight, moments: read and written; gradient: read */
@@ -33,12 +33,14 @@ static cost cost_of(const bench_profile *p, const base_span *s)
     if (s->node < 0)
         return cost_outside(p, s->work);
     const model_node *n = &p->graph->nodes[s->node];
+    if (s->work == MODEL_WORK_PACK)
+        return (cost){ 0, 2.0 * (double)p->graph->parameters[n->weight].count * 4 };
     if (n->op == MODEL_OP_INPUT || n->op == MODEL_OP_CONCAT)
         return (cost){ 0, 0 };                         /* the plan decides how much of a concat is copied */
     int images = p->mode == BENCH_INT8 ? 1 : p->batch; /* an int8 session runs one at a time */
     double share = (double)images / p->batch, unit = (p->mode == BENCH_INT8 ? 1.0 : 4.0) * share;
     double src = unit * elements(p, n->inputs[0]), dst = unit * elements(p, s->node);
-    bool forward = s->work == MODEL_WORK_FORWARD;
+    bool again = s->work == MODEL_WORK_AGAIN, forward = s->work == MODEL_WORK_FORWARD || again;
     if (convolves(n) && s->work != MODEL_WORK_BACKWARD) {
         double taps = n->op == MODEL_OP_CONV_TRANSPOSE2D ? 1 : (double)n->kernel * n->kernel;
         double weights = (double)p->graph->parameters[n->weight].count * (p->mode == BENCH_INT8 ? 1 : 4);
@@ -46,7 +48,7 @@ static cost cost_of(const bench_profile *p, const base_span *s)
         return (cost){ flops, src + dst + weights };
     }
     switch (n->op) {
-    case MODEL_OP_BATCHNORM: return (cost){ 0, forward ? 2 * src + dst : 3 * src + 2 * dst };
+    case MODEL_OP_BATCHNORM: return (cost){ 0, again ? src + dst : forward ? 2 * src + dst : 3 * src + 2 * dst };
     case MODEL_OP_MAXPOOL: return (cost){ 0, forward ? src + dst : 2 * src + dst };
     case MODEL_OP_CONV2D: return (cost){ 0, 3 * dst }; /* the gradient of the ReLU inside */
     default: return (cost){ 0, forward ? src + dst : 2 * src + dst };
@@ -57,7 +59,8 @@ double bench_profile_flops(const bench_profile *p)
 {
     double sum = 0;
     for (size_t i = 0; i < p->spans->count; i++)
-        sum += cost_of(p, &p->spans->list[i]).flops;
+        if (p->spans->list[i].work != MODEL_WORK_AGAIN) /* no work that a step is for */
+            sum += cost_of(p, &p->spans->list[i]).flops;
     return sum;
 }
 

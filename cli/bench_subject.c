@@ -90,7 +90,14 @@ static bool create_int8(bench_subject *s, const model *m, base_error *err)
            (s->sums = base_alloc((size_t)s->batch * s->h * s->w * outputs * sizeof *s->sums, err));
 }
 
-static bool create_fp32(bench_subject *s, const model *m, const bench_subject_options *o, base_error *err)
+/* Weights; training also gradients and two moments. */
+static size_t stores_bytes(const bench_subject *s)
+{
+    return (s->mode == BENCH_TRAIN ? 4 : 1) * s->graph.store_floats * sizeof(float);
+}
+
+/* Training takes the model's weights over: a copy would count as memory of training. */
+static bool create_fp32(bench_subject *s, model *m, const bench_subject_options *o, base_error *err)
 {
     bool train = s->mode == BENCH_TRAIN;
     if (train) {
@@ -99,15 +106,19 @@ static bool create_fp32(bench_subject *s, const model *m, const bench_subject_op
         model_optimizer_options adam = model_optimizer_options_default();
         size_t pixels = (size_t)s->batch * s->h * s->w;
         if (!model_graph_for(&s->about, s->h, s->w, &s->graph, err) || !model_graph_fuse_relu(&s->graph, err) ||
-            !model_parameters_copy(&s->weights, &m->weights, err) || !model_parameters_create(&s->gradients, &s->graph, err) ||
+            !model_parameters_create(&s->gradients, &s->graph, err) ||
             !model_optimizer_create(&s->adam, &s->graph, &adam, err) ||
             !(s->loss_scratch = base_alloc(model_loss_scratch_bytes(pixels, s->about.net.outputs), err)))
             return false;
+        s->weights = m->weights;
+        m->weights = (model_parameters){ 0 };
     } else if (!model_fold(m, s->h, s->w, &s->graph, &s->weights, err)) {
         return false;
     }
     model_plan_options p = { .batch = s->batch, .training = train, .threads = s->cpu.threads, .isa = o->isa };
     p.winograd = o->winograd;
+    p.memory_limit = (size_t)o->limit_mib << 20;
+    p.memory_beside = train ? stores_bytes(s) : 0;
     return (s->plan = model_plan_create(&s->graph, &p, err)) != NULL;
 }
 
@@ -133,10 +144,12 @@ bench_subject *bench_subject_create(const bench_subject_options *o, base_error *
     }
     s->h = o->h ? o->h : s->about.image_h;
     s->w = o->w ? o->w : s->about.image_w;
-    if (!take_images(s, err) || !(o->mode == BENCH_INT8 ? create_int8(s, m, err) : create_fp32(s, m, o, err)))
+    bool int8 = o->mode == BENCH_INT8;
+    if (o->write && !int8 && !model_checkpoint_write(m, NULL, 0, NULL, o->write, err))
         goto failed;
-    if (o->write && !(o->mode == BENCH_INT8 ? quant_model_save(s->quant, o->write, err)
-                                            : model_checkpoint_write(m, NULL, 0, NULL, o->write, err)))
+    if (!take_images(s, err) || !(int8 ? create_int8(s, m, err) : create_fp32(s, m, o, err)))
+        goto failed;
+    if (o->write && int8 && !quant_model_save(s->quant, o->write, err))
         goto failed;
     model_destroy(m);
     return s;
@@ -189,7 +202,7 @@ static double run_fp32(bench_subject *s, base_spans *spans)
     model_view logits = model_plan_output(s->plan), grad = model_plan_grad_output(s->plan);
     double loss = model_loss_forward_backward(&s->loss, &logits, s->label, &grad, s->loss_scratch, s->cpu.threads).total;
     base_spans_end(spans, -1, BENCH_WORK_LOSS, start);
-    model_plan_backward(s->plan, &s->gradients);
+    model_plan_backward(s->plan, &s->weights, &s->gradients);
     start = base_spans_start(spans);
     model_optimizer_step(&s->adam, &s->graph, &s->weights, &s->gradients, 1e-3, &s->cpu);
     base_spans_end(spans, -1, BENCH_WORK_ADAM, start);
@@ -235,8 +248,7 @@ size_t bench_subject_bytes(const bench_subject *s)
 {
     if (s->mode == BENCH_INT8)
         return quant_session_bytes(s->session);
-    size_t stores = s->mode == BENCH_TRAIN ? 4 : 1; /* weights; gradients, two moments */
-    return model_plan_bytes(s->plan) + stores * s->weights.count * sizeof(float);
+    return model_plan_bytes(s->plan) + stores_bytes(s);
 }
 
 /* ---- for another program ---- */

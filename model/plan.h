@@ -2,11 +2,11 @@
  *
  *     model_plan *p = model_plan_create(&graph, &(model_plan_options){ .batch = 8, .training = true, .threads = 0 }, err);
  *     fill model_plan_input(p), model_plan_forward(p, &weights, MODEL_BATCH_STATISTICS);
- *     fill model_plan_grad_output(p) from model_plan_output(p), model_plan_backward(p, &gradients);
+ *     fill model_plan_grad_output(p) from model_plan_output(p), model_plan_backward(p, &weights, &gradients);
  *
  * The planner walks the forward and (for training) the backward steps, notes the first and last step that touches each
- * tensor and gives tensors whose lives do not overlap the same bytes. Inputs of a concat live inside its buffer as channel
- * slices. Results do not depend on the thread count: every sum has an order given by shapes. */
+ * tensor and gives tensors whose lives do not overlap the same bytes; so do packed weights (in training, where they change with each
+ * step) and scratch, which live for one step. Inputs of a concat live inside its buffer as channel slices. Results do not depend on the thread count: every sum has an order given by shapes. */
 #ifndef MODEL_PLAN_H
 #define MODEL_PLAN_H
 #include "base/spans.h"
@@ -32,6 +32,9 @@ typedef struct model_plan_options {
     int winograd;                      /* model_winograd */
     const model_algorithm *algorithms; /* per node, instead of the rule: what a resumed run began with; NULL = by the rule */
     const model_algorithm *weights_algorithms; /* the same of gradients of weights */
+    size_t memory_limit;  /* bytes of the plan and of memory_beside; 0 = none. Training drops values and computes them
+                                        * again in the backward pass until it fits: slower, the same bits */
+    size_t memory_beside; /* bytes that the caller takes for the same work: weights, gradients, moments, batch */
 } model_plan_options;
 
 /* The graph is borrowed for the plan's life and must not change. */
@@ -55,13 +58,15 @@ typedef enum model_mode {
     MODEL_BATCH_STATISTICS    /* training: BatchNorm uses the batch's, and updates the stored ones in `weights` */
 } model_mode;
 
-/* Convolution weights are packed for the kernels on the first run and again after model_plan_weights_changed. */
+/* Convolution weights are packed for the kernels on the first run and again after model_plan_weights_changed; in training by each
+ * step that uses them. */
 void model_plan_forward(model_plan *p, model_parameters *weights, model_mode mode);
 /* The same with stored statistics and constant weights. */
 void model_plan_infer(model_plan *p, const model_parameters *weights);
 void model_plan_weights_changed(model_plan *p);
-/* After model_plan_forward with batch statistics: gradients of all trainable parameters, overwriting `gradients`. */
-void model_plan_backward(model_plan *p, model_parameters *gradients);
+/* After model_plan_forward with batch statistics and the same weights: gradients of all trainable parameters, overwriting
+ * `gradients`. */
+void model_plan_backward(model_plan *p, const model_parameters *weights, model_parameters *gradients);
 
 /* Calibration: like model_plan_infer, and after each node calls observe with its output (a view that is valid during the
  * call). */
@@ -72,12 +77,14 @@ void model_plan_observe(model_plan *p, const model_parameters *weights, model_ob
 model_algorithm model_plan_algorithm(const model_plan *p, int node);
 model_algorithm model_plan_weights_algorithm(const model_plan *p, int node);
 size_t model_plan_bytes(const model_plan *p);    /* the arena: activations, gradients, scratch, packed weights */
+int model_plan_recomputed(const model_plan *p);  /* nodes whose values the backward pass computes again */
 const char *model_plan_isa(const model_plan *p); /* level of the kernels in use */
 
 /* Kinds of work in a profile. */
 typedef enum model_work {
-    MODEL_WORK_PACK, /* weights into the kernels' order, all nodes: node -1 */
+    MODEL_WORK_PACK, /* weights into the kernels' order; inference: all nodes at once, node -1 */
     MODEL_WORK_FORWARD,
+    MODEL_WORK_AGAIN,            /* forward once more in the backward pass (memory_limit) */
     MODEL_WORK_BACKWARD,         /* of a node that is no convolution, and the ReLU inside one */
     MODEL_WORK_BACKWARD_WEIGHTS, /* of a convolution, bias included */
     MODEL_WORK_BACKWARD_DATA,

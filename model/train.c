@@ -35,6 +35,7 @@ typedef struct run {
     model_cpu cpu;
     model_parameters gradients;
     model_optimizer adam;
+    size_t bytes; /* of all that training takes */
 
     uint8_t *rgb, *label, *mask; /* one batch */
     void *loss_scratch;
@@ -93,7 +94,8 @@ static bool write_checkpoint(run *r, const char *name, bool resumable, base_erro
  * an option goes on as it began: its algorithms are all direct, as gradients of weights are in one without "weights_algorithms". */
 static bool same_config(const cJSON *was, const cJSON *is, const char *checkpoint, base_error *err)
 {
-    static const char *const free_keys[] = { "epochs", "steps", "threads", "out", "dataset", "checkpoint_steps" };
+    static const char *const free_keys[] = { "epochs",           "steps",           "threads", "out", "dataset",
+                                             "checkpoint_steps", "memory_limit_mib" };
     for (const cJSON *a = is->child; a; a = a->next) {
         bool skip = false;
         for (size_t i = 0; i < sizeof free_keys / sizeof free_keys[0]; i++)
@@ -241,20 +243,22 @@ static bool take_memory(run *r, base_error *err)
     if (r->resumed && (!take_algorithms(r, "algorithms", r->stored, &r->algorithms, err) ||
                        !take_algorithms(r, "weights_algorithms", r->stored_weights, &r->weights_algorithms, err)))
         return false;
+    size_t pixels = (size_t)o->batch * r->batches->h * r->batches->w, loss = model_loss_scratch_bytes(pixels, o->net.outputs);
     model_plan_options p = { .batch = o->batch, .training = true, .threads = o->threads, .isa = r->isa[0] ? r->isa : NULL };
     p.winograd = o->winograd;
     p.algorithms = r->algorithms;
     p.weights_algorithms = r->weights_algorithms;
+    p.memory_limit = (size_t)o->memory_limit_mib << 20;
+    p.memory_beside = 4 * r->graph.store_floats * sizeof(float) + 5 * pixels + loss; /* gradients and moments are stores too */
     if (!(r->plan = model_plan_create(&r->graph, &p, err)))
-        return r->isa[0] ? base_fail_in(err, "the run began on %s", r->isa) : false;
+        return r->isa[0] && err && err->code != BASE_MEMORY ? base_fail_in(err, "the run began on %s", r->isa) : false;
     snprintf(r->isa, sizeof r->isa, "%s", model_plan_isa(r->plan));
     if (!base_cpu_select(r->isa, &bits, err))
         return false;
     r->cpu = (model_cpu){ model_kernels_select(bits), o->threads ? o->threads : base_cores() };
-    size_t pixels = (size_t)o->batch * r->batches->h * r->batches->w;
+    r->bytes = p.memory_beside + model_plan_bytes(r->plan);
     return (r->rgb = base_alloc(pixels * 3, err)) && (r->label = base_alloc(pixels, err)) &&
-           (r->mask = base_alloc(pixels, err)) &&
-           (r->loss_scratch = base_alloc(model_loss_scratch_bytes(pixels, o->net.outputs), err));
+           (r->mask = base_alloc(pixels, err)) && (r->loss_scratch = base_alloc(loss, err));
 }
 
 /* What a run that begins anew must not leave for a later resume to find. */
@@ -347,7 +351,7 @@ static bool train_step(run *r, base_error *err)
         return base_fail(err, BASE_ARGUMENT,
                          "step %lld: the loss is %g: the training diverged; lower \"lr\" (%g) or raise \"warmup_steps\"",
                          (long long)r->step + 1, loss.total, o->schedule.lr);
-    model_plan_backward(r->plan, &r->gradients);
+    model_plan_backward(r->plan, &r->net->weights, &r->gradients);
     double lr = model_schedule_lr(&o->schedule, r->step, r->total_steps, r->steps_per_epoch);
     model_optimizer_step(&r->adam, &r->net->graph, &r->net->weights, &r->gradients, lr, &r->cpu);
     model_plan_weights_changed(r->plan);
@@ -500,12 +504,15 @@ bool model_train(const model_train_options *o, const model_batches *batches, con
         double started_s = base_clock_s();
         base_log_write(
             hooks->log, BASE_LOG_INFO,
-            "training %zu parameters, %lld steps of %d images %d x %d, %.1f MiB, kernels %s, Winograd in %d of %d convolutions",
+            "training %zu parameters, %lld steps of %d images %d x %d, %.1f MiB, %d values recomputed, kernels %s, Winograd in %d of %d convolutions",
             model_graph_trainable_count(&r.graph), (long long)r.total_steps, o->batch, batches->w, batches->h,
-            (double)model_plan_bytes(r.plan) / (1 << 20), r.isa, count_convolutions(&r, true), count_convolutions(&r, false));
+            (double)r.bytes / (1 << 20), model_plan_recomputed(r.plan), r.isa, count_convolutions(&r, true),
+            count_convolutions(&r, false));
         ok = run_steps(&r, result, err);
         double seconds = base_clock_s() - started_s;
         snprintf(result->isa, sizeof result->isa, "%s", r.isa);
+        result->memory_bytes = r.bytes;
+        result->recomputed = model_plan_recomputed(r.plan);
         result->steps = r.step;
         result->total_steps = r.total_steps;
         result->best_score = r.best_score;

@@ -51,6 +51,7 @@ typedef struct model_train_options {
     uint64_t seed;                /* default 1: weights, order, augmentation */
     int threads;                  /* OpenMP; 0 = one per core */
     int winograd;                 /* model_winograd (model/plan.h); default auto */
+    int memory_limit_mib;         /* of weights, gradients, moments, tensors and batch; 0 = none. Slower, the same bits */
     int checkpoint_steps;         /* besides those after each epoch; 0 = none */
     char out[MODEL_TRAIN_PATH_BYTES]; /* run folder; "" = the caller's choice; the older pth_path */
     /* Of the older project's file only (networks.md 1.1): index into the dataset's classes.json, -1 = not given. */
@@ -116,6 +117,8 @@ typedef struct model_train_result {
     int best_epoch;
     double seconds, images_per_s; /* of this process */
     char isa[32];                 /* level of the kernels */
+    size_t memory_bytes;          /* of weights, gradients, moments, tensors and batch */
+    int recomputed;               /* values that each backward pass computes again to keep to memory_limit_mib */
 } model_train_result;
 
 /* checkpoint: directory to begin from; NULL = none for ANEW, run_dir/checkpoints/last for RESUME. ANEW empties log.jsonl. */

@@ -71,7 +71,7 @@ static void step(model_plan *p, model *m, model_parameters *gradients)
     for (size_t i = 0; i < (size_t)logits.n * H * W; i++)
         for (int c = 0; c < logits.c; c++)
             grad.data[i * (size_t)grad.pitch + (size_t)c] = 1e-5f * logits.data[i * (size_t)logits.pitch + (size_t)c];
-    model_plan_backward(p, gradients);
+    model_plan_backward(p, &m->weights, gradients);
 }
 
 static bool bench_training(model *m, int rounds, int batch, base_error *err)

@@ -64,6 +64,18 @@ loss() { "$laneloop" bench net --mode train --base 32 --size 64x96 --rounds-from
 direct=$(loss --winograd off) fast=$(loss --winograd f4)
 check "the algorithm can be chosen ($direct, $fast)" holds "\"$direct\" != \"$fast\" && ($direct - $fast) ^ 2 < 1e-8"
 
+# A memory limit: kept to, the same losses.
+mib() { echo "$1" | grep -o '"plan_mib":[0-9.]*' | cut -d: -f2; }
+losses() { grep -o '"loss":[0-9.]*' <<<"$1" | tr '\n' ' '; }
+free_run=$("$laneloop" bench net --base 8 --size 64x96 --batch 4 --rounds-from-stdin --json <<<4)
+limit=$(awk "BEGIN { printf \"%d\", 0.8 * $(mib "$free_run") }")
+limited=$("$laneloop" bench net --base 8 --size 64x96 --batch 4 --memory-limit "$limit" --rounds-from-stdin --json <<<4)
+check "a limit of $limit MiB is kept to" holds "$(mib "$limited") <= $limit"
+check "with the same losses" [ "$(losses "$free_run")" = "$(losses "$limited")" ]
+"$laneloop" bench net --base 8 --size 64x96 --batch 4 --memory-limit 1 >"$work/out" 2>"$work/err"
+check "a limit that is too low is an error" [ $? -eq 1 ]
+check "that says what would do" has "$work/err" "at least [0-9]* MiB"
+
 # Written, read again: the same logits.
 "$laneloop" bench net --mode forward "${small[@]}" --write "$work/net" >"$work/out" 2>"$work/err"
 check "the network is written" [ -s "$work/net/model.safetensors" -a -s "$work/net/round.safetensors" ]
@@ -93,6 +105,7 @@ refused "not with --rounds-from-stdin" --seconds 1 --rounds-from-stdin
 refused "avx9" --isa avx9
 refused "found 'f8'" --winograd f8
 refused "not with --mode int8" --mode int8 --winograd off
+refused "only with --mode train" --mode forward --memory-limit 100
 refused "unknown option" --bsae 8
 "$laneloop" bench net --weights "$work/nowhere" >"$work/out" 2>"$work/err"
 check "a missing model is an error" [ $? -eq 1 ]

@@ -168,6 +168,9 @@ static void test_wrong_usage(void **state)
     assert_int_equal(run(NULL, "train", "--print-config", NULL), 0);
     check_says("stdout", "\"loss\":\t\"ce_dice\"");
     check_says("stdout", "\"winograd\":\t\"auto\"");
+    check_says("stdout", "\"memory_limit_mib\":\t0");
+    assert_int_equal(run(NULL, "train", at("good.json"), "F", "--memory-limit", "-1", NULL), 2);
+    check_says("stderr", "--memory-limit");
     assert_int_equal(run(NULL, "drive", "--print-config", NULL), 0);
     check_says("stdout", "\"winograd\":\t\"auto\"");
     assert_int_equal(run(NULL, "drive", "a", "b", "--winograd", "4", NULL), 1);

@@ -121,7 +121,7 @@ static void check_graph(const model_graph *g, const model_safetensors *s, const 
 
     model_view grad = model_plan_grad_output(p);
     fill_view(&grad, tensor(s, prefix, "grad_output"));
-    model_plan_backward(p, &gradients);
+    model_plan_backward(p, &weights, &gradients);
     for (int i = 0; i < g->parameter_count; i++) {
         bool trained = model_parameter_trainable(&g->parameters[i]);
         snprintf(prefix, sizeof prefix, trained ? "%s/grad/" : "%s/after/", name);

@@ -97,7 +97,7 @@ static model_parameters our_gradients(const model_graph *g, const drawing *d, in
     model_view grad = model_plan_grad_output(p);
     for (size_t i = 0; i < d->outputs; i++)
         grad.data[i / (size_t)grad.c * (size_t)grad.pitch + i % (size_t)grad.c] = (float)d->r[i];
-    model_plan_backward(p, &gradients);
+    model_plan_backward(p, &weights, &gradients);
     model_plan_destroy(p);
     model_parameters_destroy(&weights);
     free(algorithms);

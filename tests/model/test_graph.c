@@ -210,6 +210,14 @@ static void test_plan_shares_memory(void **state)
     model_plan_destroy(infer);
     model_plan_destroy(train);
     model_graph_destroy(&g);
+
+    /* A training step packs the weights of one layer at a time, both ways: where weights are the most, all of them have no room. */
+    g = build((model_unet_options){ MODEL_UNET_SAME, 32, 4, 3, 3 }, 32, 32);
+    assert_non_null(train = model_plan_create(&g, &(model_plan_options){ .batch = 1, .training = true, .threads = 1 }, &err));
+    if (!(model_plan_bytes(train) < g.weight_floats * sizeof(float)))
+        fail_msg("a plan of %zu bytes for %zu bytes of weights", model_plan_bytes(train), g.weight_floats * sizeof(float));
+    model_plan_destroy(train);
+    model_graph_destroy(&g);
 }
 
 static int count_algorithm(const model_plan *p, const model_graph *g, model_algorithm a)

@@ -358,6 +358,15 @@ static void test_learns_binary(void **state)
     }
 }
 
+/* A net whose values take room, and MiB that it fits only when values are recomputed. */
+static model_train_options roomy(void)
+{
+    model_train_options o = small();
+    o.net.base = 12;
+    return o;
+}
+#define MEMORY_LIMIT 3
+
 /* Bytes in use after each step, from the allocator itself. */
 static size_t used[64];
 static int used_count;
@@ -372,15 +381,20 @@ static void test_steps_take_no_memory(void **state)
 {
     (void)state;
     char dir[256];
-    model_train_options o = small();
-    o.epochs = 1;
-    o.batch = 1;
-    used_count = 0;
-    must_train(&o, in_folder("memory", dir), MODEL_START_ANEW, NULL, (model_train_hooks){ .stop = note_use });
-    assert_int_equal(used_count, 12);
-    for (int i = 2; i < used_count - 1; i++) /* the last one follows the validation */
-        if (used[i] != used[1])
-            fail_msg("step %d holds %zu bytes, step 2 held %zu", i + 1, used[i], used[1]);
+    const model_batches twelve_steps = { 48, 5, SIDE, SIDE, train_batch, val_batch, NULL };
+    for (int limit = 0; limit <= MEMORY_LIMIT; limit += MEMORY_LIMIT) {
+        model_train_options o = roomy();
+        o.epochs = 1;
+        o.memory_limit_mib = limit;
+        used_count = 0;
+        const model_train_hooks hooks = { .stop = note_use };
+        model_train_result r = must_train_on(&twelve_steps, &o, in_folder("memory", dir), MODEL_START_ANEW, NULL, hooks);
+        assert_int_equal(r.recomputed > 0, limit > 0);
+        assert_int_equal(used_count, 12);
+        for (int i = 2; i < used_count - 1; i++) /* the last one follows the validation */
+            if (used[i] != used[1])
+                fail_msg("limit %d: step %d holds %zu bytes, step 2 held %zu", limit, i + 1, used[i], used[1]);
+    }
 }
 
 static void check_refused(const model_train_options *o, const char *dir, model_start start, const char *from,
@@ -392,6 +406,27 @@ static void check_refused(const model_train_options *o, const char *dir, model_s
         fail_msg("accepted; expected an error with '%s'", expected);
     if (!strstr(err.text, expected))
         fail_msg("error '%s' does not say '%s'", err.text, expected);
+}
+
+/* Under a memory limit the run is the same; it can be resumed with another limit. */
+static void test_memory_limit(void **state)
+{
+    (void)state;
+    char whole[256], limited[256];
+    model_train_options o = roomy();
+    in_folder("unlimited", whole);
+    in_folder("limited", limited);
+    must_train(&o, whole, MODEL_START_ANEW, NULL, (model_train_hooks){ 0 });
+    o.memory_limit_mib = MEMORY_LIMIT + 1;
+    stop_after = 2;
+    must_train(&o, limited, MODEL_START_ANEW, NULL, (model_train_hooks){ .stop = stop_now });
+    o.memory_limit_mib = MEMORY_LIMIT;
+    model_train_result r = must_train(&o, limited, MODEL_START_RESUME, NULL, (model_train_hooks){ 0 });
+    if (r.recomputed == 0 || r.memory_bytes > MEMORY_LIMIT << 20)
+        fail_msg("%d values recomputed, %zu bytes taken", r.recomputed, r.memory_bytes);
+    check_same_run(whole, limited);
+    o.memory_limit_mib = 1;
+    check_refused(&o, limited, MODEL_START_RESUME, NULL, "memory limit: 1 MiB are too few for a batch of 4");
 }
 
 static void test_refusals(void **state)
@@ -449,6 +484,7 @@ int main(void)
         cmocka_unit_test(test_learns),
         cmocka_unit_test(test_learns_binary),
         cmocka_unit_test(test_steps_take_no_memory),
+        cmocka_unit_test(test_memory_limit),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
