@@ -3,8 +3,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { ALIGNMENT = 64 };
+/* Blocks that are walked in long strides: on pages of 4 KiB every line would miss the TLB, and prefetching ends with each page. */
+#define HUGE_PAGE ((size_t)2 << 20)
+#define LARGE     (4 * HUGE_PAGE)
 
 size_t base_arena_round(size_t bytes) { return (bytes + (ALIGNMENT - 1)) & ~(size_t)(ALIGNMENT - 1); }
 
@@ -14,7 +18,12 @@ void *base_alloc(size_t bytes, base_error *err)
         base_fail(err, BASE_MEMORY, "a block of %zu bytes was asked for", bytes);
         return NULL;
     }
-    void *p = aligned_alloc(ALIGNMENT, base_arena_round(bytes ? bytes : 1));
+    bool large = bytes >= LARGE;
+    void *p = NULL;
+    if (posix_memalign(&p, large ? HUGE_PAGE : ALIGNMENT, base_arena_round(bytes ? bytes : 1)) != 0)
+        p = NULL;
+    if (p && large)
+        madvise(p, bytes, MADV_HUGEPAGE); /* refused: small pages then */
     if (!p)
         base_fail(err, BASE_MEMORY, "out of memory: %zu bytes were asked for", bytes);
     return p;
