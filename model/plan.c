@@ -62,7 +62,9 @@ model_batchnorm model_plan_batchnorm(const model_plan *p, int i)
                               .channels = n->c,
                               .src_pitch = p->values[n->inputs[0]].pitch,
                               .dst_pitch = p->values[i].pitch,
-                              .relu = n->relu };
+                              .relu = n->relu,
+                              .pooled_w = p->works[i].pool ? n->w : 0,
+                              .pooled_pitch = p->works[i].pool ? p->values[p->works[i].pool].pitch : 0 };
 }
 
 /* What one convolution takes in each step. */
@@ -204,6 +206,7 @@ model_plan *model_plan_create(const model_graph *g, const model_plan_options *o,
     p->again = p->grads + n;
     for (size_t i = 0; i < 3 * n; i++)
         p->values[i].buffer = -1;
+    model_plan_join_pools(p);
     model_plan_place_values(p);
     if (p->training && !model_plan_place_grads(p, err))
         goto failed;

@@ -47,6 +47,8 @@ typedef struct model_plan_work {
     float *packed;                               /* inference: weights in the kernels' order, kept */
     model_plan_need forward, backward;           /* forward: of MODEL_PLAN_AGAIN too */
     float *mean, *var, *scale, *shift, *inv_std; /* BATCHNORM, [c] each, of the last forward */
+    int pool;                                    /* BATCHNORM: the MAXPOOL node that its calls compute too; 0 = none */
+    bool inside;                                 /* MAXPOOL: computed by the BATCHNORM before it */
     bool grad_input;                             /* something below wants the gradient */
     bool accumulate;                             /* another consumer wrote grad of the input before */
 } model_plan_work;
@@ -71,7 +73,9 @@ struct model_plan {
     model_mode mode;   /* of the last forward */
 };
 
-/* plan_lives.c: where values and gradients lie, and what wants a gradient. Lives come later. */
+/* plan_lives.c: which poolings a BatchNorm computes in passing. */
+void model_plan_join_pools(model_plan *p);
+/* Where values and gradients lie, and what wants a gradient. Lives come later. */
 void model_plan_place_values(model_plan *p);
 bool model_plan_place_grads(model_plan *p, base_error *err);
 /* Steps, lives and offsets for p->dropped. Returns the bytes of all buffers. */

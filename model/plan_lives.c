@@ -91,6 +91,19 @@ static model_plan_slot grad_slot(model_plan *p, int i, const bool *wanted)
     return new_slot(p, i);
 }
 
+void model_plan_join_pools(model_plan *p)
+{
+    const model_graph *g = p->graph;
+    for (int i = 1; i + 1 < g->node_count; i++) {
+        const model_node *n = &g->nodes[i], *next = &g->nodes[i + 1];
+        if (n->op == MODEL_OP_BATCHNORM && next->op == MODEL_OP_MAXPOOL && next->inputs[0] == i && n->h % 2 == 0 &&
+            n->w % 2 == 0) {
+            p->works[i].pool = i + 1;
+            p->works[i + 1].inside = true;
+        }
+    }
+}
+
 bool model_plan_place_grads(model_plan *p, base_error *err)
 {
     const model_graph *g = p->graph;
@@ -176,26 +189,30 @@ static void have(model_plan *p, int node)
         touch(p, p->again[n->inputs[k]], moment);
 }
 
-static bool reads_input(const model_node *n)
+/* Backward steps; a pooling that belongs to its BatchNorm has none. */
+static bool reads_input(const model_plan *p, int i)
 {
+    const model_node *n = &p->graph->nodes[i];
     return n->op == MODEL_OP_CONV2D || n->op == MODEL_OP_CONV_TRANSPOSE2D || n->op == MODEL_OP_BATCHNORM ||
-           n->op == MODEL_OP_MAXPOOL;
+           (n->op == MODEL_OP_MAXPOOL && !p->works[i].inside);
 }
 static bool reads_output(const model_node *n) { return n->op == MODEL_OP_RELU || (n->op == MODEL_OP_CONV2D && n->relu); }
 
 static void backward_step(model_plan *p, int i)
 {
     const model_node *n = &p->graph->nodes[i];
-    if (reads_input(n))
+    if (reads_input(p, i))
         have(p, n->inputs[0]);
     if (reads_output(n))
         have(p, i);
     int moment = new_step(p, MODEL_PLAN_BACKWARD, i);
-    if (reads_input(n))
+    if (reads_input(p, i))
         touch(p, p->again[n->inputs[0]], moment);
     if (reads_output(n))
         touch(p, p->again[i], moment);
     touch(p, p->grads[i], moment);
+    if (p->works[i].pool)
+        touch(p, p->grads[p->works[i].pool], moment);
     for (int k = 0; k < n->input_count && p->works[i].grad_input; k++)
         if (p->grads[n->inputs[k]].buffer >= 0)
             touch(p, p->grads[n->inputs[k]], moment);
@@ -245,6 +262,8 @@ size_t model_plan_lay_out(model_plan *p)
         touch(p, p->values[i], moment);
         for (int k = 0; k < g->nodes[i].input_count; k++)
             touch(p, p->values[g->nodes[i].inputs[k]], moment);
+        if (p->works[i].pool)
+            touch(p, p->values[p->works[i].pool], moment);
         p->again[i] = p->values[i];
         if (p->dropped[i])
             p->again[i].buffer = -1;
@@ -254,7 +273,7 @@ size_t model_plan_lay_out(model_plan *p)
     if (p->training) {
         touch(p, p->grads[g->output], n);
         for (int i = n - 1; i > 0; i--)
-            if (p->grads[i].buffer >= 0)
+            if (p->grads[i].buffer >= 0 && !p->works[i].inside)
                 backward_step(p, i);
     }
     return pack_buffers(p);
@@ -300,7 +319,7 @@ static int find_candidates(const model_plan *p, candidate *list)
             continue;
         bool read = reads_output(n) && p->grads[i].buffer >= 0;
         for (int k = i + 1; k < g->node_count; k++)
-            read |= reads_input(&g->nodes[k]) && g->nodes[k].inputs[0] == i && p->grads[k].buffer >= 0;
+            read |= reads_input(p, k) && g->nodes[k].inputs[0] == i && p->grads[k].buffer >= 0;
         if (read)
             list[count++] = (candidate){ i, p->buffers[p->values[i].buffer].bytes, cost_of(g, n) };
     }

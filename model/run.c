@@ -175,7 +175,10 @@ static void batchnorm_forward(model_plan *p, const model_plan_step *step, const 
                              stats ? w->mean : model_parameter_at(g, weights, n->running_mean),
                              stats ? w->var : model_parameter_at(g, weights, n->running_var), n->eps, w->scale, w->shift);
     }
-    model_batchnorm_apply(&p->cpu, &s, src->data, w->scale, w->shift, dst->data);
+    if (w->pool && step->kind == MODEL_PLAN_FORWARD)
+        model_batchnorm_apply_pooled(&p->cpu, &s, src->data, w->scale, w->shift, dst->data, at(p, p->values[w->pool]));
+    else
+        model_batchnorm_apply(&p->cpu, &s, src->data, w->scale, w->shift, dst->data);
 }
 
 static void convolution_forward(model_plan *p, const model_plan_step *step, const model_view *src, const model_view *dst,
@@ -219,6 +222,8 @@ static void forward_step(model_plan *p, const model_plan_step *step, const model
                            dst.data);
         break;
     case MODEL_OP_MAXPOOL:
+        if (p->works[i].inside && step->kind == MODEL_PLAN_FORWARD)
+            break;
         model_pool2x2_forward(&p->cpu, &(model_pool2x2){ p->batch, src.h, src.w, n->c, src.pitch, dst.pitch }, src.data,
                               dst.data);
         break;
@@ -324,6 +329,13 @@ static void backward_step(model_plan *p, const model_plan_step *step, const mode
     case MODEL_OP_BATCHNORM: {
         model_batchnorm s = model_plan_batchnorm(p, i);
         s.dst_pitch = grad_dst.pitch;
+        if (w->pool) {
+            s.pooled_pitch = p->grads[w->pool].pitch;
+            model_batchnorm_backward_pooled(&p->cpu, &s, src.data, at(p, p->grads[w->pool]), p->works[w->pool].accumulate,
+                                            grad_dst.data, w->scale, w->shift, w->mean, w->inv_std, grad_src.data, grad_weight,
+                                            grad_bias, work_at(p, step));
+            break;
+        }
         model_batchnorm_backward(&p->cpu, &s, src.data, grad_dst.data, w->scale, w->shift, w->mean, w->inv_std, grad_src.data,
                                  grad_weight, grad_bias, work_at(p, step));
         break;

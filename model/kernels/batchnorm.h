@@ -15,6 +15,8 @@ typedef struct model_batchnorm {
     int src_pitch; /* of x and grad_src */
     int dst_pitch; /* of y and grad_dst */
     bool relu;
+    int pooled_w;     /* 0, or for the calls that pool: pixels of a row; even, and so is the number of rows of an image */
+    int pooled_pitch; /* of the pooled tensor and its gradient */
 } model_batchnorm;
 
 /* Scratch for statistics and for backward (one size serves both), 64-byte aligned. */
@@ -33,10 +35,20 @@ void model_batchnorm_fold(int channels, const float *gamma, const float *beta, c
 void model_batchnorm_apply(const model_cpu *cpu, const model_batchnorm *s, const float *src, const float *scale,
                            const float *shift, float *dst);
 
+/* The same, and the 2x2 max pooling of dst (pool.h) while its rows are at hand. */
+void model_batchnorm_apply_pooled(const model_cpu *cpu, const model_batchnorm *s, const float *src, const float *scale,
+                                  const float *shift, float *dst, float *pooled);
+
 /* Gradients of statistics + apply. src is what went in; scale, shift, mean as in the forward pass; inv_std[c] = 1/sqrt(var +
  * epsilon) (model_batchnorm_inv_std). grad_gamma, grad_beta are overwritten. grad_src == grad_dst is allowed (equal pitches). */
 void model_batchnorm_backward(const model_cpu *cpu, const model_batchnorm *s, const float *src, const float *grad_dst,
                               const float *scale, const float *shift, const float *mean, const float *inv_std, float *grad_src,
                               float *grad_gamma, float *grad_beta, void *scratch);
+/* Gradients of the pooling first: grad_pooled goes to the winner of each window in grad_dst; with accumulate it is added to what
+ * grad_dst holds. Then the same of the sum. dst is not needed: it is computed again from src, to the same bits. */
+void model_batchnorm_backward_pooled(const model_cpu *cpu, const model_batchnorm *s, const float *src, const float *grad_pooled,
+                                     bool accumulate, float *grad_dst, const float *scale, const float *shift,
+                                     const float *mean, const float *inv_std, float *grad_src, float *grad_gamma,
+                                     float *grad_beta, void *scratch);
 void model_batchnorm_inv_std(int channels, const float *var, float epsilon, float *inv_std);
 #endif

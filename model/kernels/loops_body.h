@@ -9,6 +9,7 @@
  * a load of 16 cannot be served from two younger stores of 8. */
 #include "model/kernels/rows.h"
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 #define WIDE 128
@@ -124,88 +125,7 @@ static void loop_sum(size_t pixels, int channels, const float *a, int a_pitch, f
         fold(wide, channels, g.width, sums);
 }
 
-/* A first sum gives a mean that float rounding may miss by a few units; the second look sums what is left of the values after
- * taking it off, which corrects both results. WIDE channels at a time. */
-static void loop_moments(size_t pixels, int channels, const float *a, int a_pitch, float *means, float *squares)
-{
-    grid g = grid_make(pixels, channels, true);
-    loop_sum(pixels, channels, a, a_pitch, means);
-    for (int c = 0; c < channels; c++)
-        means[c] /= (float)pixels;
-    for (int first = 0; first < channels; first += WIDE) {
-        int block = channels - first < WIDE ? channels - first : WIDE, all = g.repeat > 1 ? g.width : block;
-        float middle[WIDE] = { 0 }, left[WIDE] = { 0 }, square[WIDE] = { 0 };
-        for (int i = 0; i < all; i++)
-            middle[i] = means[first + i % block];
-        for (size_t r = 0; r < g.rows; r++) {
-            float packed[WIDE];
-            const float *x = row_in(&g, r, a, a_pitch, channels, packed) + first;
-            int width = g.repeat > 1 ? (int)grid_count(&g, r) * channels : block;
-            FOR_VALUES(width, {
-                float d = x[i] - middle[i];
-                left[i] += d;
-                square[i] += d * d;
-            });
-        }
-        float lefts[WIDE];
-        fold(left, block, all, lefts);
-        fold(square, block, all, squares + first);
-        for (int c = 0; c < block; c++) {
-            means[first + c] += lefts[c] / (float)pixels;
-            squares[first + c] -= lefts[c] * lefts[c] / (float)pixels;
-        }
-    }
-}
-
-static void loop_affine(size_t pixels, int channels, bool relu, const float *a, int a_pitch, const float *scale,
-                        const float *shift, float *dst, int dst_pitch)
-{
-    grid g = grid_make(pixels, channels, a_pitch == channels && dst_pitch == channels);
-    float wide_scale[WIDE], wide_shift[WIDE];
-    scale = widen(scale, channels, g.width, wide_scale);
-    shift = widen(shift, channels, g.width, wide_shift);
-    float least = relu ? 0 : -INFINITY;
-    for (size_t r = 0; r < g.rows; r++) {
-        int width = (int)grid_count(&g, r) * channels;
-        const float *x = a + r * g.repeat * (size_t)a_pitch;
-        float *y = dst + r * g.repeat * (size_t)dst_pitch;
-        FOR_VALUES(width, {
-            float v = x[i] * scale[i] + shift[i];
-            y[i] = v > least ? v : least;
-        });
-    }
-}
-
-static void loop_batchnorm_sums(size_t pixels, int channels, bool relu, const float *a, int a_pitch, const float *grad,
-                                int grad_pitch, const float *scale, const float *shift, const float *mean, float *sums,
-                                float *products)
-{
-    grid g = grid_make(pixels, channels, true);
-    float wide_scale[WIDE], wide_shift[WIDE], wide_mean[WIDE], wide_sums[WIDE] = { 0 }, wide_products[WIDE] = { 0 };
-    scale = widen(scale, channels, g.width, wide_scale);
-    shift = widen(shift, channels, g.width, wide_shift);
-    mean = widen(mean, channels, g.width, wide_mean);
-    float *s = g.repeat > 1 ? wide_sums : sums, *p = g.repeat > 1 ? wide_products : products;
-    memset(s, 0, (size_t)g.width * sizeof *s);
-    memset(p, 0, (size_t)g.width * sizeof *p);
-    float least = relu ? 0 : -INFINITY;
-    for (size_t r = 0; r < g.rows; r++) {
-        int width = (int)grid_count(&g, r) * channels;
-        float packed_a[WIDE], packed_g[WIDE];
-        const float *x = row_in(&g, r, a, a_pitch, channels, packed_a);
-        const float *gy = row_in(&g, r, grad, grad_pitch, channels, packed_g);
-        FOR_VALUES(width, {
-            float v = x[i] * scale[i] + shift[i];
-            float m = v > least ? gy[i] : 0;
-            s[i] += m;
-            p[i] += m * (x[i] - mean[i]);
-        });
-    }
-    if (g.repeat > 1) {
-        fold(wide_sums, channels, g.width, sums);
-        fold(wide_products, channels, g.width, products);
-    }
-}
+#include "model/kernels/batchnorm_body.h"
 
 static void loop_batchnorm_gradient(size_t pixels, int channels, bool relu, const float *a, int a_pitch, const float *grad,
                                     int grad_pitch, const float *scale, const float *shift, const float *mean,
@@ -303,6 +223,7 @@ const model_loops LOOPS = {
     .moments = loop_moments,
     .affine = loop_affine,
     .batchnorm_sums = loop_batchnorm_sums,
+    .batchnorm_pool_sums = loop_batchnorm_pool_sums,
     .batchnorm_gradient = loop_batchnorm_gradient,
     .pool = loop_pool,
     .pool_backward = loop_pool_backward,

@@ -22,12 +22,18 @@ typedef struct model_loops {
     void (*adam)(size_t count, const float factors[MODEL_ADAM_FACTORS], const float *grad, float *m, float *v, float *weights);
     /* means[c] = mean of a, squares[c] = sum of (a - means[c])^2 */
     void (*moments)(size_t pixels, int channels, const float *a, int a_pitch, float *means, float *squares);
-    void (*affine)(size_t pixels, int channels, bool relu, const float *a, int a_pitch, const float *scale, const float *shift,
-                   float *dst, int dst_pitch);
+    /* past: dst is so large that nobody will find it in a cache anyway */
+    void (*affine)(size_t pixels, int channels, bool relu, bool past, const float *a, int a_pitch, const float *scale,
+                   const float *shift, float *dst, int dst_pitch);
     /* g = grad, masked where relu and a*scale + shift <= 0; sums[c] = sum of g, products[c] = sum of g*(a - mean[c]) */
     void (*batchnorm_sums)(size_t pixels, int channels, bool relu, const float *a, int a_pitch, const float *grad,
                            int grad_pitch, const float *scale, const float *shift, const float *mean, float *sums,
                            float *products);
+    /* Two rows of 2*width pixels: pooled, the gradient of their 2x2 max pooling after scale, shift and ReLU, goes into g; then the sums of
+     * batchnorm_sums */
+    void (*batchnorm_pool_sums)(int width, int channels, bool relu, bool accumulate, const float *x, int x_pitch,
+                                const float *pooled, int pooled_pitch, float *g, int g_pitch, const float *scale,
+                                const float *shift, const float *mean, float *sums, float *products);
     /* dst = scale*(g - offset - (a - mean)*slope) */
     void (*batchnorm_gradient)(size_t pixels, int channels, bool relu, const float *a, int a_pitch, const float *grad,
                                int grad_pitch, const float *scale, const float *shift, const float *mean, const float *offset,

@@ -17,6 +17,9 @@ static inline vector vector_load(const float *p)
     return x;
 }
 static inline void vector_store(float *p, vector x) { memcpy(p, &x, sizeof x); }
+/* Where a CPU can: to memory past the caches. */
+static inline void vector_store_past(float *p, vector x) { vector_store(p, x); }
+static inline void vector_fence(void) {}
 static inline vector vector_add(vector x, vector y) { return x + y; }
 static inline vector vector_sub(vector x, vector y) { return x - y; }
 static inline vector vector_mul(vector x, vector y) { return x * y; }
@@ -27,6 +30,13 @@ static inline vector vector_max(vector x, vector y)
     return x;
 }
 static inline vector vector_fma(vector x, vector y, vector z) { return x * y + z; }
+/* z where x > y, else 0 */
+static inline vector vector_where_above(vector x, vector y, vector z)
+{
+    for (int i = 0; i < LANES; i++)
+        z[i] = x[i] > y[i] ? z[i] : 0;
+    return z;
+}
 static inline lane_mask mask_of(int count) { return count < 0 ? 0 : count > LANES ? LANES : count; }
 static inline vector vector_load_lanes(const float *p, const lane_mask *m)
 {

@@ -93,7 +93,7 @@ static void test_batchnorm(void **state)
             FOR_EACH_ROW(k)
             {
                 model_cpu cpu = { k, 2 };
-                model_batchnorm s = { pixels, (int)channels, (int)pitch, (int)pitch, relu };
+                model_batchnorm s = { pixels, (int)channels, (int)pitch, (int)pitch, relu, 0, 0 };
                 void *scratch = base_alloc(model_batchnorm_scratch_bytes(&cpu, &s), NULL);
                 float *m = make(channels, NULL, 0, 0), *v = make(channels, NULL, 0, 0), *scale = make(channels, NULL, 0, 0);
                 float *shift = make(channels, NULL, 0, 0), *inv_std = make(channels, NULL, 0, 0), *y = make(count, NULL, 0, 0);
@@ -246,6 +246,126 @@ static void test_pool(void **state)
     }
 }
 
+/* Pooling in passing: the bits of the calls of their own where those have no sums, the same gradients where they do. */
+static void test_batchnorm_pooled(void **state)
+{
+    (void)state;
+    static const struct {
+        int n, h, w, channels, src_pitch, dst_pitch, pooled_pitch;
+        const char *why;
+    } shapes[] = {
+        { 1, 2, 2, 1, 1, 1, 1, "one window" },
+        { 2, 6, 8, 8, 8, 8, 8, "base 8, dense" },
+        { 1, 8, 30, 16, 16, 32, 16, "base 16, slice of a concatenation" },
+        { 3, 4, 6, 5, 7, 6, 9, "odd channels, gaps everywhere" },
+        { 1, 4, 10, 70, 70, 140, 70, "more channels than a vector, and a rest" },
+    };
+    base_random r = base_random_start(1, "test_loops pooled", 0, 0);
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (int variant = 0; variant < 4; variant++) {
+            bool relu = variant & 1, accumulate = variant & 2;
+            int n = shapes[i].n, h = shapes[i].h, w = shapes[i].w, c = shapes[i].channels;
+            size_t pixels = (size_t)n * h * w, channels = (size_t)c, in = pixels * (size_t)shapes[i].src_pitch,
+                   out = pixels * (size_t)shapes[i].dst_pitch, small = pixels / 4 * (size_t)shapes[i].pooled_pitch;
+            float *x = make(in, &r, -1, 1), *gy = make(out, &r, -1, 1), *gp = make(small, &r, -1, 1);
+            float *gamma = make(channels, &r, 0.5, 1.5), *beta = make(channels, &r, -0.5, 0.5);
+            for (size_t j = 0; j < in; j += 3)
+                x[j] = 0.5f; /* ties */
+            FOR_EACH_ROW(k)
+            {
+                float *before[4] = { NULL };
+                for (int threads = 1; threads <= 4; threads += 3) {
+                    model_cpu cpu = { k, threads };
+                    model_batchnorm s = {
+                        pixels, c, shapes[i].src_pitch, shapes[i].dst_pitch, relu, w, shapes[i].pooled_pitch
+                    };
+                    model_pool2x2 pool = { n, h, w, c, shapes[i].dst_pitch, shapes[i].pooled_pitch };
+                    void *scratch = base_alloc(model_batchnorm_scratch_bytes(&cpu, &s), NULL);
+                    float *v = make(5 * channels, NULL, 0, 0), *mean = v, *var = v + channels, *scale = var + channels,
+                          *shift = scale + channels, *inv_std = shift + channels;
+                    model_batchnorm_statistics(&cpu, &s, x, mean, var, scratch);
+                    model_batchnorm_fold(c, gamma, beta, mean, var, 1e-5f, scale, shift);
+                    model_batchnorm_inv_std(c, var, 1e-5f, inv_std);
+
+                    float *y[2], *p[2], *g[2], *gx[2], *sums[2];
+                    for (int o = 0; o < 2; o++) {
+                        y[o] = make(out, NULL, 0, 0), p[o] = make(small, NULL, 0, 0), g[o] = make(out, NULL, 0, 0);
+                        gx[o] = make(in, NULL, 0, 0), sums[o] = make(2 * channels, NULL, 0, 0);
+                        for (size_t j = 0; j < out; j++)
+                            g[o][j] = accumulate || j % (size_t)shapes[i].dst_pitch >= channels ? gy[j] : GAP;
+                    }
+                    model_batchnorm_apply(&cpu, &s, x, scale, shift, y[0]);
+                    model_pool2x2_forward(&cpu, &pool, y[0], p[0]);
+                    model_batchnorm_apply_pooled(&cpu, &s, x, scale, shift, y[1], p[1]);
+                    assert_memory_equal(y[0], y[1], out * sizeof(float));
+                    assert_memory_equal(p[0], p[1], small * sizeof(float));
+                    model_pool2x2_backward(&cpu, &pool, y[0], gp, accumulate, g[0]);
+                    model_batchnorm_backward(&cpu, &s, x, g[0], scale, shift, mean, inv_std, gx[0], sums[0], sums[0] + c,
+                                             scratch);
+                    model_batchnorm_backward_pooled(&cpu, &s, x, gp, accumulate, g[1], scale, shift, mean, inv_std, gx[1],
+                                                    sums[1], sums[1] + c, scratch);
+                    for (size_t j = 0; j < out; j++)
+                        if (g[0][j] != g[1][j])
+                            fail_msg("%s, %s: grad_dst[%zu]: got %g, want %g", model_kernels_name(k), shapes[i].why, j, g[1][j],
+                                     g[0][j]);
+                    for (size_t j = 0; j < 2 * channels; j++)
+                        if (!(fabsf(sums[0][j] - sums[1][j]) <= 1e-5f * (float)pixels))
+                            fail_msg("%s, %s: sum %zu: got %g, want %g", model_kernels_name(k), shapes[i].why, j, sums[1][j],
+                                     sums[0][j]);
+                    for (size_t j = 0; j < in; j++)
+                        if (!(fabsf(gx[0][j] - gx[1][j]) <= 2e-5f * (1 + fabsf(gx[0][j]))))
+                            fail_msg("%s, %s: grad_src[%zu]: got %g, want %g", model_kernels_name(k), shapes[i].why, j,
+                                     gx[1][j], gx[0][j]);
+                    if (threads > 1) {
+                        assert_memory_equal(before[0], v, 5 * channels * sizeof(float));
+                        assert_memory_equal(before[1], sums[1], 2 * channels * sizeof(float));
+                        assert_memory_equal(before[2], gx[1], in * sizeof(float));
+                    }
+                    for (int o = 0; o < 3; o++)
+                        free(before[o]);
+                    before[0] = v, before[1] = sums[1], before[2] = gx[1];
+                    free(gx[0]), free(sums[0]), free(scratch);
+                    for (int o = 0; o < 2; o++)
+                        free(y[o]), free(p[o]), free(g[o]);
+                }
+                for (int o = 0; o < 3; o++)
+                    free(before[o]);
+            }
+            free(x), free(gy), free(gp), free(gamma), free(beta);
+        }
+}
+
+/* An output too large for caches is written past them: nothing else about it differs. */
+static void test_batchnorm_large(void **state)
+{
+    (void)state;
+    enum { PIXELS = 262144, CHANNELS = 16, PITCH = 32 };
+    base_random r = base_random_start(1, "test_loops large", 0, 0);
+    float *x = make((size_t)PIXELS * CHANNELS, NULL, 0, 0), *terms = make(2 * CHANNELS, &r, -1, 1);
+    for (size_t i = 0; i < (size_t)PIXELS * CHANNELS; i++)
+        x[i] = (float)(int)((i * 2654435761u) >> 8 & 0xffff) / 32768 - 1;
+    FOR_EACH_ROW(k)
+    {
+        model_cpu cpu = { k, 2 };
+        for (int pitch = CHANNELS; pitch <= PITCH; pitch += PITCH - CHANNELS) {
+            model_batchnorm s = { PIXELS, CHANNELS, CHANNELS, pitch, true, 0, 0 };
+            float *y = make((size_t)PIXELS * (size_t)pitch, NULL, 0, 0);
+            model_batchnorm_apply(&cpu, &s, x, terms, terms + CHANNELS, y);
+            for (size_t i = 0; i < (size_t)PIXELS * (size_t)pitch; i++) {
+                size_t c = i % (size_t)pitch;
+                float want = GAP;
+                if (c < CHANNELS)
+                    want = x[i / (size_t)pitch * CHANNELS + c] * terms[c] + terms[CHANNELS + c];
+                want = c < CHANNELS && !(want > 0) ? 0 : want;
+                if (y[i] != want)
+                    fail_msg("%s, pitch %d: y[%zu] is %g, want %g", model_kernels_name(k), pitch, i, y[i], want);
+            }
+            free(y);
+        }
+    }
+    free(x), free(terms);
+}
+
 static void test_adam(void **state)
 {
     (void)state;
@@ -295,7 +415,7 @@ static void test_thread_counts(void **state)
             float *first[3] = { NULL };
             for (int threads = 1; threads <= 4; threads *= 2) {
                 model_cpu cpu = { k, threads };
-                model_batchnorm s = { pixels, (int)channels, (int)channels, (int)channels, true };
+                model_batchnorm s = { pixels, (int)channels, (int)channels, (int)channels, true, 0, 0 };
                 void *scratch = base_alloc(model_batchnorm_scratch_bytes(&cpu, &s), NULL);
                 float *values = make(8 * channels, NULL, 0, 0), *y = make(count, NULL, 0, 0), *gx = make(count, NULL, 0, 0);
                 float *mean = values, *var = mean + channels, *scale = var + channels, *shift = scale + channels;
@@ -341,8 +461,9 @@ static void test_selection(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_selection), cmocka_unit_test(test_batchnorm), cmocka_unit_test(test_pointwise),
-        cmocka_unit_test(test_pool),      cmocka_unit_test(test_adam),      cmocka_unit_test(test_thread_counts),
+        cmocka_unit_test(test_selection), cmocka_unit_test(test_batchnorm),        cmocka_unit_test(test_pointwise),
+        cmocka_unit_test(test_pool),      cmocka_unit_test(test_batchnorm_pooled), cmocka_unit_test(test_batchnorm_large),
+        cmocka_unit_test(test_adam),      cmocka_unit_test(test_thread_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
