@@ -28,6 +28,27 @@ static cost cost_outside(const bench_profile *p, int work)
     }
 }
 
+/* Whether a BatchNorm did the pooling behind it too, which then has no time of its own. */
+static bool pooled_in(const bench_profile *p, const base_span *s)
+{
+    if (s->node + 1 >= p->graph->node_count || p->graph->nodes[s->node + 1].op != MODEL_OP_MAXPOOL ||
+        s->work == MODEL_WORK_AGAIN)
+        return false;
+    for (size_t i = 0; i < p->spans->count; i++)
+        if (p->spans->list[i].node == s->node + 1 && p->spans->list[i].work == s->work)
+            return false;
+    return true;
+}
+
+/* Both passes' reads and writes; with a pooling, forward writes its output and backward reads that one's gradient and writes the sum. */
+static double batchnorm_bytes(const bench_profile *p, const base_span *s, double src, double dst)
+{
+    double pooled = pooled_in(p, s) ? dst / 4 : 0;
+    if (s->work == MODEL_WORK_AGAIN)
+        return src + dst;
+    return s->work == MODEL_WORK_FORWARD ? 2 * src + dst + pooled : 3 * src + 2 * dst + (pooled > 0 ? dst + pooled : 0);
+}
+
 static cost cost_of(const bench_profile *p, const base_span *s)
 {
     if (s->node < 0)
@@ -40,7 +61,7 @@ static cost cost_of(const bench_profile *p, const base_span *s)
     int images = p->mode == BENCH_INT8 ? 1 : p->batch; /* an int8 session runs one at a time */
     double share = (double)images / p->batch, unit = (p->mode == BENCH_INT8 ? 1.0 : 4.0) * share;
     double src = unit * elements(p, n->inputs[0]), dst = unit * elements(p, s->node);
-    bool again = s->work == MODEL_WORK_AGAIN, forward = s->work == MODEL_WORK_FORWARD || again;
+    bool forward = s->work == MODEL_WORK_FORWARD || s->work == MODEL_WORK_AGAIN;
     if (convolves(n) && s->work != MODEL_WORK_BACKWARD) {
         double taps = n->op == MODEL_OP_CONV_TRANSPOSE2D ? 1 : (double)n->kernel * n->kernel;
         double weights = (double)p->graph->parameters[n->weight].count * (p->mode == BENCH_INT8 ? 1 : 4);
@@ -48,7 +69,7 @@ static cost cost_of(const bench_profile *p, const base_span *s)
         return (cost){ flops, src + dst + weights };
     }
     switch (n->op) {
-    case MODEL_OP_BATCHNORM: return (cost){ 0, again ? src + dst : forward ? 2 * src + dst : 3 * src + 2 * dst };
+    case MODEL_OP_BATCHNORM: return (cost){ 0, batchnorm_bytes(p, s, src, dst) };
     case MODEL_OP_MAXPOOL: return (cost){ 0, forward ? src + dst : 2 * src + dst };
     case MODEL_OP_CONV2D: return (cost){ 0, 3 * dst }; /* the gradient of the ReLU inside */
     default: return (cost){ 0, forward ? src + dst : 2 * src + dst };

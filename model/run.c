@@ -223,7 +223,7 @@ static void forward_step(model_plan *p, const model_plan_step *step, const model
         break;
     case MODEL_OP_MAXPOOL:
         if (p->works[i].inside && step->kind == MODEL_PLAN_FORWARD)
-            break;
+            return; /* its BatchNorm did it */
         model_pool2x2_forward(&p->cpu, &(model_pool2x2){ p->batch, src.h, src.w, n->c, src.pitch, dst.pitch }, src.data,
                               dst.data);
         break;

@@ -46,6 +46,7 @@ flops=$(awk 'BEGIN { p = 32 * 48; for (l = 0; l < 5; l++) { c = 4 * 2 ^ l; i = l
 check "the nominal work of a batch is counted ($flops)" holds "$(number "$work/forward" gflop) == $flops && $(number "$work/int8" gflop) == $flops"
 first=$(awk 'BEGIN { printf "%.4f", 2 * 3 * 32 * 48 * 27 * 4 * 1e-9 }') # no gradient of the image
 check "a step does it three times, but for the image" holds "($(number "$work/train" gflop) - 3 * $flops + $first) ^ 2 < 1e-7"
+check "a pooling that its BatchNorm does has no time of its own" bash -c "! grep -q '\"op\":\"maxpool\"' '$work/train'"
 check "training has all kinds of work" [ "$(grep -cE '"work":"(pack|backward weights|backward data|loss|adam)"' "$work/train")" -gt 20 ]
 
 # In turns: as many times as were asked for, the loss falls on the same images again and again.
