@@ -3,7 +3,8 @@
  *
  * What counts is the percentage of the peak: multiply-adds from registers, measured in bursts between the runs of the same layer
  * on the same threads. Other work on the machine only ever slows either down, so the fastest run stands against the fastest burst.
- * FLOPs are nominal (padding taps counted, though they are skipped), so small images can exceed 100. */
+ * FLOPs are nominal (padding taps counted, though they are skipped), so small images can exceed 100. A depthwise convolution waits for
+ * memory, not for multiply-adds: its GB/s stand below, src and dst counted once. */
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/cpu.h"
@@ -46,6 +47,13 @@ static const char *const default_shapes[] = {
     "n1_ic32oc64_ih64iw128_k3s2p1d1",
     "n1_ic64oc64_ih64iw128_k3s1p4d4",
     "n1_ic256oc256_ih32iw64_k1s1p0d1",
+    /* depthwise and grouped */
+    "g32n1_ic32oc32_ih128iw256_k3s1p1d1",
+    "g64n1_ic64oc64_ih128iw256_k3s2p1d1",
+    "g128n1_ic128oc128_ih32iw64_k3s1p1d1",
+    "g256n1_ic256oc256_ih32iw64_k3s1p12d12",
+    "g256n1_ic256oc256_ih16iw32_k5s1p2d1",
+    "g4n1_ic128oc128_ih32iw64_k3s1p1d1",
 };
 
 static const char *const pass_names[MODEL_PASS_COUNT] = { "forward", "backward_data", "backward_weights" };
@@ -85,7 +93,7 @@ static bool layer_create(layer *l, const model_cpu *cpu, const model_conv2d *s, 
     *l = (layer){ .s = *s, .algorithm = algorithm };
     l->dst_pixels = (size_t)s->n * model_conv2d_oh(s) * model_conv2d_ow(s);
     l->src_pixels = (size_t)s->n * s->ih * s->iw;
-    l->weight_count = (size_t)s->oc * s->ic * s->kh * s->kw;
+    l->weight_count = (size_t)s->oc * model_conv2d_group_channels(s) * s->kh * s->kw;
     l->src = random_floats(l->src_pixels * s->src_pitch, &r, err);
     l->grad_src = random_floats(l->src_pixels * s->src_pitch, &r, err);
     l->dst = random_floats(l->dst_pixels * s->dst_pitch, &r, err);
@@ -145,7 +153,7 @@ static bool check_pass(const layer *l, model_pass pass, const char *shape, doubl
                 want = model_conv2d_backward_data_at(s, l->grad_dst, l->weights, pixel, (int)c);
                 got = (double)l->grad_src[pixel * (size_t)s->src_pitch + c];
             }
-            terms = (double)s->kh * s->kw * (pass == MODEL_FORWARD ? s->ic : s->oc);
+            terms = (double)s->kh * s->kw * (pass == MODEL_FORWARD ? s->ic : s->oc) / model_conv2d_groups(s);
         }
         if (!(fabs(got - want) <= unit * (terms + 16)))
             return base_fail(err, BASE_FORMAT, "%s, %s, %s: element %zu is %.9g, the reference says %.9g", shape,
@@ -187,21 +195,30 @@ static timing time_pass(const model_cpu *cpu, const layer *l, model_pass pass, d
     return (timing){ best * 1e3, model_conv2d_flops(&l->s) / best * 1e-9, peak * 1e-9, 0 };
 }
 
+/* Every value of src and dst once: what a pass has to read and write. */
+static double pass_gbytes(const layer *l) { return 4e-9 * ((double)l->src_pixels * l->s.ic + (double)l->dst_pixels * l->s.oc); }
+
 static void print_layer(const model_cpu *cpu, const layer *l, const char *shape, const timing *t, double peak, bool json)
 {
     const char *algorithm = model_algorithm_names[l->algorithm];
     for (int p = 0; json && p < MODEL_PASS_COUNT; p++)
         printf(
             "{\"shape\":\"%s\",\"pass\":\"%s\",\"algorithm\":\"%s\",\"isa\":\"%s\",\"threads\":%d,\"ms\":%.4f,\"gflops\":%.2f,"
-            "\"peak_gflops\":%.2f,\"peak_pct\":%.2f,\"max_error\":%.3g}\n",
+            "\"peak_gflops\":%.2f,\"peak_pct\":%.2f,\"gb_per_s\":%.2f,\"max_error\":%.3g}\n",
             shape, pass_names[p], algorithm, model_kernels_name(cpu->kernels), cpu->threads, t[p].ms, t[p].gflops, peak,
-            100 * t[p].gflops / peak, t[p].error);
+            100 * t[p].gflops / peak, pass_gbytes(l) / t[p].ms * 1e3, t[p].error);
     if (json)
         return;
     printf("%-40s %-9s", l->algorithm == MODEL_DIRECT ? shape : "", algorithm);
     for (int p = 0; p < MODEL_PASS_COUNT; p++)
         printf("  %8.3f %5.1f", t[p].ms, 100 * t[p].gflops / peak);
     printf("  %7.0f  %7.1e\n", peak, t[MODEL_FORWARD].error);
+    if (!model_conv2d_depthwise(&l->s))
+        return;
+    printf("%-40s %-9s", "", "GB/s");
+    for (int p = 0; p < MODEL_PASS_COUNT; p++)
+        printf("  %8.1f %5s", pass_gbytes(l) / t[p].ms * 1e3, "");
+    printf("\n");
 }
 
 static bool bench_shape(const model_cpu *cpu, const char *shape, model_algorithm algorithm, double seconds, bool json,
@@ -241,7 +258,8 @@ int cli_bench_kernels(int argc, char **argv)
         "laneloop bench kernels [SHAPE ...] [--algorithm NAME] [--isa NAME] [--threads N] [--seconds S] [--json]",
         "Time fp32 convolution passes (forward, backward data, backward weights) against the multiply-add peak of the same run,\n"
         "directly and, where they fit, by Winograd F(2x2,3x3) and F(4x4,3x3); work is counted as that of the direct sum. Each result\n"
-        "is compared with the reference before it is timed. A shape reads n1_ic32oc32_ih128iw256_k3s1p1d1.",
+        "is compared with the reference before it is timed. A shape reads n1_ic32oc32_ih128iw256_k3s1p1d1, with groups in front\n"
+        "g32n1_ic32oc32_...; depthwise ones (as many groups as channels) also say GB/s of src and dst.",
         "laneloop bench kernels n1_ic32oc32_ih128iw256_k3s1p1d1 --threads 1",
     };
     const char *isa = NULL, *threads_text = NULL, *seconds_text = NULL, *algorithm = NULL, *shapes[64];

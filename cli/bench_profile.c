@@ -65,7 +65,8 @@ static cost cost_of(const bench_profile *p, const base_span *s)
     if (convolves(n) && s->work != MODEL_WORK_BACKWARD) {
         double taps = n->op == MODEL_OP_CONV_TRANSPOSE2D ? 1 : (double)n->kernel * n->kernel;
         double weights = (double)p->graph->parameters[n->weight].count * (p->mode == BENCH_INT8 ? 1 : 4);
-        double flops = 2 * taps * share * elements(p, s->node) * p->graph->nodes[n->inputs[0]].c;
+        double channels = (double)p->graph->nodes[n->inputs[0]].c / (n->groups > 1 ? n->groups : 1);
+        double flops = 2 * taps * share * elements(p, s->node) * channels;
         return (cost){ flops, src + dst + weights };
     }
     switch (n->op) {

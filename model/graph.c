@@ -135,12 +135,16 @@ int model_graph_conv2d(model_graph *g, const char *name, int input, const model_
     n->stride = s->stride ? s->stride : 1;
     n->padding = s->padding;
     n->dilation = s->dilation ? s->dilation : 1;
+    n->groups = s->groups ? s->groups : 1;
     n->c = s->oc;
     if (s->oc < 1 || s->oc > MAX_CHANNELS || s->kernel < 1 || s->kernel > 15 || n->stride < 1 || n->padding < 0 ||
         n->dilation < 1)
         return refuse(g, BASE_ARGUMENT,
                       "graph: node %s: %d channels, window %d, stride %d, padding %d, dilation %d is no convolution", name,
                       s->oc, s->kernel, n->stride, n->padding, n->dilation);
+    if (n->groups < 1 || ic % n->groups || s->oc % n->groups)
+        return refuse(g, BASE_ARGUMENT, "graph: node %s: %d groups do not divide %d channels and %d outputs", name, n->groups,
+                      ic, s->oc);
     int reach = n->dilation * (n->kernel - 1);
     if (n->h + 2 * n->padding <= reach || n->w + 2 * n->padding <= reach)
         return refuse(g, BASE_ARGUMENT,
@@ -148,7 +152,7 @@ int model_graph_conv2d(model_graph *g, const char *name, int input, const model_
                       name, n->h, n->w, reach + 1);
     n->h = (n->h + 2 * n->padding - reach - 1) / n->stride + 1;
     n->w = (n->w + 2 * n->padding - reach - 1) / n->stride + 1;
-    n->weight = add_parameter(g, "weight", MODEL_PARAMETER_WEIGHT, 4, (int[4]){ s->oc, ic, s->kernel, s->kernel });
+    n->weight = add_parameter(g, "weight", MODEL_PARAMETER_WEIGHT, 4, (int[4]){ s->oc, ic / n->groups, s->kernel, s->kernel });
     if (s->bias)
         n->bias = add_parameter(g, "bias", MODEL_PARAMETER_BIAS, 1, (int[4]){ s->oc });
     return g->error.code == BASE_OK ? g->node_count - 1 : -1;

@@ -42,6 +42,7 @@ typedef struct model_node {
     int input_count;
     int h, w, c;                           /* output of one image */
     int kernel, stride, padding, dilation; /* CONV2D: square window; CONV_TRANSPOSE2D: 2, 2, 0, 1 */
+    int groups;                            /* CONV2D: >= 1; as many as channels on both sides is depthwise */
     int top, bottom, left, right;          /* REFLECT_PAD, CROP: pixels */
     float eps, momentum;                   /* BATCHNORM */
     bool relu;        /* CONV2D, BATCHNORM: max(0, .) follows inside the node (model_graph_fuse_relu, model_fold) */
@@ -64,7 +65,7 @@ typedef struct model_parameter {
     int node; /* owner */
     int rank; /* 4 for weights, else 1 */
     int dims
-        [4]; /* CONV2D [oc][ic][kh][kw]; CONV_TRANSPOSE2D [ic][oc][2][2]; else [c] — PyTorch's order, in memory and in files */
+        [4]; /* CONV2D [oc][ic/groups][kh][kw]; CONV_TRANSPOSE2D [ic][oc][2][2]; else [c] — PyTorch's order, in memory and in files */
     size_t count;  /* product of dims */
     size_t offset; /* of its first float in the store; a multiple of 16 (64 bytes) */
 } model_parameter;
@@ -91,6 +92,7 @@ typedef struct model_conv_spec {
     int padding;  /* zero rows and columns per side */
     int dilation; /* 0 is taken as 1, which is none */
     bool bias;
+    int groups; /* that divide the channels of both sides; 0 is taken as 1 */
 } model_conv_spec;
 
 /* Each call adds one node and returns its index, or -1 after a failure (also when an input is -1, so calls can be chained). */

@@ -117,6 +117,7 @@ static int append(model_graph *to, const model_node *n, const int *inputs, bool 
                                                       .stride = n->stride,
                                                       .padding = n->padding,
                                                       .dilation = n->dilation,
+                                                      .groups = n->groups,
                                                       .bias = bias });
     case MODEL_OP_CONV_TRANSPOSE2D: return model_graph_conv_transpose2d(to, n->name, inputs[0], n->c);
     case MODEL_OP_BATCHNORM: return model_graph_batchnorm(to, n->name, inputs[0]);

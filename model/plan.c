@@ -40,7 +40,8 @@ static model_conv2d conv_of(const model_plan *p, int i)
                            .dilation_h = n->dilation,
                            .dilation_w = n->dilation,
                            .src_pitch = src_pitch,
-                           .dst_pitch = dst_pitch };
+                           .dst_pitch = dst_pitch,
+                           .groups = n->groups };
 }
 
 model_conv2d model_plan_conv_grad(const model_plan *p, int i, bool src_is_grad)

@@ -59,6 +59,11 @@ quant_model *quant_model_blank(const model_description *d, const model_graph *g,
         goto failed;
     for (int i = 0; i < g->node_count; i++) {
         const model_node *n = &g->nodes[i];
+        if (n->op == MODEL_OP_CONV2D && n->groups > 1) {
+            base_fail(err, BASE_UNSUPPORTED,
+                      "quant: layer %s has %d groups: only convolutions of one group have an integer form", n->name, n->groups);
+            goto failed;
+        }
         if (n->op == MODEL_OP_BATCHNORM || n->op == MODEL_OP_RELU ||
             (n->op == MODEL_OP_CONCAT && (quant_origin(g, n->inputs[0]) == 0 || quant_origin(g, n->inputs[1]) == 0))) {
             base_fail(err, BASE_UNSUPPORTED, "quant: layer %s (%s) has no integer form here", n->name, model_op_name(n->op));

@@ -1,11 +1,29 @@
-/* model/kernels/conv2d.c — the public passes in terms of gathers (gather.c) and weight gradients (conv2d_weights.c). */
+/* model/kernels/conv2d.c — the public passes in terms of gathers (gather.c), weight gradients (conv2d_weights.c) and depthwise loops
+ * (depthwise.c). */
 #include "model/kernels/conv2d.h"
 #include "base/arena.h"
 #include "model/kernels/conv2d_weights.h"
+#include "model/kernels/depthwise.h"
 #include "model/kernels/gather.h"
 #include "model/kernels/pointwise.h"
 #include "model/kernels/rows.h"
 #include <omp.h>
+
+/* One group as a convolution of its own: a channel slice of both sides. */
+typedef struct group {
+    model_conv2d s;
+    size_t weights; /* floats of its unpacked weights */
+} group;
+
+static group group_of(const model_conv2d *s)
+{
+    group g = { .s = *s };
+    g.s.groups = 1;
+    g.s.ic /= model_conv2d_groups(s);
+    g.s.oc /= model_conv2d_groups(s);
+    g.weights = (size_t)g.s.oc * g.s.ic * g.s.kh * g.s.kw;
+    return g;
+}
 
 static int gather_count(const model_conv2d *s, model_pass pass)
 {
@@ -17,27 +35,43 @@ static gather gather_of(const model_conv2d *s, model_pass pass, int index)
     return pass == MODEL_FORWARD ? gather_forward(s) : gather_backward_data(s, index);
 }
 
+static const model_depthwise *depthwise_of(const model_cpu *cpu)
+{
+    return cpu->kernels->depthwise ? cpu->kernels->depthwise : &model_depthwise_scalar;
+}
+
 size_t model_conv2d_packed_bytes(const model_cpu *cpu, const model_conv2d *s, model_pass pass)
 {
     size_t floats = 0;
-    for (int i = 0; pass != MODEL_BACKWARD_WEIGHTS && i < gather_count(s, pass); i++) {
-        gather g = gather_of(s, pass, i);
+    if (pass == MODEL_BACKWARD_WEIGHTS)
+        return 0;
+    if (model_conv2d_depthwise(s))
+        return depthwise_packed_floats(s) * sizeof(float);
+    group one = group_of(s);
+    for (int i = 0; i < gather_count(s, pass); i++) {
+        gather g = gather_of(&one.s, pass, i);
         floats += gather_packed_floats(cpu->kernels->tiles, &g);
     }
-    return floats * sizeof(float);
+    return (size_t)model_conv2d_groups(s) * floats * sizeof(float);
 }
 
 void model_conv2d_pack(const model_cpu *cpu, const model_conv2d *s, model_pass pass, const float *weights, float *packed)
 {
     const model_tiles *t = cpu->kernels->tiles;
+    group one = group_of(s);
+    if (pass == MODEL_BACKWARD_WEIGHTS)
+        return;
 #pragma omp parallel num_threads(cpu->threads)
-    {
+    if (model_conv2d_depthwise(s)) {
+        depthwise_pack(s, weights, packed);
+    } else {
         float *to = packed;
-        for (int i = 0; pass != MODEL_BACKWARD_WEIGHTS && i < gather_count(s, pass); i++) {
-            gather g = gather_of(s, pass, i);
-            gather_pack(t, &g, weights, to);
-            to += gather_packed_floats(t, &g);
-        }
+        for (int k = 0; k < model_conv2d_groups(s); k++)
+            for (int i = 0; i < gather_count(s, pass); i++) {
+                gather g = gather_of(&one.s, pass, i);
+                gather_pack(t, &g, weights + (size_t)k * one.weights, to);
+                to += gather_packed_floats(t, &g);
+            }
     }
 }
 
@@ -57,32 +91,67 @@ size_t model_conv2d_scratch_bytes(const model_cpu *cpu, const model_conv2d *s, m
 {
     const model_tiles *t = cpu->kernels->tiles;
     size_t most = 0;
+    group one = group_of(s);
     if (pass == MODEL_BACKWARD_WEIGHTS) { /* the bias is summed after the weights, in the same memory */
         model_pixels dst = dst_pixels(s), src = src_pixels(s);
-        size_t sizes[] = { conv2d_weights_scratch_bytes(t, s, cpu->threads), model_sum_scratch_bytes(&dst),
-                           model_sum_scratch_bytes(&src) };
+        size_t sizes[] = { model_conv2d_depthwise(s) ? depthwise_weights_scratch_bytes(s)
+                                                     : conv2d_weights_scratch_bytes(t, &one.s, cpu->threads),
+                           model_sum_scratch_bytes(&dst), model_sum_scratch_bytes(&src) };
         for (int i = 0; i < 3; i++)
             most = sizes[i] > most ? sizes[i] : most;
         return base_arena_round(most);
     }
-    for (int i = 0; i < gather_count(s, pass); i++) {
-        gather g = gather_of(s, pass, i);
+    for (int i = 0; !model_conv2d_depthwise(s) && i < gather_count(s, pass); i++) {
+        gather g = gather_of(&one.s, pass, i);
         size_t bytes = gather_scratch_bytes(t, &g, cpu->threads);
         most = bytes > most ? bytes : most;
     }
     return most * (size_t)cpu->threads;
 }
 
-static void run(const model_cpu *cpu, const model_conv2d *s, model_pass pass, gather_operands o, void *scratch)
+/* Called by every thread of a team: the gathers of all groups, whose outputs are disjoint. No thread waits between them. */
+static void run_gathers(const model_cpu *cpu, const model_conv2d *s, model_pass pass, gather_operands o, void *scratch)
 {
     const model_tiles *t = cpu->kernels->tiles;
-    size_t own = model_conv2d_scratch_bytes(cpu, s, pass) / (size_t)cpu->threads;
-#pragma omp parallel num_threads(cpu->threads) firstprivate(o)
-    for (int i = 0; i < gather_count(s, pass); i++) { /* their outputs are disjoint: no thread waits between them */
-        gather g = gather_of(s, pass, i);
-        gather_run(t, &g, &o, (char *)scratch + (size_t)omp_get_thread_num() * own, cpu->threads);
-        o.packed += gather_packed_floats(t, &g);
+    group one = group_of(s);
+    bool forward = pass == MODEL_FORWARD;
+    for (int k = 0; k < model_conv2d_groups(s); k++) {
+        for (int i = 0; i < gather_count(s, pass); i++) {
+            gather g = gather_of(&one.s, pass, i);
+            gather_run(t, &g, &o, scratch, cpu->threads);
+            o.packed += gather_packed_floats(t, &g);
+        }
+        o.src += forward ? one.s.ic : one.s.oc;
+        o.dst += forward ? one.s.oc : one.s.ic;
+        o.bias = o.bias ? o.bias + (forward ? one.s.oc : one.s.ic) : NULL;
     }
+}
+
+static void run(const model_cpu *cpu, const model_conv2d *s, model_pass pass, gather_operands o, void *scratch)
+{
+    size_t own = model_conv2d_scratch_bytes(cpu, s, pass) / (size_t)cpu->threads;
+#pragma omp parallel num_threads(cpu->threads)
+    if (model_conv2d_depthwise(s))
+        for (int i = 0; i < gather_count(s, pass); i++) {
+            gather g = gather_of(s, pass, i);
+            depthwise_run(depthwise_of(cpu), &g, &o);
+        }
+    else
+        run_gathers(cpu, s, pass, o, (char *)scratch + (size_t)omp_get_thread_num() * own);
+}
+
+/* The gradient of the weights, group after group. */
+static void run_weights(const model_cpu *cpu, const model_conv2d *s, const float *src, const float *grad_dst,
+                        float *grad_weights, void *scratch)
+{
+    if (model_conv2d_depthwise(s)) {
+        depthwise_weights_run(depthwise_of(cpu), s, src, grad_dst, grad_weights, scratch, cpu->threads);
+        return;
+    }
+    group one = group_of(s);
+    for (int k = 0; k < model_conv2d_groups(s); k++)
+        conv2d_weights_run(cpu->kernels->tiles, &one.s, src + (size_t)k * one.s.ic, grad_dst + (size_t)k * one.s.oc,
+                           grad_weights + (size_t)k * one.weights, scratch, cpu->threads);
 }
 
 void model_conv2d_forward(const model_cpu *cpu, const model_conv2d *s, const float *src, const float *packed, const float *bias,
@@ -102,7 +171,7 @@ void model_conv2d_backward_data(const model_cpu *cpu, const model_conv2d *s, con
 void model_conv2d_backward_weights(const model_cpu *cpu, const model_conv2d *s, const float *src, const float *grad_dst,
                                    float *grad_weights, float *grad_bias, void *scratch)
 {
-    conv2d_weights_run(cpu->kernels->tiles, s, src, grad_dst, grad_weights, scratch, cpu->threads);
+    run_weights(cpu, s, src, grad_dst, grad_weights, scratch);
     if (grad_bias) {
         model_pixels pixels = dst_pixels(s);
         model_sum(cpu, &pixels, grad_dst, grad_bias, scratch);
@@ -125,7 +194,7 @@ void model_conv2d_transposed_backward_data(const model_cpu *cpu, const model_con
 void model_conv2d_transposed_backward_weights(const model_cpu *cpu, const model_conv2d *s, const float *src,
                                               const float *grad_dst, float *grad_weights, float *grad_bias, void *scratch)
 {
-    conv2d_weights_run(cpu->kernels->tiles, s, grad_dst, src, grad_weights, scratch, cpu->threads);
+    run_weights(cpu, s, grad_dst, src, grad_weights, scratch);
     if (grad_bias) {
         model_pixels pixels = src_pixels(s);
         model_sum(cpu, &pixels, grad_dst, grad_bias, scratch);

@@ -1,12 +1,13 @@
-/* model/kernels/conv2d.h — 2-D convolution and its transpose, forward and backward, float32.
+/* model/kernels/conv2d.h — 2-D convolution and its transpose, forward and backward.
  *
  *     dst[n][y][x][o] = bias[o] + sum over c, u, v of weights[o][c][u][v]
  *                       * src[n][y*stride_h + u*dilation_h - padding_h][x*stride_w + v*dilation_w - padding_w][c]
  *
- * (a cross-correlation, "convolution" in every framework; terms outside src are zero)
+ * (a cross-correlation, "convolution" in every framework; terms outside src are zero; with groups, c runs over the IC/groups channels
+ * of o's group: outputs o/(OC/groups) read channels from o/(OC/groups)*(IC/groups) on)
  *
  *   src      [N][IH][IW][IC], pixel pitch src_pitch >= IC
- *   weights  [OC][IC][KH][KW] dense: the order of PyTorch and of checkpoints
+ *   weights  [OC][IC/groups][KH][KW] dense: the order of PyTorch and of checkpoints
  *   bias     [OC], or NULL for none
  *   dst      [N][OH][OW][OC], pixel pitch dst_pitch >= OC; must not overlap src; may be a slice of a wider tensor
  *   OH = (IH + 2*padding_h - dilation_h*(KH-1) - 1)/stride_h + 1, rounded down; OW likewise
@@ -30,17 +31,23 @@ typedef struct model_conv2d {
     int padding_h, padding_w;   /* per side, >= 0 */
     int dilation_h, dilation_w; /* 1 = none */
     int src_pitch, dst_pitch;   /* floats from pixel to pixel; >= ic, >= oc */
+    int groups; /* that divide ic and oc; 0 is taken as 1. groups = ic = oc (depthwise) has loops of its own; other
+                                   groups run one after the other and pay off from 16 channels a group on */
 } model_conv2d;
 
 /* Refuses sizes that are not positive, windows larger than the padded image, pitches below the channels, products past 2^31. */
 bool model_conv2d_check(const model_conv2d *s, base_error *err);
 int model_conv2d_oh(const model_conv2d *s);
 int model_conv2d_ow(const model_conv2d *s);
-/* Nominal work of one pass (forward or either backward): 2*N*OH*OW*OC*IC*KH*KW, padding counted. */
+int model_conv2d_groups(const model_conv2d *s);         /* >= 1 */
+int model_conv2d_group_channels(const model_conv2d *s); /* IC/groups */
+bool model_conv2d_depthwise(const model_conv2d *s);     /* groups = ic = oc > 1 */
+/* Nominal work of one pass (forward or either backward): 2*N*OH*OW*OC*(IC/groups)*KH*KW, padding counted. */
 double model_conv2d_flops(const model_conv2d *s);
 
 /* Shapes as text, for tests, timings and bug reports: "n1_ic32oc32_ih128iw256_k3s1p1d1"; unequal sides as "k5x1s1p2x0d1"
- * (height x width); pitches other than the channels as a last part "_sp40dp64". format returns text. */
+ * (height x width); pitches other than the channels as a last part "_sp40dp64"; groups first, as in oneDNN's: "g32n1_ic32oc32_...".
+ * format returns text. */
 #define MODEL_CONV2D_TEXT 128
 bool model_conv2d_parse(model_conv2d *s, const char *text, base_error *err);
 char *model_conv2d_format(const model_conv2d *s, char text[MODEL_CONV2D_TEXT]);
@@ -78,7 +85,7 @@ void model_conv2d_backward_weights(const model_cpu *cpu, const model_conv2d *s, 
 
 /* Transposed convolution: *s describes the convolution whose transpose it is, so s->dst is what is read and s->src what is
  * written: src [N][OH][OW][OC] pitch dst_pitch, dst [N][IH][IW][IC] pitch src_pitch, weights [OC][IC][KH][KW], which is
- * PyTorch's order for ConvTranspose2d(OC, IC). With k = stride = 2 it is a 1x1 convolution and a depth-to-space in one.
+ * PyTorch's order for ConvTranspose2d(OC, IC); one group. With k = stride = 2 it is a 1x1 convolution and a depth-to-space in one.
  * Packed and scratch bytes and model_conv2d_pack: of the same *s, with these passes (note the exchange):
  *     transpose forward           MODEL_BACKWARD_DATA
  *     transpose backward data     MODEL_FORWARD
@@ -99,10 +106,10 @@ void model_conv2d_forward_ref(const model_conv2d *s, const float *src, const flo
 void model_conv2d_backward_data_ref(const model_conv2d *s, const float *grad_dst, const float *weights, double *grad_src);
 void model_conv2d_backward_weights_ref(const model_conv2d *s, const float *src, const float *grad_dst, double *grad_weights,
                                        double *grad_bias);
-/* Their outputs are dense: [N][OH][OW][OC], [N][IH][IW][IC], [OC][IC][KH][KW], [OC]. */
+/* Their outputs are dense: [N][OH][OW][OC], [N][IH][IW][IC], [OC][IC/groups][KH][KW], [OC]. */
 
 /* One element of the same, without bias, for checks of layers too large for the whole reference. pixel counts N*H*W of the output
- * (forward: dst, backward data: src); weight is the index in [OC][IC][KH][KW]. */
+ * (forward: dst, backward data: src); weight is the index in [OC][IC/groups][KH][KW]. */
 double model_conv2d_forward_at(const model_conv2d *s, const float *src, const float *weights, size_t pixel, int o);
 double model_conv2d_backward_data_at(const model_conv2d *s, const float *grad_dst, const float *weights, size_t pixel, int c);
 double model_conv2d_backward_weights_at(const model_conv2d *s, const float *src, const float *grad_dst, size_t weight);

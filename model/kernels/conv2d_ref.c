@@ -2,9 +2,15 @@
 #include "model/kernels/conv2d.h"
 #include <string.h>
 
+/* First channel of the group of output o. */
+static int first_channel(const model_conv2d *s, int o)
+{
+    return o / (s->oc / model_conv2d_groups(s)) * model_conv2d_group_channels(s);
+}
+
 /* Calls body with the indices of one product: src element (n, iy, ix, c), weight (o, c, u, v), dst element (n, y, x, o). */
 #define FOR_EACH_PRODUCT(s, oh, ow, body)                                                                                      \
-    for (int n = 0; n < (s)->n; n++)                                                                                           \
+    for (int n = 0, per_group = (s)->oc / model_conv2d_groups(s), channels = model_conv2d_group_channels(s); n < (s)->n; n++)  \
         for (int y = 0; y < (oh); y++)                                                                                         \
             for (int x = 0; x < (ow); x++)                                                                                     \
                 for (int u = 0; u < (s)->kh; u++) {                                                                            \
@@ -18,8 +24,8 @@
                         size_t src_pixel = ((size_t)n * (s)->ih + iy) * (s)->iw + ix;                                          \
                         size_t dst_pixel = ((size_t)n * (oh) + y) * (ow) + x;                                                  \
                         for (int o = 0; o < (s)->oc; o++)                                                                      \
-                            for (int c = 0; c < (s)->ic; c++) {                                                                \
-                                size_t weight = (((size_t)o * (s)->ic + c) * (s)->kh + u) * (s)->kw + v;                       \
+                            for (int i = 0, c = o / per_group * channels; i < channels; i++, c++) {                            \
+                                size_t weight = (((size_t)o * channels + i) * (s)->kh + u) * (s)->kw + v;                      \
                                 body                                                                                           \
                             }                                                                                                  \
                     }                                                                                                          \
@@ -50,7 +56,7 @@ void model_conv2d_backward_weights_ref(const model_conv2d *s, const float *src, 
                                        double *grad_bias)
 {
     int oh = model_conv2d_oh(s), ow = model_conv2d_ow(s);
-    memset(grad_weights, 0, (size_t)s->oc * s->ic * s->kh * s->kw * sizeof *grad_weights);
+    memset(grad_weights, 0, (size_t)s->oc * model_conv2d_group_channels(s) * s->kh * s->kw * sizeof *grad_weights);
     FOR_EACH_PRODUCT(s, oh, ow, {
         grad_weights[weight] += (double)src[src_pixel * s->src_pitch + c] * grad_dst[dst_pixel * s->dst_pitch + o];
     })
@@ -69,6 +75,7 @@ double model_conv2d_forward_at(const model_conv2d *s, const float *src, const fl
 {
     int oh = model_conv2d_oh(s), ow = model_conv2d_ow(s);
     int x = (int)(pixel % (size_t)ow), y = (int)(pixel / (size_t)ow % (size_t)oh), n = (int)(pixel / (size_t)ow / (size_t)oh);
+    int first = first_channel(s, o), channels = model_conv2d_group_channels(s);
     double sum = 0;
     for (int u = 0; u < s->kh; u++)
         for (int v = 0; v < s->kw; v++) {
@@ -76,9 +83,9 @@ double model_conv2d_forward_at(const model_conv2d *s, const float *src, const fl
                 ix = x * s->stride_w + v * s->dilation_w - s->padding_w;
             if (iy < 0 || iy >= s->ih || ix < 0 || ix >= s->iw)
                 continue;
-            const float *a = src + (((size_t)n * s->ih + iy) * s->iw + ix) * s->src_pitch;
-            for (int c = 0; c < s->ic; c++)
-                sum += (double)a[c] * weights[(((size_t)o * s->ic + c) * s->kh + u) * s->kw + v];
+            const float *a = src + (((size_t)n * s->ih + iy) * s->iw + ix) * s->src_pitch + first;
+            for (int i = 0; i < channels; i++)
+                sum += (double)a[i] * weights[(((size_t)o * channels + i) * s->kh + u) * s->kw + v];
         }
     return sum;
 }
@@ -88,6 +95,7 @@ double model_conv2d_backward_data_at(const model_conv2d *s, const float *grad_ds
     int oh = model_conv2d_oh(s), ow = model_conv2d_ow(s);
     int ix = (int)(pixel % (size_t)s->iw), iy = (int)(pixel / (size_t)s->iw % (size_t)s->ih);
     int n = (int)(pixel / (size_t)s->iw / (size_t)s->ih);
+    int outputs = s->oc / model_conv2d_groups(s), channels = model_conv2d_group_channels(s), group = c / channels;
     double sum = 0;
     for (int u = 0; u < s->kh; u++)
         for (int v = 0; v < s->kw; v++) {
@@ -95,8 +103,8 @@ double model_conv2d_backward_data_at(const model_conv2d *s, const float *grad_ds
             if (y < 0 || y % s->stride_h || y / s->stride_h >= oh || x < 0 || x % s->stride_w || x / s->stride_w >= ow)
                 continue;
             const float *g = grad_dst + (((size_t)n * oh + y / s->stride_h) * ow + x / s->stride_w) * s->dst_pitch;
-            for (int o = 0; o < s->oc; o++)
-                sum += (double)g[o] * weights[(((size_t)o * s->ic + c) * s->kh + u) * s->kw + v];
+            for (int o = group * outputs; o < (group + 1) * outputs; o++)
+                sum += (double)g[o] * weights[(((size_t)o * channels + c % channels) * s->kh + u) * s->kw + v];
         }
     return sum;
 }
@@ -105,7 +113,8 @@ double model_conv2d_backward_weights_at(const model_conv2d *s, const float *src,
 {
     int oh = model_conv2d_oh(s), ow = model_conv2d_ow(s), taps = s->kh * s->kw;
     int u = (int)(weight % (size_t)taps) / s->kw, v = (int)(weight % (size_t)taps) % s->kw;
-    size_t c = weight / (size_t)taps % (size_t)s->ic, o = weight / (size_t)taps / (size_t)s->ic;
+    size_t channels = (size_t)model_conv2d_group_channels(s), o = weight / (size_t)taps / channels;
+    size_t c = weight / (size_t)taps % channels + (size_t)first_channel(s, (int)o);
     double sum = 0;
     for (int n = 0; n < s->n; n++)
         for (int y = 0; y < oh; y++) {

@@ -33,9 +33,13 @@ static int out_size(int size, int k, int stride, int padding, int dilation)
 int model_conv2d_oh(const model_conv2d *s) { return out_size(s->ih, s->kh, s->stride_h, s->padding_h, s->dilation_h); }
 int model_conv2d_ow(const model_conv2d *s) { return out_size(s->iw, s->kw, s->stride_w, s->padding_w, s->dilation_w); }
 
+int model_conv2d_groups(const model_conv2d *s) { return s->groups > 1 ? s->groups : 1; }
+int model_conv2d_group_channels(const model_conv2d *s) { return s->ic / model_conv2d_groups(s); }
+bool model_conv2d_depthwise(const model_conv2d *s) { return s->groups > 1 && s->groups == s->ic && s->ic == s->oc; }
+
 double model_conv2d_flops(const model_conv2d *s)
 {
-    return 2.0 * s->n * model_conv2d_oh(s) * model_conv2d_ow(s) * s->oc * s->ic * s->kh * s->kw;
+    return 2.0 * s->n * model_conv2d_oh(s) * model_conv2d_ow(s) * s->oc * model_conv2d_group_channels(s) * s->kh * s->kw;
 }
 
 bool model_conv2d_check(const model_conv2d *s, base_error *err)
@@ -59,11 +63,16 @@ bool model_conv2d_check(const model_conv2d *s, base_error *err)
         { "dilation_w", s->dilation_w, 1, 1024 },
         { "src_pitch", s->src_pitch, s->ic, 1 << 20 },
         { "dst_pitch", s->dst_pitch, s->oc, 1 << 20 },
+        { "groups", s->groups, 0, 1 << 16 },
     };
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
         if (limits[i].value < limits[i].lo || limits[i].value > limits[i].hi)
             return base_fail(err, BASE_ARGUMENT, "convolution: %s is %d, expected %d..%d", limits[i].name, limits[i].value,
                              limits[i].lo, limits[i].hi);
+    int groups = model_conv2d_groups(s);
+    if (s->ic % groups || s->oc % groups)
+        return base_fail(err, BASE_ARGUMENT, "convolution: %d groups do not divide %d channels and %d outputs", groups, s->ic,
+                         s->oc);
     int oh = model_conv2d_oh(s), ow = model_conv2d_ow(s);
     if (oh < 1 || ow < 1)
         return base_fail(err, BASE_ARGUMENT,
@@ -74,8 +83,9 @@ bool model_conv2d_check(const model_conv2d *s, base_error *err)
     double row = (double)s->iw * s->src_pitch, out_row = (double)ow * s->dst_pitch;
     if (src > 1e12 || dst > 1e12 || row > INT_MAX / 16 || out_row > INT_MAX / 16)
         return base_fail(err, BASE_ARGUMENT, "convolution: tensors of %.0f and %.0f floats are too large", src, dst);
-    if ((double)s->oc * s->ic * s->kh * s->kw > INT_MAX / 16)
-        return base_fail(err, BASE_ARGUMENT, "convolution: %d x %d x %d x %d weights are too many", s->oc, s->ic, s->kh, s->kw);
+    if ((double)s->oc * (s->ic / groups) * s->kh * s->kw > INT_MAX / 16)
+        return base_fail(err, BASE_ARGUMENT, "convolution: %d x %d x %d x %d weights are too many", s->oc, s->ic / groups,
+                         s->kh, s->kw);
     return true;
 }
 
@@ -110,6 +120,8 @@ bool model_conv2d_parse(model_conv2d *s, const char *text, base_error *err)
 {
     const char *p = text;
     *s = (model_conv2d){ .dilation_h = 1, .dilation_w = 1 };
+    if (*p == 'g' && !take(&p, "g", &s->groups))
+        return base_fail(err, BASE_FORMAT, "shape '%.100s': g must be followed by the number of groups", text);
     bool ok = take(&p, "n", &s->n) && take(&p, "_ic", &s->ic) && take(&p, "oc", &s->oc) && take(&p, "_ih", &s->ih) &&
               take(&p, "iw", &s->iw) && take_pair(&p, "_k", &s->kh, &s->kw) && take_pair(&p, "s", &s->stride_h, &s->stride_w) &&
               take_pair(&p, "p", &s->padding_h, &s->padding_w);
@@ -135,7 +147,8 @@ static size_t append_pair(char *text, size_t used, const char *key, int h, int w
 
 char *model_conv2d_format(const model_conv2d *s, char text[MODEL_CONV2D_TEXT])
 {
-    size_t used = (size_t)snprintf(text, MODEL_CONV2D_TEXT, "n%d_ic%doc%d_ih%diw%d_", s->n, s->ic, s->oc, s->ih, s->iw);
+    size_t used = s->groups > 1 ? (size_t)snprintf(text, MODEL_CONV2D_TEXT, "g%d", s->groups) : 0;
+    used += (size_t)snprintf(text + used, MODEL_CONV2D_TEXT - used, "n%d_ic%doc%d_ih%diw%d_", s->n, s->ic, s->oc, s->ih, s->iw);
     used = append_pair(text, used, "k", s->kh, s->kw);
     used = append_pair(text, used, "s", s->stride_h, s->stride_w);
     used = append_pair(text, used, "p", s->padding_h, s->padding_w);

@@ -5,10 +5,12 @@
 #include "model/kernels/rows.h"
 
 static const model_kernels rows[] = {
-    { "scalar", 0, &model_tiles_scalar, &model_loops_scalar, model_winograd_scalar, model_peak_scalar },
+    { "scalar", 0, &model_tiles_scalar, &model_loops_scalar, model_winograd_scalar, model_peak_scalar,
+      &model_depthwise_scalar },
 #if defined(__x86_64__)
-    { "avx2", CPU_AVX2, &model_tiles_avx2, &model_loops_avx2, model_winograd_avx2, model_peak_avx2 },
-    { "avx512", CPU_AVX2 | CPU_AVX512, &model_tiles_avx512, &model_loops_avx512, model_winograd_avx512, model_peak_avx512 },
+    { "avx2", CPU_AVX2, &model_tiles_avx2, &model_loops_avx2, model_winograd_avx2, model_peak_avx2, &model_depthwise_avx2 },
+    { "avx512", CPU_AVX2 | CPU_AVX512, &model_tiles_avx512, &model_loops_avx512, model_winograd_avx512, model_peak_avx512,
+      &model_depthwise_avx512 },
 #endif
 };
 enum { ROWS = sizeof rows / sizeof *rows };

@@ -1,6 +1,7 @@
 /* model/kernels/rows.h — inside the kernels: what one instruction set provides. Included by nothing outside this folder. */
 #ifndef MODEL_KERNELS_ROWS_H
 #define MODEL_KERNELS_ROWS_H
+#include "model/kernels/depthwise.h"
 #include "model/kernels/kernels.h"
 #include "model/kernels/tiles.h"
 #include "model/kernels/winograd_transforms.h"
@@ -49,8 +50,9 @@ struct model_kernels {
     uint32_t needs;   /* CPU feature bits */
     const model_tiles *tiles;
     const model_loops *loops;
-    const model_winograd *winograd; /* [0]: F(2x2,3x3), [1]: F(4x4,3x3) */
-    double (*peak)(long rounds);    /* FLOPs done in `rounds` of independent multiply-adds */
+    const model_winograd *winograd;   /* [0]: F(2x2,3x3), [1]: F(4x4,3x3) */
+    double (*peak)(long rounds);      /* FLOPs done in `rounds` of independent multiply-adds */
+    const model_depthwise *depthwise; /* NULL: the scalar one */
 };
 
 extern const model_loops model_loops_scalar;

@@ -79,7 +79,7 @@ static model_parameters our_gradients(const model_graph *g, const drawing *d, in
     model_algorithm *algorithms = calloc((size_t)g->node_count, sizeof *algorithms);
     for (int i = 0; i < g->node_count; i++) {
         const model_node *q = &g->nodes[i];
-        if (q->op == MODEL_OP_CONV2D && q->kernel == 3 && q->stride == 1 && q->dilation == 1)
+        if (q->op == MODEL_OP_CONV2D && q->kernel == 3 && q->stride == 1 && q->dilation == 1 && q->groups == 1)
             algorithms[i] = algorithm;
     }
     const model_plan_options o = {
@@ -184,13 +184,16 @@ static void test_convolutions(void **state)
         int h, w, ic;
         model_conv_spec spec;
     } cases[] = {
-        { "3x3 same", 5, 6, 3, { 4, 3, 1, 1, 1, true } },
-        { "3x3 valid", 6, 5, 4, { 3, 3, 1, 0, 1, true } },
-        { "3x3 stride 2, last row unused", 6, 7, 3, { 2, 3, 2, 0, 1, false } },
-        { "dilation larger than the image", 3, 4, 2, { 3, 3, 1, 5, 5, true } },
-        { "5x5", 6, 6, 2, { 2, 5, 1, 2, 1, false } },
-        { "1x1", 4, 3, 5, { 3, 1, 1, 0, 1, true } },
-        { "one pixel", 1, 1, 3, { 2, 3, 1, 1, 1, true } },
+        { "3x3 same", 5, 6, 3, { 4, 3, 1, 1, 1, true, 1 } },
+        { "3x3 valid", 6, 5, 4, { 3, 3, 1, 0, 1, true, 1 } },
+        { "3x3 stride 2, last row unused", 6, 7, 3, { 2, 3, 2, 0, 1, false, 1 } },
+        { "dilation larger than the image", 3, 4, 2, { 3, 3, 1, 5, 5, true, 1 } },
+        { "5x5", 6, 6, 2, { 2, 5, 1, 2, 1, false, 1 } },
+        { "1x1", 4, 3, 5, { 3, 1, 1, 0, 1, true, 1 } },
+        { "one pixel", 1, 1, 3, { 2, 3, 1, 1, 1, true, 1 } },
+        { "depthwise", 5, 6, 4, { 4, 3, 1, 1, 1, true, 4 } },
+        { "depthwise, stride 2, dilated", 6, 7, 3, { 3, 3, 2, 2, 2, false, 3 } },
+        { "three groups", 4, 5, 6, { 3, 3, 1, 1, 1, true, 3 } },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         model_graph g;

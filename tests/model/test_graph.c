@@ -146,9 +146,16 @@ static void test_refusals(void **state)
     model_graph_destroy(&g);
     model_graph_start(&g, 8, 8, 3);
     x = model_graph_conv2d(&g, "a", 0, &(model_conv_spec){ .oc = 4, .kernel = 1 });
+    int grouped = model_graph_conv2d(&g, "b", x, &(model_conv_spec){ .oc = 6, .kernel = 1, .groups = 2 });
+    assert_int_equal(g.parameters[g.nodes[grouped].weight].dims[1], 2);
     x = model_graph_concat(&g, "join", x, model_graph_maxpool(&g, "pool", x));
     assert_false(model_graph_finish(&g, x, &err));
     assert_non_null(strstr(err.text, "8 x 8 with 4 x 4"));
+    model_graph_destroy(&g);
+    model_graph_start(&g, 8, 8, 3);
+    x = model_graph_conv2d(&g, "a", 0, &(model_conv_spec){ .oc = 4, .kernel = 3, .padding = 1, .groups = 3 });
+    assert_false(model_graph_finish(&g, x, &err));
+    assert_non_null(strstr(err.text, "node a: 3 groups do not divide 3 channels and 4 outputs"));
     model_graph_destroy(&g);
 }
 

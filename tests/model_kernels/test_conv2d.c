@@ -55,6 +55,22 @@ static const struct {
     { "n1_ic20oc36_ih17iw21_k4s3x2p2x1d2x1", "everything unequal" },
     { "n1_ic176oc260_ih14iw40_k3s1p1d1", "deep: weight gradients from packed pixels, two calls, half a tile of outputs left" },
     { "n1_ic256oc260_ih4iw36_k2s2p0d1_sp512dp264", "deep transposed 2x2: packed pixels of two slices, without a strip" },
+    { "g16n1_ic16oc16_ih9iw21_k3s1p1d1", "depthwise: a vector of channels; a row that is no multiple of 8 pixels" },
+    { "g64n2_ic64oc64_ih8iw16_k3s2p1d1", "depthwise with stride: SegFormer, DeepLab's entry" },
+    { "g37n1_ic37oc37_ih7iw11_k3s1p1d1_sp41dp40", "depthwise: a tail of channels, slices of wider tensors" },
+    { "g5n1_ic5oc5_ih6iw9_k3s1p1d1_sp5dp7", "depthwise: less than a vector" },
+    { "g24n1_ic24oc24_ih12iw10_k3s1p4d4", "depthwise, dilated: DeepLabv3+" },
+    { "g24n1_ic24oc24_ih5iw6_k3s1p12d12", "depthwise, dilated beyond the image" },
+    { "g20n1_ic20oc20_ih11iw13_k5s3p2d1", "depthwise 5x5: more taps than sums in registers, stride 3" },
+    { "g32n1_ic32oc32_ih9iw12_k7x1s1p3x0d1", "depthwise, tall" },
+    { "g16n1_ic16oc16_ih9iw11_k2s3p0d1", "depthwise: pixels that nothing uses" },
+    { "g48n1_ic48oc48_ih9iw33_k1s1p0d1", "depthwise 1x1: a scale per channel" },
+    { "g160n2_ic160oc160_ih24iw64_k3s1p1d1", "depthwise: several chunks of weight gradients, ranges of channels" },
+    { "g4n1_ic64oc128_ih7iw9_k3s1p1d1", "groups of 16 to 32 channels" },
+    { "g2n2_ic6oc10_ih9iw7_k3s2p1d1_sp9dp11", "two odd groups in slices, stride 2" },
+    { "g8n1_ic32oc32_ih6iw20_k3s1p2d2", "groups of four: ResNeXt" },
+    { "g12n1_ic12oc24_ih6iw7_k3s1p1d1", "one channel a group, two outputs: not depthwise" },
+    { "g3n1_ic33oc48_ih5iw40_k1s1p0d1", "grouped 1x1" },
     { "n2_ic172oc257_ih9iw6_k3s2p1d1", "the same with vectors that cross taps, stride 2, two images, one output left" },
 };
 
@@ -106,7 +122,7 @@ static problem problem_make(const model_conv2d *s, base_random *r)
     problem p = { .s = *s };
     size_t out = (size_t)s->n * model_conv2d_oh(s) * model_conv2d_ow(s), in = (size_t)s->n * s->ih * s->iw;
     p.src = make(in * s->src_pitch, r);
-    p.weights = make((size_t)s->oc * s->ic * s->kh * s->kw, r);
+    p.weights = make((size_t)s->oc * model_conv2d_group_channels(s) * s->kh * s->kw, r);
     p.bias = make((size_t)(s->oc > s->ic ? s->oc : s->ic), r);
     p.grad_dst = make(out * s->dst_pitch, r);
     p.dst = malloc(out * s->oc * sizeof(double));
@@ -252,7 +268,7 @@ static void test_random_shapes(void **state)
     uint64_t seed = given ? strtoull(given, NULL, 10) : 20261122;
     print_message("seed %llu (TEST_SEED)\n", (unsigned long long)seed);
     base_random r = base_random_start(seed, "test_conv2d shapes", 0, 0);
-    for (int done = 0; done < 120;) {
+    for (int done = 0; done < 130;) {
         model_conv2d s = { .n = 1 + (int)base_random_below(&r, 2),
                            .ic = 1 + (int)base_random_below(&r, 40),
                            .oc = 1 + (int)base_random_below(&r, 70),
@@ -270,6 +286,15 @@ static void test_random_shapes(void **state)
             s.kh = s.kw = 3;
             s.stride_h = s.stride_w = s.dilation_h = s.dilation_w = s.padding_h = s.padding_w = 1;
         }
+        switch (base_random_below(&r, 4)) { /* a quarter depthwise, a quarter grouped */
+        case 0: s.groups = s.oc = s.ic; break;
+        case 1:
+            s.groups = 1 + (int)base_random_below(&r, 5);
+            s.ic = s.groups * (1 + s.ic / 4);
+            s.oc = s.groups * (1 + s.oc / 4);
+            break;
+        default: break;
+        }
         s.src_pitch = s.ic + (int)base_random_below(&r, 2) * (int)base_random_below(&r, 9);
         s.dst_pitch = s.oc + (int)base_random_below(&r, 2) * (int)base_random_below(&r, 9);
         if (!model_conv2d_check(&s, NULL))
@@ -283,10 +308,11 @@ static void test_random_shapes(void **state)
 static void test_thread_counts(void **state)
 {
     (void)state;
-    static const char *const shapes[] = { "n2_ic3oc8_ih40iw64_k3s1p1d1",    "n1_ic16oc16_ih33iw64_k3s1p1d1",
-                                          "n1_ic64oc96_ih16iw32_k3s1p1d1",  "n3_ic32oc64_ih9iw17_k3s2p1d1",
-                                          "n1_ic16oc8_ih32iw64_k2s2p0d1",   "n1_ic128oc160_ih8iw16_k3s1p1d1",
-                                          "n1_ic192oc256_ih16iw32_k3s1p1d1" };
+    static const char *const shapes[] = { "n2_ic3oc8_ih40iw64_k3s1p1d1",      "n1_ic16oc16_ih33iw64_k3s1p1d1",
+                                          "n1_ic64oc96_ih16iw32_k3s1p1d1",    "n3_ic32oc64_ih9iw17_k3s2p1d1",
+                                          "n1_ic16oc8_ih32iw64_k2s2p0d1",     "n1_ic128oc160_ih8iw16_k3s1p1d1",
+                                          "n1_ic192oc256_ih16iw32_k3s1p1d1",  "g80n2_ic80oc80_ih33iw70_k3s1p1d1",
+                                          "g96n1_ic96oc96_ih31iw40_k5s2p2d1", "g4n2_ic64oc96_ih17iw33_k3s1p1d1" };
     base_random r = base_random_start(2, "test_conv2d", 0, 0);
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         model_conv2d s;
@@ -334,6 +360,9 @@ static void test_refused_shapes(void **state)
     } bad[] = {
         { "n1_ic32oc32_ih128iw256_k3s1p1d1x", "cannot read 'x'" },
         { "n1_ic32oc32_ih128iw256", "cannot read" },
+        { "g3n1_ic32oc33_ih8iw8_k3s1p1d1", "3 groups do not divide 32 channels" },
+        { "gn1_ic32oc32_ih8iw8_k3s1p1d1", "the number of groups" },
+        { "g99999n1_ic32oc32_ih8iw8_k3s1p1d1", "groups is 99999" },
         { "n0_ic32oc32_ih128iw256_k3s1p1d1", "n is 0" },
         { "n1_ic32oc32_ih2iw2_k3s1p0d1", "does not fit" },
         { "n1_ic32oc32_ih8iw8_k17s1p8d1", "kh is 17" },

@@ -23,13 +23,15 @@ static void conv(const model_node *k, const double *weights, const double *bias,
             for (int x = 0; x < dst->w; x++)
                 for (int o = 0; o < dst->c; o++) {
                     double sum = bias ? bias[o] : 0;
-                    for (int i = 0; i < src->c; i++)
+                    int channels = src->c / k->groups, first = o / (dst->c / k->groups) * channels;
+                    for (int i = 0; i < channels; i++)
                         for (int u = 0; u < k->kernel; u++)
                             for (int v = 0; v < k->kernel; v++) {
                                 int sy = y * k->stride + u * k->dilation - k->padding,
                                     sx = x * k->stride + v * k->dilation - k->padding;
                                 if (sy >= 0 && sy < src->h && sx >= 0 && sx < src->w)
-                                    sum += weights[((o * src->c + i) * k->kernel + u) * k->kernel + v] * at(src, n, sy, sx)[i];
+                                    sum += weights[((o * channels + i) * k->kernel + u) * k->kernel + v] *
+                                           at(src, n, sy, sx)[first + i];
                             }
                     at(dst, n, y, x)[o] = sum;
                 }
