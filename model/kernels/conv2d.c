@@ -2,6 +2,7 @@
  * (depthwise.c). */
 #include "model/kernels/conv2d.h"
 #include "base/arena.h"
+#include "model/kernels/bf16_weights.h"
 #include "model/kernels/conv2d_weights.h"
 #include "model/kernels/depthwise.h"
 #include "model/kernels/gather.h"
@@ -30,9 +31,25 @@ static int gather_count(const model_conv2d *s, model_pass pass)
     return pass == MODEL_FORWARD ? 1 : s->stride_h * s->stride_w;
 }
 
-static gather gather_of(const model_conv2d *s, model_pass pass, int index)
+static const model_bf16 *bf16_of(const model_cpu *cpu) { return cpu->kernels->bf16 ? cpu->kernels->bf16 : &model_bf16_scalar; }
+
+static gather gather_of(const model_cpu *cpu, const model_conv2d *s, model_pass pass, int index)
 {
-    return pass == MODEL_FORWARD ? gather_forward(s) : gather_backward_data(s, index);
+    gather g = pass == MODEL_FORWARD ? gather_forward(s) : gather_backward_data(s, index);
+    if (s->precision == MODEL_BF16 && !model_conv2d_depthwise(s))
+        gather_round(&g, bf16_of(cpu));
+    return g;
+}
+
+/* The tiles that compute s: of pairs of bf16 without the forms that sum in another order. A copy, because a row's are constant. */
+static model_tiles tiles_of(const model_cpu *cpu, const model_conv2d *s)
+{
+    if (s->precision != MODEL_BF16)
+        return *cpu->kernels->tiles;
+    model_tiles t = bf16_of(cpu)->tiles ? *bf16_of(cpu)->tiles : *cpu->kernels->tiles;
+    t.shared1_max = 0;
+    t.half_plain1 = t.half_shared1 = NULL;
+    return t;
 }
 
 static const model_depthwise *depthwise_of(const model_cpu *cpu)
@@ -48,16 +65,17 @@ size_t model_conv2d_packed_bytes(const model_cpu *cpu, const model_conv2d *s, mo
     if (model_conv2d_depthwise(s))
         return depthwise_packed_floats(s) * sizeof(float);
     group one = group_of(s);
+    model_tiles t = tiles_of(cpu, s);
     for (int i = 0; i < gather_count(s, pass); i++) {
-        gather g = gather_of(&one.s, pass, i);
-        floats += gather_packed_floats(cpu->kernels->tiles, &g);
+        gather g = gather_of(cpu, &one.s, pass, i);
+        floats += gather_packed_floats(&t, &g);
     }
     return (size_t)model_conv2d_groups(s) * floats * sizeof(float);
 }
 
 void model_conv2d_pack(const model_cpu *cpu, const model_conv2d *s, model_pass pass, const float *weights, float *packed)
 {
-    const model_tiles *t = cpu->kernels->tiles;
+    const model_tiles t = tiles_of(cpu, s);
     group one = group_of(s);
     if (pass == MODEL_BACKWARD_WEIGHTS)
         return;
@@ -68,9 +86,9 @@ void model_conv2d_pack(const model_cpu *cpu, const model_conv2d *s, model_pass p
         float *to = packed;
         for (int k = 0; k < model_conv2d_groups(s); k++)
             for (int i = 0; i < gather_count(s, pass); i++) {
-                gather g = gather_of(&one.s, pass, i);
-                gather_pack(t, &g, weights + (size_t)k * one.weights, to);
-                to += gather_packed_floats(t, &g);
+                gather g = gather_of(cpu, &one.s, pass, i);
+                gather_pack(&t, &g, weights + (size_t)k * one.weights, to);
+                to += gather_packed_floats(&t, &g);
             }
     }
 }
@@ -87,23 +105,31 @@ static model_pixels src_pixels(const model_conv2d *s)
     return (model_pixels){ .pixels = (size_t)s->n * s->ih * s->iw, .channels = s->ic, .a_pitch = s->src_pitch };
 }
 
+static size_t weights_scratch_bytes(const model_cpu *cpu, const model_conv2d *s)
+{
+    model_tiles t = tiles_of(cpu, s);
+    group one = group_of(s);
+    if (model_conv2d_depthwise(s))
+        return depthwise_weights_scratch_bytes(s);
+    return s->precision == MODEL_BF16 ? bf16_weights_scratch_bytes(&t, bf16_of(cpu), &one.s, cpu->threads)
+                                      : conv2d_weights_scratch_bytes(&t, &one.s, cpu->threads);
+}
+
 size_t model_conv2d_scratch_bytes(const model_cpu *cpu, const model_conv2d *s, model_pass pass)
 {
-    const model_tiles *t = cpu->kernels->tiles;
+    const model_tiles t = tiles_of(cpu, s);
     size_t most = 0;
     group one = group_of(s);
     if (pass == MODEL_BACKWARD_WEIGHTS) { /* the bias is summed after the weights, in the same memory */
         model_pixels dst = dst_pixels(s), src = src_pixels(s);
-        size_t sizes[] = { model_conv2d_depthwise(s) ? depthwise_weights_scratch_bytes(s)
-                                                     : conv2d_weights_scratch_bytes(t, &one.s, cpu->threads),
-                           model_sum_scratch_bytes(&dst), model_sum_scratch_bytes(&src) };
+        size_t sizes[] = { weights_scratch_bytes(cpu, s), model_sum_scratch_bytes(&dst), model_sum_scratch_bytes(&src) };
         for (int i = 0; i < 3; i++)
             most = sizes[i] > most ? sizes[i] : most;
         return base_arena_round(most);
     }
     for (int i = 0; !model_conv2d_depthwise(s) && i < gather_count(s, pass); i++) {
-        gather g = gather_of(&one.s, pass, i);
-        size_t bytes = gather_scratch_bytes(t, &g, cpu->threads);
+        gather g = gather_of(cpu, &one.s, pass, i);
+        size_t bytes = gather_scratch_bytes(&t, &g, cpu->threads);
         most = bytes > most ? bytes : most;
     }
     return most * (size_t)cpu->threads;
@@ -112,14 +138,14 @@ size_t model_conv2d_scratch_bytes(const model_cpu *cpu, const model_conv2d *s, m
 /* Called by every thread of a team: the gathers of all groups, whose outputs are disjoint. No thread waits between them. */
 static void run_gathers(const model_cpu *cpu, const model_conv2d *s, model_pass pass, gather_operands o, void *scratch)
 {
-    const model_tiles *t = cpu->kernels->tiles;
+    const model_tiles t = tiles_of(cpu, s);
     group one = group_of(s);
     bool forward = pass == MODEL_FORWARD;
     for (int k = 0; k < model_conv2d_groups(s); k++) {
         for (int i = 0; i < gather_count(s, pass); i++) {
-            gather g = gather_of(&one.s, pass, i);
-            gather_run(t, &g, &o, scratch, cpu->threads);
-            o.packed += gather_packed_floats(t, &g);
+            gather g = gather_of(cpu, &one.s, pass, i);
+            gather_run(&t, &g, &o, scratch, cpu->threads);
+            o.packed += gather_packed_floats(&t, &g);
         }
         o.src += forward ? one.s.ic : one.s.oc;
         o.dst += forward ? one.s.oc : one.s.ic;
@@ -131,13 +157,18 @@ static void run(const model_cpu *cpu, const model_conv2d *s, model_pass pass, ga
 {
     size_t own = model_conv2d_scratch_bytes(cpu, s, pass) / (size_t)cpu->threads;
 #pragma omp parallel num_threads(cpu->threads)
-    if (model_conv2d_depthwise(s))
+    if (model_conv2d_depthwise(s)) {
         for (int i = 0; i < gather_count(s, pass); i++) {
-            gather g = gather_of(s, pass, i);
+            gather g = gather_of(cpu, s, pass, i);
             depthwise_run(depthwise_of(cpu), &g, &o);
         }
-    else
+    } else {
+        bool rounded = s->precision == MODEL_BF16;
+        uint64_t was = rounded ? model_denormals_off() : 0;
         run_gathers(cpu, s, pass, o, (char *)scratch + (size_t)omp_get_thread_num() * own);
+        if (rounded)
+            model_denormals_restore(was);
+    }
 }
 
 /* The gradient of the weights, group after group. */
@@ -149,9 +180,15 @@ static void run_weights(const model_cpu *cpu, const model_conv2d *s, const float
         return;
     }
     group one = group_of(s);
-    for (int k = 0; k < model_conv2d_groups(s); k++)
-        conv2d_weights_run(cpu->kernels->tiles, &one.s, src + (size_t)k * one.s.ic, grad_dst + (size_t)k * one.s.oc,
-                           grad_weights + (size_t)k * one.weights, scratch, cpu->threads);
+    model_tiles t = tiles_of(cpu, s);
+    for (int k = 0; k < model_conv2d_groups(s); k++) {
+        const float *x = src + (size_t)k * one.s.ic, *g = grad_dst + (size_t)k * one.s.oc;
+        float *to = grad_weights + (size_t)k * one.weights;
+        if (s->precision == MODEL_BF16)
+            bf16_weights_run(&t, bf16_of(cpu), &one.s, x, g, to, scratch, cpu->threads);
+        else
+            conv2d_weights_run(&t, &one.s, x, g, to, scratch, cpu->threads);
+    }
 }
 
 void model_conv2d_forward(const model_cpu *cpu, const model_conv2d *s, const float *src, const float *packed, const float *bias,

@@ -1,4 +1,4 @@
-/* model/kernels/conv2d.h — 2-D convolution and its transpose, forward and backward.
+/* model/kernels/conv2d.h — 2-D convolution and its transpose, forward and backward, float32.
  *
  *     dst[n][y][x][o] = bias[o] + sum over c, u, v of weights[o][c][u][v]
  *                       * src[n][y*stride_h + u*dilation_h - padding_h][x*stride_w + v*dilation_w - padding_w][c]
@@ -20,6 +20,13 @@
 #define MODEL_KERNELS_CONV2D_H
 #include "model/kernels/kernels.h"
 
+/* What is multiplied: tensors are float32 in memory and sums are float32 either way.
+ *   MODEL_FP32   the values as they are
+ *   MODEL_BF16   src, weights and grad_dst rounded to bfloat16 (nearest even, denormals to zero) as they are copied for the tiles; sums of
+ *                pairs in an order that does not depend on the level (bf16.h). Depthwise convolutions stay float32 */
+typedef enum model_precision { MODEL_FP32, MODEL_BF16 } model_precision;
+extern const char *const model_precision_names[]; /* "fp32", "bf16", NULL */
+
 #define MODEL_CONV2D_MAX_WINDOW 16 /* largest kh, kw */
 
 typedef struct model_conv2d {
@@ -33,6 +40,7 @@ typedef struct model_conv2d {
     int src_pitch, dst_pitch;   /* floats from pixel to pixel; >= ic, >= oc */
     int groups; /* that divide ic and oc; 0 is taken as 1. groups = ic = oc (depthwise) has loops of its own; other
                                    groups run one after the other and pay off from 16 channels a group on */
+    model_precision precision;
 } model_conv2d;
 
 /* Refuses sizes that are not positive, windows larger than the padded image, pitches below the channels, products past 2^31. */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const model_precision_names[] = { "fp32", "bf16", NULL };
+
 model_conv2d model_conv2d_transposed_2x2(int n, int channels_in, int channels_out, int in_h, int in_w)
 {
     return (model_conv2d){ .n = n,

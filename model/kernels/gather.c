@@ -91,6 +91,14 @@ gather gather_backward_data(const model_conv2d *s, int phase)
     return g;
 }
 
+void gather_round(gather *g, const model_bf16 *b)
+{
+    int pairs = (g->channels + 1) / 2;
+    g->bf16 = b;
+    g->src_channels = g->channels;
+    g->channels = b->words ? pairs : 2 * pairs;
+}
+
 /* ---- panels of outputs ---- */
 
 typedef struct panel {
@@ -161,6 +169,24 @@ static void pack_row(const gather *g, const panel *p, int channels, int row, con
         }
 }
 
+/* The same with pairs of bf16: [j][element][lanes]. */
+static void pack_row_pairs(const gather *g, const panel *p, int row, const float *weights, float *packed)
+{
+    int step = g->bf16->words ? 1 : 2;
+    for (int j = 0; j < g->taps_w; j++)
+        for (int c = 0; c < g->src_channels; c += 2, packed += step * p->lanes)
+            for (int o = 0; o < p->lanes; o++) {
+                const float *from = weights + (size_t)(p->first + o) * g->weight_output + (size_t)c * g->weight_channel +
+                                    (size_t)(g->u[row] * g->window_w + g->v[j]);
+                float pair[2] = { 0 };
+                if (o < p->outputs) {
+                    pair[0] = from[0];
+                    pair[1] = c + 1 < g->src_channels ? from[g->weight_channel] : 0;
+                }
+                g->bf16->pixel_pairs(packed + o, (size_t)p->lanes, &pair[0], &pair[1], 1);
+            }
+}
+
 void gather_pack(const model_tiles *t, const gather *g, const float *weights, float *packed)
 {
     int channels = gather_padded_channels(t, g);
@@ -169,7 +195,10 @@ void gather_pack(const model_tiles *t, const gather *g, const float *weights, fl
         size_t row_floats = (size_t)g->taps_w * (size_t)channels * (size_t)p.lanes;
 #pragma omp for schedule(static) nowait
         for (int i = 0; i < g->taps_h; i++)
-            pack_row(g, &p, channels, i, weights, packed + (size_t)i * row_floats);
+            if (g->bf16)
+                pack_row_pairs(g, &p, i, weights, packed + (size_t)i * row_floats);
+            else
+                pack_row(g, &p, channels, i, weights, packed + (size_t)i * row_floats);
         packed += (size_t)g->taps_h * row_floats;
         first += p.outputs;
     }
@@ -180,7 +209,7 @@ void gather_pack(const model_tiles *t, const gather *g, const float *weights, fl
 typedef struct plan {
     int channels; /* padded */
     int block;    /* rows of a task */
-    bool copied;  /* src goes through a strip */
+    bool copied;  /* src goes through a strip; always as pairs of bf16 */
     strip strip;
 } plan;
 
@@ -193,7 +222,8 @@ static plan plan_make(const model_tiles *t, const gather *g, int threads)
         long rows = (long)g->images * g->out_h / (4L * threads);
         p.block = rows < 1 ? 1 : rows < BLOCK_ROWS ? (int)rows : BLOCK_ROWS;
     }
-    p.copied = p.channels != g->channels || g->dx[0] < 0 || (g->out_w - 1) * g->step_w + g->dx[g->taps_w - 1] >= g->in_w;
+    p.copied =
+        g->bf16 || p.channels != g->channels || g->dx[0] < 0 || (g->out_w - 1) * g->step_w + g->dx[g->taps_w - 1] >= g->in_w;
     if (!p.copied)
         return p;
     p.strip = strip_plan(g, p.block, p.channels);

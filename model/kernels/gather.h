@@ -7,6 +7,7 @@
  * meet the same taps; with stride 1 that is one gather with the window turned around. */
 #ifndef MODEL_KERNELS_GATHER_H
 #define MODEL_KERNELS_GATHER_H
+#include "model/kernels/bf16.h"
 #include "model/kernels/conv2d.h"
 #include "model/kernels/tiles.h"
 
@@ -22,11 +23,17 @@ typedef struct gather {
     int u[MODEL_CONV2D_MAX_WINDOW], v[MODEL_CONV2D_MAX_WINDOW];   /* position in the window */
     size_t weight_output, weight_channel;                         /* floats between neighbouring o, c of the unpacked weights */
     int window_w;                                                 /* floats between neighbouring u */
+    const model_bf16
+        *bf16; /* NULL: float32; else channels counts elements of pairs (bf16.h), src and weights hold src_channels */
+    int src_channels;
 } gather;
 
 gather gather_forward(const model_conv2d *s);
 /* phase 0 .. stride_h*stride_w - 1 */
 gather gather_backward_data(const model_conv2d *s, int phase);
+/* The same with src and weights rounded to bf16 and paired, on tiles without shared and half forms: every output then is a sum over taps
+ * and pairs in order, whatever the level. */
+void gather_round(gather *g, const model_bf16 *b);
 
 size_t gather_packed_floats(const model_tiles *t, const gather *g);
 /* Called by every thread of a team; the work is shared, nobody waits at the end. */

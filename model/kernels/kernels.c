@@ -5,24 +5,30 @@
 #include "model/kernels/rows.h"
 
 static const model_kernels rows[] = {
-    { "scalar", 0, &model_tiles_scalar, &model_loops_scalar, model_winograd_scalar, model_peak_scalar,
-      &model_depthwise_scalar },
+    { "scalar", 0, &model_tiles_scalar, &model_loops_scalar, model_winograd_scalar, model_peak_scalar, &model_depthwise_scalar,
+      &model_bf16_scalar },
 #if defined(__x86_64__)
-    { "avx2", CPU_AVX2, &model_tiles_avx2, &model_loops_avx2, model_winograd_avx2, model_peak_avx2, &model_depthwise_avx2 },
+    { "avx2", CPU_AVX2, &model_tiles_avx2, &model_loops_avx2, model_winograd_avx2, model_peak_avx2, &model_depthwise_avx2,
+      &model_bf16_avx2 },
     { "avx512", CPU_AVX2 | CPU_AVX512, &model_tiles_avx512, &model_loops_avx512, model_winograd_avx512, model_peak_avx512,
-      &model_depthwise_avx512 },
+      &model_depthwise_avx512, &model_bf16_avx512 },
+    { "avx512bf16", CPU_AVX2 | CPU_AVX512 | CPU_AVX512_BF16, &model_tiles_avx512, &model_loops_avx512, model_winograd_avx512,
+      model_peak_avx512bf16, &model_depthwise_avx512, &model_bf16_avx512bf16 },
 #endif
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
-const model_kernels *model_kernels_select(uint32_t cpu_bits)
+static const model_kernels *best_row(uint32_t cpu_bits, bool bf16)
 {
     const model_kernels *best = rows;
     for (int i = 1; i < ROWS; i++)
-        if ((rows[i].needs & ~cpu_bits) == 0)
+        if ((rows[i].needs & ~cpu_bits) == 0 && (bf16 || !rows[i].bf16 || !rows[i].bf16->words))
             best = &rows[i];
     return best;
 }
+
+const model_kernels *model_kernels_select(uint32_t cpu_bits) { return best_row(cpu_bits, false); }
+const model_kernels *model_kernels_select_bf16(uint32_t cpu_bits) { return best_row(cpu_bits, true); }
 
 const model_kernels *model_kernels_row(size_t index) { return index < ROWS ? &rows[index] : NULL; }
 const char *model_kernels_name(const model_kernels *k) { return k->name; }

@@ -31,9 +31,12 @@ typedef struct model_cpu {
 
 /* The best row whose needs are all in cpu_bits (base/cpu.h). Never NULL: the scalar row needs nothing. */
 const model_kernels *model_kernels_select(uint32_t cpu_bits);
+/* The same for convolutions in MODEL_BF16 (conv2d.h): on CPUs with the instruction "avx512bf16", which computes float32 as "avx512" does and
+ * is never what model_kernels_select gives, so that float32 work is not tied to such a CPU. */
+const model_kernels *model_kernels_select_bf16(uint32_t cpu_bits);
 /* Every row, scalar first, each better than the one before: for tests and benches. */
 const model_kernels *model_kernels_row(size_t index);   /* NULL past the end */
-const char *model_kernels_name(const model_kernels *k); /* a level of base/cpu.h: "scalar", "avx2", "avx512" */
+const char *model_kernels_name(const model_kernels *k); /* a level of base/cpu.h: "scalar", "avx2", "avx512", "avx512bf16" */
 uint32_t model_kernels_needs(const model_kernels *k);   /* bits of base/cpu.h */
 
 /* Run independent multiply-adds from registers for about `seconds` on `threads` threads and return FLOP/s (2 per multiply-add

@@ -1,6 +1,7 @@
 /* model/kernels/rows.h — inside the kernels: what one instruction set provides. Included by nothing outside this folder. */
 #ifndef MODEL_KERNELS_ROWS_H
 #define MODEL_KERNELS_ROWS_H
+#include "model/kernels/bf16.h"
 #include "model/kernels/depthwise.h"
 #include "model/kernels/kernels.h"
 #include "model/kernels/tiles.h"
@@ -53,6 +54,7 @@ struct model_kernels {
     const model_winograd *winograd;   /* [0]: F(2x2,3x3), [1]: F(4x4,3x3) */
     double (*peak)(long rounds);      /* FLOPs done in `rounds` of independent multiply-adds */
     const model_depthwise *depthwise; /* NULL: the scalar one */
+    const model_bf16 *bf16;           /* NULL: the scalar one */
 };
 
 extern const model_loops model_loops_scalar;
@@ -61,6 +63,7 @@ extern const model_loops model_loops_avx2;
 extern const model_loops model_loops_avx512;
 double model_peak_avx2(long rounds);
 double model_peak_avx512(long rounds);
+double model_peak_avx512bf16(long rounds);
 #endif
 double model_peak_scalar(long rounds);
 

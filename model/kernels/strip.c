@@ -50,7 +50,10 @@ static void fill_row(const strip *p, const gather *g, const float *image, int iy
         end = begin = first < 0 ? 0 : first;
     int left = begin - first < p->cols ? begin - first : p->cols, middle = left < p->cols ? end - begin : 0;
     memset(row, 0, (size_t)left * pitch * sizeof *row);
-    if (middle > 0)
+    if (middle > 0 && g->bf16)
+        g->bf16->channel_pairs(row + (size_t)left * pitch, pitch, image + ((size_t)iy * g->in_w + (size_t)begin) * g->in_pitch,
+                               (size_t)g->in_pitch, g->src_channels, (size_t)middle);
+    else if (middle > 0)
         copy_pixels(row + (size_t)left * pitch, p->pitch, image + ((size_t)iy * g->in_w + (size_t)begin) * g->in_pitch,
                     g->in_pitch, g->channels, middle);
     memset(row + (size_t)(left + middle) * pitch, 0, (p->row - (size_t)(left + middle) * pitch) * sizeof *row);

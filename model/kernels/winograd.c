@@ -117,8 +117,8 @@ static plan plan_make(const model_tiles *t, const problem *p, int tile, int thre
 
 bool model_winograd_fits(const model_conv2d *s)
 {
-    return model_conv2d_groups(s) == 1 && s->kh == 3 && s->kw == 3 && s->stride_h == 1 && s->stride_w == 1 &&
-           s->dilation_h == 1 && s->dilation_w == 1 && s->padding_h <= 2 && s->padding_w <= 2;
+    return model_conv2d_groups(s) == 1 && s->precision == MODEL_FP32 && s->kh == 3 && s->kw == 3 && s->stride_h == 1 &&
+           s->stride_w == 1 && s->dilation_h == 1 && s->dilation_w == 1 && s->padding_h <= 2 && s->padding_w <= 2;
 }
 
 /* ---- packing ---- */

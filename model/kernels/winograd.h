@@ -19,7 +19,7 @@
 #define MODEL_KERNELS_WINOGRAD_H
 #include "model/kernels/conv2d.h"
 
-/* Window 3x3, stride 1, no dilation, padding 0..2 each way, one group. */
+/* Window 3x3, stride 1, no dilation, padding 0..2 each way, one group, float32. */
 bool model_winograd_fits(const model_conv2d *s);
 
 /* pass: MODEL_FORWARD or MODEL_BACKWARD_DATA. Weights grow by 16/9 or 4. They are transformed in double and rounded once. */
