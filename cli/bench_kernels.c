@@ -1,4 +1,4 @@
-/* laneloop bench kernels — fp32 convolution, forward and both backward passes, directly and where they fit by Winograd's algorithms, each
+/* laneloop bench kernels — convolution, forward and both backward passes, directly and where they fit by Winograd's algorithms, each
  * checked against the reference, then timed.
  *
  * What counts is the percentage of the peak: multiply-adds from registers, measured in bursts between the runs of the same layer
@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "cli/bench.h"
 #include "cli/cli.h"
+#include "model/kernels/bf16.h"
 #include "model/kernels/convolve.h"
 #include <math.h>
 #include <stdio.h>
@@ -67,11 +68,15 @@ typedef struct layer {
     void *scratch[MODEL_PASS_COUNT];
 } layer;
 
-static float *random_floats(size_t count, base_random *r, base_error *err)
+/* Of bf16 what rounding leaves as it is, so that the reference sees the same factors. */
+static float *random_floats(size_t count, model_precision precision, base_random *r, base_error *err)
 {
     float *p = base_alloc(count * sizeof *p, err);
-    for (size_t i = 0; p && i < count; i++)
+    for (size_t i = 0; p && i < count; i++) {
         p[i] = (float)base_random_range(r, -1, 1);
+        if (precision == MODEL_BF16)
+            p[i] = model_bf16_round(p[i]);
+    }
     return p;
 }
 
@@ -94,12 +99,12 @@ static bool layer_create(layer *l, const model_cpu *cpu, const model_conv2d *s, 
     l->dst_pixels = (size_t)s->n * model_conv2d_oh(s) * model_conv2d_ow(s);
     l->src_pixels = (size_t)s->n * s->ih * s->iw;
     l->weight_count = (size_t)s->oc * model_conv2d_group_channels(s) * s->kh * s->kw;
-    l->src = random_floats(l->src_pixels * s->src_pitch, &r, err);
-    l->grad_src = random_floats(l->src_pixels * s->src_pitch, &r, err);
-    l->dst = random_floats(l->dst_pixels * s->dst_pitch, &r, err);
-    l->grad_dst = random_floats(l->dst_pixels * s->dst_pitch, &r, err);
-    l->weights = random_floats(l->weight_count, &r, err);
-    l->grad_weights = random_floats(l->weight_count, &r, err);
+    l->src = random_floats(l->src_pixels * s->src_pitch, s->precision, &r, err);
+    l->grad_src = random_floats(l->src_pixels * s->src_pitch, s->precision, &r, err);
+    l->dst = random_floats(l->dst_pixels * s->dst_pitch, s->precision, &r, err);
+    l->grad_dst = random_floats(l->dst_pixels * s->dst_pitch, s->precision, &r, err);
+    l->weights = random_floats(l->weight_count, s->precision, &r, err);
+    l->grad_weights = random_floats(l->weight_count, s->precision, &r, err);
     bool ok = l->src && l->grad_src && l->dst && l->grad_dst && l->weights && l->grad_weights;
     for (int p = 0; p < MODEL_PASS_COUNT; p++) {
         l->packed[p] = base_alloc(packed_bytes(cpu, l, p), err);
@@ -203,10 +208,10 @@ static void print_layer(const model_cpu *cpu, const layer *l, const char *shape,
     const char *algorithm = model_algorithm_names[l->algorithm];
     for (int p = 0; json && p < MODEL_PASS_COUNT; p++)
         printf(
-            "{\"shape\":\"%s\",\"pass\":\"%s\",\"algorithm\":\"%s\",\"isa\":\"%s\",\"threads\":%d,\"ms\":%.4f,\"gflops\":%.2f,"
+            "{\"shape\":\"%s\",\"pass\":\"%s\",\"algorithm\":\"%s\",\"precision\":\"%s\",\"isa\":\"%s\",\"threads\":%d,\"ms\":%.4f,\"gflops\":%.2f,"
             "\"peak_gflops\":%.2f,\"peak_pct\":%.2f,\"gb_per_s\":%.2f,\"max_error\":%.3g}\n",
-            shape, pass_names[p], algorithm, model_kernels_name(cpu->kernels), cpu->threads, t[p].ms, t[p].gflops, peak,
-            100 * t[p].gflops / peak, pass_gbytes(l) / t[p].ms * 1e3, t[p].error);
+            shape, pass_names[p], algorithm, model_precision_names[l->s.precision], model_kernels_name(cpu->kernels),
+            cpu->threads, t[p].ms, t[p].gflops, peak, 100 * t[p].gflops / peak, pass_gbytes(l) / t[p].ms * 1e3, t[p].error);
     if (json)
         return;
     printf("%-40s %-9s", l->algorithm == MODEL_DIRECT ? shape : "", algorithm);
@@ -221,13 +226,14 @@ static void print_layer(const model_cpu *cpu, const layer *l, const char *shape,
     printf("\n");
 }
 
-static bool bench_shape(const model_cpu *cpu, const char *shape, model_algorithm algorithm, double seconds, bool json,
-                        base_error *err)
+static bool bench_shape(const model_cpu *cpu, const char *shape, model_precision precision, model_algorithm algorithm,
+                        double seconds, bool json, base_error *err)
 {
     model_conv2d s;
     layer l;
     if (!model_conv2d_parse(&s, shape, err))
         return false;
+    s.precision = precision;
     if (!model_convolve_fits(algorithm, &s))
         return true;
     if (!layer_create(&l, cpu, &s, algorithm, err))
@@ -255,19 +261,20 @@ static bool bench_shape(const model_cpu *cpu, const char *shape, model_algorithm
 int cli_bench_kernels(int argc, char **argv)
 {
     static const cli_command command = {
-        "laneloop bench kernels [SHAPE ...] [--algorithm NAME] [--isa NAME] [--threads N] [--seconds S] [--json]",
-        "Time fp32 convolution passes (forward, backward data, backward weights) against the multiply-add peak of the same run,\n"
+        "laneloop bench kernels [SHAPE ...] [--algorithm NAME] [--precision NAME] [--isa NAME] [--threads N] [--seconds S] [--json]",
+        "Time convolution passes (forward, backward data, backward weights) against the multiply-add peak of the same run,\n"
         "directly and, where they fit, by Winograd F(2x2,3x3) and F(4x4,3x3); work is counted as that of the direct sum. Each result\n"
         "is compared with the reference before it is timed. A shape reads n1_ic32oc32_ih128iw256_k3s1p1d1, with groups in front\n"
         "g32n1_ic32oc32_...; depthwise ones (as many groups as channels) also say GB/s of src and dst.",
         "laneloop bench kernels n1_ic32oc32_ih128iw256_k3s1p1d1 --threads 1",
     };
-    const char *isa = NULL, *threads_text = NULL, *seconds_text = NULL, *algorithm = NULL, *shapes[64];
+    const char *isa = NULL, *threads_text = NULL, *seconds_text = NULL, *algorithm = NULL, *precision_text = NULL, *shapes[64];
     bool json = false;
     const cli_flag flags[] = {
         { "--isa", "NAME", "instruction set: scalar, avx2, avx512; default LANELOOP_ISA, else the best of this CPU", &isa,
           NULL },
         { "--algorithm", "NAME", "direct, winograd2 or winograd4 alone; default all that fit", &algorithm, NULL },
+        { "--precision", "NAME", "of the factors: fp32 or bf16 (default fp32)", &precision_text, NULL },
         { "--threads", "N", "OpenMP threads; default one per core", &threads_text, NULL },
         { "--seconds", "S", "time for each pass of each shape; default 0.15", &seconds_text, NULL },
         { "--json", NULL, "one JSON line per pass", NULL, &json },
@@ -276,10 +283,11 @@ int cli_bench_kernels(int argc, char **argv)
     if (status != CLI_GO)
         return status;
     base_error err;
-    int threads = 0;
+    int threads = 0, precision = MODEL_FP32;
     double seconds = 0.15;
     uint32_t bits;
-    if (!cli_int("--threads", threads_text, 1, 1024, &threads, &err) ||
+    if (!cli_name("--precision", precision_text, model_precision_names, &precision, &err) ||
+        !cli_int("--threads", threads_text, 1, 1024, &threads, &err) ||
         !cli_double("--seconds", seconds_text, 0.001, 600, &seconds, &err))
         return cli_usage(&command, "%s", err.text);
     int first = 0, last = MODEL_ALGORITHM_COUNT - 1;
@@ -292,19 +300,21 @@ int cli_bench_kernels(int argc, char **argv)
     }
     if (!base_cpu_select(isa, &bits, &err))
         return cli_fail(&err);
-    model_cpu cpu = { model_kernels_select(bits), threads ? threads : base_cores() };
+    model_cpu cpu = { precision == MODEL_BF16 ? model_kernels_select_bf16(bits) : model_kernels_select(bits),
+                      threads ? threads : base_cores() };
     if (!json) {
         char name[128];
         base_cpu_model(name, sizeof name);
-        printf("%s, kernels %s, %d threads; ms and %% of the multiply-add peak (GFLOP/s, last column)\n", name,
-               model_kernels_name(cpu.kernels), cpu.threads);
+        printf("%s, kernels %s, %s, %d threads; ms and %% of the multiply-add peak (GFLOP/s, last column)\n", name,
+               model_kernels_name(cpu.kernels), model_precision_names[precision], cpu.threads);
         printf("%-40s %-9s  %14s  %14s  %14s  %7s  %7s\n", "shape", "algorithm", "forward", "backward data", "backw. weights",
                "peak", "error");
     }
     int total = count ? count : (int)(sizeof default_shapes / sizeof *default_shapes);
     for (int i = 0; i < total; i++)
         for (int a = first; a <= last; a++)
-            if (!bench_shape(&cpu, count ? shapes[i] : default_shapes[i], (model_algorithm)a, seconds, json, &err))
+            if (!bench_shape(&cpu, count ? shapes[i] : default_shapes[i], (model_precision)precision, (model_algorithm)a,
+                             seconds, json, &err))
                 return cli_fail(&err);
     return 0;
 }

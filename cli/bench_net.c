@@ -131,20 +131,22 @@ static void print_row(net_bench *b, double flops, double rss_mib)
     base_cpu_model(cpu, sizeof cpu);
     if (b->json)
         printf(
-            "{\"net\":\"unet\",\"variant\":\"%s\",\"base\":%d,\"depth\":%d,\"h\":%d,\"w\":%d,\"batch\":%d,\"mode\":\"%s\",\"winograd\":\"%s\",\"isa\":"
+            "{\"net\":\"unet\",\"variant\":\"%s\",\"base\":%d,\"depth\":%d,\"h\":%d,\"w\":%d,\"batch\":%d,\"mode\":\"%s\",\"winograd\":\"%s\",\"precision\":\"%s\",\"isa\":"
             "\"%s\",\"threads\":%d,\"rounds\":%d,\"ms\":%.4f,\"ms_min\":%.4f,\"ms_max\":%.4f,\"images_per_s\":%.3f,"
             "\"gflop\":%.4f,\"peak_gflops\":%.1f,\"peak_pct\":%.2f,\"plan_mib\":%.1f,\"peak_rss_mib\":%.1f,\"cpu\":\"%s\"}\n",
             model_unet_variant_names[net->variant], net->base, net->depth, bench_subject_height(s), bench_subject_width(s),
             b->subject.batch, bench_mode_names[b->subject.mode], model_winograd_names[b->subject.winograd],
-            bench_subject_isa(s), bench_subject_threads(s), b->rounds, median, b->ms[0], b->ms[b->rounds - 1],
-            b->subject.batch / median * 1e3, flops * 1e-9, b->peak * 1e-9, pct, plan_mib, rss_mib, cpu);
+            model_precision_names[b->subject.precision], bench_subject_isa(s), bench_subject_threads(s), b->rounds, median,
+            b->ms[0], b->ms[b->rounds - 1], b->subject.batch / median * 1e3, flops * 1e-9, b->peak * 1e-9, pct, plan_mib,
+            rss_mib, cpu);
     else
         printf(
-            "%s\nU-Net base %d, %d x %d, batch %d, %s, kernels %s, %d threads, %d rounds\n"
+            "%s\nU-Net base %d, %d x %d, batch %d, %s%s, kernels %s, %d threads, %d rounds\n"
             "%.2f ms median (%.2f to %.2f), %.2f images/s, %.2f GFLOP, %.1f %% of %.0f GFLOP/s, %.1f MiB planned, %.1f MiB resident at most\n",
             cpu, net->base, bench_subject_height(s), bench_subject_width(s), b->subject.batch,
-            bench_mode_names[b->subject.mode], bench_subject_isa(s), bench_subject_threads(s), b->rounds, median, b->ms[0],
-            b->ms[b->rounds - 1], b->subject.batch / median * 1e3, flops * 1e-9, pct, b->peak * 1e-9, plan_mib, rss_mib);
+            bench_mode_names[b->subject.mode], b->subject.precision == MODEL_BF16 ? " in bf16" : "", bench_subject_isa(s),
+            bench_subject_threads(s), b->rounds, median, b->ms[0], b->ms[b->rounds - 1], b->subject.batch / median * 1e3,
+            flops * 1e-9, pct, b->peak * 1e-9, plan_mib, rss_mib);
 }
 
 static bool draw_roofline(const net_bench *b, const bench_profile *p, base_error *err)
@@ -207,14 +209,14 @@ int cli_bench_net(int argc, char **argv)
 {
     static const cli_command command = {
         "laneloop bench net [--mode train|forward|int8] [--net unet] [--base N | --weights DIR] [--size HxW] [--batch N] [--threads N]\n"
-        "       [--isa NAME] [--winograd NAME] [--memory-limit MIB] [--seconds S | --rounds-from-stdin] [--profile] [--trace FILE] [--roofline FILE]\n"
-        "       [--write DIR] [--json]",
+        "       [--isa NAME] [--winograd NAME] [--precision NAME] [--memory-limit MIB] [--seconds S | --rounds-from-stdin] [--profile]\n"
+        "       [--trace FILE] [--roofline FILE] [--write DIR] [--json]",
         "Time rounds of a whole network on noise: a training step (forward, cross-entropy, backward, Adam), fp32 inference from bytes to\n"
         "logits, or int8 inference. Weights are random or those of a model directory. % of the peak: fastest round, fastest burst.",
         "laneloop bench net --mode train --base 32 --size 256x512 --batch 4 --profile",
     };
     const char *mode = "train", *net = "unet", *base = NULL, *size = NULL, *batch = NULL, *threads = NULL, *seconds = NULL,
-               *winograd = NULL, *limit = NULL;
+               *winograd = NULL, *limit = NULL, *precision = NULL;
     net_bench *b = calloc(1, sizeof *b);
     if (!b) {
         base_error none;
@@ -232,6 +234,8 @@ int cli_bench_net(int argc, char **argv)
         { "--threads", "N", "OpenMP threads; default one per core", &threads, NULL },
         { "--isa", "NAME", "instruction set; default LANELOOP_ISA, else the best of this CPU", &b->subject.isa, NULL },
         { "--winograd", "NAME", "of fp32 3x3 convolutions: off, f2, f4 or auto (default: f4 where it pays)", &winograd, NULL },
+        { "--precision", "NAME", "of the factors in convolutions, training and fp32 inference: fp32 or bf16 (default fp32)",
+          &precision, NULL },
         { "--memory-limit", "MIB", "train: drop values and compute them again until tensors, weights and moments fit", &limit,
           NULL },
         { "--seconds", "S", "time for the rounds, at least five of them (default 1)", &seconds, NULL },
@@ -271,7 +275,10 @@ int cli_bench_net(int argc, char **argv)
         status = cli_usage(&command, "--winograd is of fp32: not with --mode int8");
     else if (limit && kind != BENCH_TRAIN)
         status = cli_usage(&command, "--memory-limit is of training: only with --mode train");
-    else if (!cli_name("--winograd", winograd, model_winograd_names, &b->subject.winograd, &err) ||
+    else if (precision && kind == BENCH_INT8)
+        status = cli_usage(&command, "--precision is of float networks: not with --mode int8");
+    else if (!cli_name("--precision", precision, model_precision_names, &b->subject.precision, &err) ||
+             !cli_name("--winograd", winograd, model_winograd_names, &b->subject.winograd, &err) ||
              !cli_int("--base", base, 1, 256, &b->subject.base, &err) ||
              !cli_int("--memory-limit", limit, 1, 1 << 30, &b->subject.limit_mib, &err) ||
              !cli_int("--batch", batch, 1, 256, &b->subject.batch, &err) ||

@@ -119,6 +119,7 @@ static bool create_fp32(bench_subject *s, model *m, const bench_subject_options 
     p.winograd = o->winograd;
     p.memory_limit = (size_t)o->limit_mib << 20;
     p.memory_beside = train ? stores_bytes(s) : 0;
+    p.precision = o->precision;
     return (s->plan = model_plan_create(&s->graph, &p, err)) != NULL;
 }
 
@@ -132,7 +133,8 @@ bench_subject *bench_subject_create(const bench_subject_options *o, base_error *
     s->batch = o->batch;
     if (!base_cpu_select(o->isa, &s->bits, err))
         goto failed;
-    s->cpu = (model_cpu){ model_kernels_select(s->bits), o->threads ? o->threads : base_cores() };
+    s->cpu = (model_cpu){ o->precision == MODEL_BF16 ? model_kernels_select_bf16(s->bits) : model_kernels_select(s->bits),
+                          o->threads ? o->threads : base_cores() };
     if (o->weights && o->mode == BENCH_INT8 && quant_model_present(o->weights)) {
         if (!(s->quant = quant_model_load(o->weights, err)))
             goto failed;

@@ -29,6 +29,7 @@ typedef struct bench_subject_options {
     const char *isa; /* level name, NULL: LANELOOP_ISA or the best */
     int winograd;    /* model_winograd (model/plan.h); int8 takes none */
     int limit_mib;   /* train: of the memory that bench_subject_bytes counts; 0 = none */
+    int precision;   /* model_precision (model/kernels/conv2d.h); int8 takes none */
     const char
         *weights; /* model directory; for int8 also one of an int8 model, else it is calibrated on the images; NULL: random */
     const char *write; /* directory for the network as it is before the first round; NULL: nowhere */

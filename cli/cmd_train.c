@@ -109,7 +109,7 @@ static void print_result(const model_train_result *r, const char *run, bool json
 int cli_train(int argc, char **argv)
 {
     const char *positional[2] = { NULL, NULL }, *checkpoint = NULL, *out = NULL, *data = NULL, *seed = NULL, *threads = NULL,
-               *epochs = NULL, *limit = NULL;
+               *epochs = NULL, *limit = NULL, *precision = NULL;
     bool json = false, print_config = false;
     const cli_flag flags[] = {
         { "-p", "CHECKPOINT", "directory of a checkpoint to go on from", &checkpoint, NULL },
@@ -118,6 +118,8 @@ int cli_train(int argc, char **argv)
         { "--seed", "N", "instead of CONFIG's", &seed, NULL },
         { "--epochs", "N", "instead of CONFIG's", &epochs, NULL },
         { "--threads", "N", "OpenMP threads, 0 = one per core", &threads, NULL },
+        { "--precision", "NAME", "instead of CONFIG's: factors in convolutions are fp32, or bf16 with fp32 sums and weights",
+          &precision, NULL },
         { "--memory-limit", "MIB",
           "instead of CONFIG's: drop values and compute them again in the backward pass until training fits", &limit, NULL },
         { "--json", NULL, "print the result as one JSON line", NULL, &json },
@@ -139,7 +141,8 @@ int cli_train(int argc, char **argv)
         return cli_fail(&err);
     if (!cli_u64("--seed", seed, &o.seed, &err) || !cli_int("--threads", threads, 0, 1024, &o.threads, &err) ||
         !cli_int("--epochs", epochs, 1, 1000000, &o.epochs, &err) ||
-        !cli_int("--memory-limit", limit, 0, 1 << 24, &o.memory_limit_mib, &err))
+        !cli_int("--memory-limit", limit, 0, 1 << 24, &o.memory_limit_mib, &err) ||
+        !cli_name("--precision", precision, model_precision_names, &o.precision, &err))
         return cli_usage(&command, "%s", err.text);
     if (data && (size_t)snprintf(o.dataset, sizeof o.dataset, "%s", data) >= sizeof o.dataset)
         return cli_usage(&command, "--dataset: longer than %zu bytes", sizeof o.dataset - 1);

@@ -110,6 +110,7 @@ static bool plan_works(model_plan *p, const model_plan_options *o, base_error *e
         if (!convolves(n))
             continue;
         w->conv = conv_of(p, i);
+        w->conv.precision = (model_precision)o->precision;
         if (!model_conv2d_check(&w->conv, err))
             return base_fail_in(err, "node %s", n->name);
         if (n->op == MODEL_OP_CONV2D) {
@@ -181,7 +182,8 @@ model_plan *model_plan_create(const model_graph *g, const model_plan_options *o,
 {
     uint32_t bits;
     if (o->batch < 1 || o->batch > 65536 || o->threads < 0 || o->winograd < MODEL_WINOGRAD_AUTO ||
-        o->winograd > MODEL_WINOGRAD_F4 || g->output < 0 || g->node_count > 4096) {
+        o->winograd > MODEL_WINOGRAD_F4 || o->precision < MODEL_FP32 || o->precision > MODEL_BF16 || g->output < 0 ||
+        g->node_count > 4096) {
         base_fail(err, BASE_ARGUMENT, "plan: batch %d and threads %d must be at least 1 and 0, and the graph finished",
                   o->batch, o->threads);
         return NULL;
@@ -195,7 +197,8 @@ model_plan *model_plan_create(const model_graph *g, const model_plan_options *o,
     p->graph = g;
     p->batch = o->batch;
     p->training = o->training;
-    p->cpu = (model_cpu){ model_kernels_select(bits), o->threads ? o->threads : base_cores() };
+    p->cpu = (model_cpu){ o->precision == MODEL_BF16 ? model_kernels_select_bf16(bits) : model_kernels_select(bits),
+                          o->threads ? o->threads : base_cores() };
     p->values = base_alloc_zero(3 * n, sizeof *p->values, err);
     p->works = base_alloc_zero(n, sizeof *p->works, err);
     p->dropped = base_alloc_zero(n, sizeof *p->dropped, err);

@@ -25,11 +25,12 @@ typedef enum model_winograd {
 extern const char *const model_winograd_names[]; /* "auto", "off", "f2", "f4", NULL */
 
 typedef struct model_plan_options {
-    int batch;                         /* images per run, >= 1 */
-    bool training;                     /* keep what backward needs */
-    int threads;                       /* OpenMP threads; 0 = one per core */
-    const char *isa;                   /* level name (base/cpu.h); NULL = LANELOOP_ISA or the best of this CPU */
-    int winograd;                      /* model_winograd */
+    int batch;       /* images per run, >= 1 */
+    bool training;   /* keep what backward needs */
+    int threads;     /* OpenMP threads; 0 = one per core */
+    const char *isa; /* level name (base/cpu.h); NULL = LANELOOP_ISA or the best of this CPU */
+    int winograd;    /* model_winograd */
+    int precision;   /* model_precision (conv2d.h): of every convolution but depthwise ones; bf16 is never Winograd */
     const model_algorithm *algorithms; /* per node, instead of the rule: what a resumed run began with; NULL = by the rule */
     const model_algorithm *weights_algorithms; /* the same of gradients of weights */
     size_t memory_limit;  /* bytes of the plan and of memory_beside; 0 = none. Training drops values and computes them

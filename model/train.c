@@ -91,7 +91,15 @@ static bool write_checkpoint(run *r, const char *name, bool resumable, base_erro
 }
 
 /* A resumed run must be the same run: every option but the length, the threads and the places. A checkpoint from before "winograd" was
- * an option goes on as it began: its algorithms are all direct, as gradients of weights are in one without "weights_algorithms". */
+ * an option goes on as it began: its algorithms are all direct, as gradients of weights are in one without "weights_algorithms"; one from
+ * before "precision" was fp32. */
+static bool began_without(const cJSON *option)
+{
+    if (!strcmp(option->string, "winograd"))
+        return true;
+    return !strcmp(option->string, "precision") && !strcmp(cJSON_GetStringValue(option), model_precision_names[MODEL_FP32]);
+}
+
 static bool same_config(const cJSON *was, const cJSON *is, const char *checkpoint, base_error *err)
 {
     static const char *const free_keys[] = { "epochs",           "steps",           "threads", "out", "dataset",
@@ -101,7 +109,7 @@ static bool same_config(const cJSON *was, const cJSON *is, const char *checkpoin
         for (size_t i = 0; i < sizeof free_keys / sizeof free_keys[0]; i++)
             skip |= !strcmp(a->string, free_keys[i]);
         const cJSON *b = cJSON_GetObjectItemCaseSensitive(was, a->string);
-        if (skip || (b ? cJSON_Compare(a, b, true) : !strcmp(a->string, "winograd")))
+        if (skip || (b ? cJSON_Compare(a, b, true) : began_without(a)))
             continue;
         char *now = cJSON_PrintUnformatted(a), *then = b ? cJSON_PrintUnformatted(b) : NULL;
         base_fail(err, BASE_ARGUMENT,
@@ -246,6 +254,7 @@ static bool take_memory(run *r, base_error *err)
     size_t pixels = (size_t)o->batch * r->batches->h * r->batches->w, loss = model_loss_scratch_bytes(pixels, o->net.outputs);
     model_plan_options p = { .batch = o->batch, .training = true, .threads = o->threads, .isa = r->isa[0] ? r->isa : NULL };
     p.winograd = o->winograd;
+    p.precision = o->precision;
     p.algorithms = r->algorithms;
     p.weights_algorithms = r->weights_algorithms;
     p.memory_limit = (size_t)o->memory_limit_mib << 20;
@@ -504,10 +513,10 @@ bool model_train(const model_train_options *o, const model_batches *batches, con
         double started_s = base_clock_s();
         base_log_write(
             hooks->log, BASE_LOG_INFO,
-            "training %zu parameters, %lld steps of %d images %d x %d, %.1f MiB, %d values recomputed, kernels %s, Winograd in %d of %d convolutions",
+            "training %zu parameters, %lld steps of %d images %d x %d, %.1f MiB, %d values recomputed, kernels %s, %s, Winograd in %d of %d convolutions",
             model_graph_trainable_count(&r.graph), (long long)r.total_steps, o->batch, batches->w, batches->h,
-            (double)r.bytes / (1 << 20), model_plan_recomputed(r.plan), r.isa, count_convolutions(&r, true),
-            count_convolutions(&r, false));
+            (double)r.bytes / (1 << 20), model_plan_recomputed(r.plan), r.isa, model_precision_names[o->precision],
+            count_convolutions(&r, true), count_convolutions(&r, false));
         ok = run_steps(&r, result, err);
         double seconds = base_clock_s() - started_s;
         snprintf(result->isa, sizeof result->isa, "%s", r.isa);

@@ -52,7 +52,8 @@ typedef struct model_train_options {
     int threads;                  /* OpenMP; 0 = one per core */
     int winograd;                 /* model_winograd (model/plan.h); default auto */
     int memory_limit_mib;         /* of weights, gradients, moments, tensors and batch; 0 = none. Slower, the same bits */
-    int checkpoint_steps;         /* besides those after each epoch; 0 = none */
+    int precision;        /* model_precision (model/kernels/conv2d.h); default fp32; weights and moments are fp32 either way */
+    int checkpoint_steps; /* besides those after each epoch; 0 = none */
     char out[MODEL_TRAIN_PATH_BYTES]; /* run folder; "" = the caller's choice; the older pth_path */
     /* Of the older project's file only (networks.md 1.1): index into the dataset's classes.json, -1 = not given. */
     int target_channel;

@@ -110,6 +110,7 @@ static const base_option net_table[] = {
         NUMBER("threads", INT, threads, 0, 1024, "OpenMP threads, 0 = one per core"),                                          \
         CHOICE("winograd", winograd, model_winograd_names, "3x3 convolutions: off, f2, f4 or auto (f4 where it pays)"),        \
         NUMBER("memory_limit_mib", INT, memory_limit_mib, 0, 1 << 24, "recompute values until training fits; 0 = no limit"),   \
+        CHOICE("precision", precision, model_precision_names, "factors in convolutions: fp32, or bf16 with fp32 sums"),        \
         NUMBER("checkpoint_steps", INT, checkpoint_steps, 0, 1000000000, "a checkpoint each so many steps; 0 = each epoch"),   \
         TEXT("out", out, "run folder")
 

@@ -25,7 +25,7 @@ for mode in train forward int8; do
     "$laneloop" bench net --mode $mode "${small[@]}" --batch 3 --profile --trace "$work/trace" --roofline "$work/$mode.svg" --json >"$work/$mode" 2>"$work/err"
     check "$mode: measured" [ $? -eq 0 ]
     check "$mode: every line is an object" [ -z "$(grep -vE '^\{"[a-z_]+":.*[^,]\}$' "$work/$mode")" ]
-    for key in net variant base depth h w batch mode isa threads rounds ms ms_min ms_max images_per_s gflop peak_gflops peak_pct plan_mib \
+    for key in net variant base depth h w batch mode precision isa threads rounds ms ms_min ms_max images_per_s gflop peak_gflops peak_pct plan_mib \
         peak_rss_mib cpu; do
         check "$mode: key $key" bash -c "tail -n 1 '$work/$mode' | grep -q '\"$key\":'"
     done
@@ -64,6 +64,9 @@ check "with one error" has "$work/err" "found 'some'"
 loss() { "$laneloop" bench net --mode train --base 32 --size 64x96 --rounds-from-stdin "$@" <<<1 | head -n 1 | grep -o '"loss":[0-9.]*' | cut -d: -f2; }
 direct=$(loss --winograd off) fast=$(loss --winograd f4)
 check "the algorithm can be chosen ($direct, $fast)" holds "\"$direct\" != \"$fast\" && ($direct - $fast) ^ 2 < 1e-8"
+# Rounded factors: 8 digits of 24, so the loss agrees to two or three.
+rounded=$(loss --precision bf16)
+check "the precision can be chosen ($direct, $rounded)" holds "($direct - $rounded) ^ 2 > 1e-14 && ($direct - $rounded) ^ 2 < 1e-4"
 
 # A memory limit: kept to, the same losses.
 mib() { echo "$1" | grep -o '"plan_mib":[0-9.]*' | cut -d: -f2; }
@@ -107,6 +110,8 @@ refused "avx9" --isa avx9
 refused "found 'f8'" --winograd f8
 refused "not with --mode int8" --mode int8 --winograd off
 refused "only with --mode train" --mode forward --memory-limit 100
+refused "not with --mode int8" --mode int8 --precision bf16
+refused "found 'f16'" --precision f16
 refused "unknown option" --bsae 8
 "$laneloop" bench net --weights "$work/nowhere" >"$work/out" 2>"$work/err"
 check "a missing model is an error" [ $? -eq 1 ]

@@ -171,6 +171,11 @@ static void test_wrong_usage(void **state)
     check_says("stdout", "\"memory_limit_mib\":\t0");
     assert_int_equal(run(NULL, "train", at("good.json"), "F", "--memory-limit", "-1", NULL), 2);
     check_says("stderr", "--memory-limit");
+    check_says("stdout", "\"precision\":\t\"fp32\"");
+    assert_int_equal(run(NULL, "train", at("good.json"), "--precision", "bf16", "--print-config", NULL), 0);
+    check_says("stdout", "\"precision\":\t\"bf16\"");
+    assert_int_equal(run(NULL, "train", at("good.json"), "--precision", "fp16", NULL), 2);
+    check_says("stderr", "--precision: fp32 or bf16 expected, found 'fp16'");
     assert_int_equal(run(NULL, "drive", "--print-config", NULL), 0);
     check_says("stdout", "\"winograd\":\t\"auto\"");
     assert_int_equal(run(NULL, "drive", "a", "b", "--winograd", "4", NULL), 1);

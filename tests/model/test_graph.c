@@ -294,6 +294,12 @@ static void test_algorithms(void **state)
     assert_non_null(p);
     assert_int_equal(count_algorithm(p, &g, MODEL_WINOGRAD4), 1);
     model_plan_destroy(p);
+    o.precision = MODEL_BF16; /* no transform of rounded factors */
+    assert_null(model_plan_create(&g, &o, &err));
+    assert_non_null(strstr(err.text, "encoder.0.conv2 cannot be computed by winograd4"));
+    o.precision = 2;
+    assert_null(model_plan_create(&g, &o, &err));
+    o.precision = MODEL_FP32;
     algorithms[head] = MODEL_WINOGRAD2; /* 1x1 */
     assert_null(model_plan_create(&g, &o, &err));
     assert_non_null(strstr(err.text, "head cannot be computed by winograd2"));
