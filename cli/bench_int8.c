@@ -45,6 +45,7 @@ typedef struct bench {
 /* ---- layers ---- */
 typedef struct layer {
     quant_conv conv;
+    bool depthwise;
     quant_view src, dst;
     uint8_t *check; /* what the scalar definition gives */
     void *packed;
@@ -81,9 +82,10 @@ static bool layer_create(layer *l, const bench *b, const model_conv2d *s, base_e
                             .transposed = transposed,
                             .hi = 255.0f } };
     quant_conv *c = &l->conv;
+    l->depthwise = model_conv2d_depthwise(s);
     l->src = view_create(transposed ? s->ih / 2 : s->ih, transposed ? s->iw / 2 : s->iw, c->ic, err);
     l->dst = view_create(quant_conv_out(c, l->src.height, c->kh), quant_conv_out(c, l->src.width, c->kw), c->oc, err);
-    size_t weights = (size_t)c->kh * c->kw * c->ic * c->oc;
+    size_t weights = (size_t)c->kh * c->kw * (l->depthwise ? 1 : c->ic) * c->oc;
     l->dst_bytes = l->dst.height * l->dst.row_bytes;
     l->check = base_alloc_zero(l->dst_bytes + 64, 1, err);
     l->weights = base_alloc(weights, err);
@@ -91,7 +93,7 @@ static bool layer_create(layer *l, const bench *b, const model_conv2d *s, base_e
     l->multiplier = base_alloc((size_t)c->oc * sizeof(float), err);
     c->weights = l->weights, c->bias = l->bias, c->multiplier = l->multiplier;
     l->scratch_bytes = base_arena_round(b->kernels->conv_scratch_bytes(c, l->src.width));
-    l->packed = base_alloc(b->kernels->conv_packed_bytes(c), err);
+    l->packed = base_alloc(l->depthwise ? quant_depthwise_packed_bytes(c) : b->kernels->conv_packed_bytes(c), err);
     l->scratch = base_alloc(l->scratch_bytes * b->threads, err);
     if (!l->src.data || !l->dst.data || !l->check || !l->weights || !l->bias || !l->multiplier || !l->packed || !l->scratch) {
         layer_destroy(l);
@@ -104,7 +106,10 @@ static bool layer_create(layer *l, const bench *b, const model_conv2d *s, base_e
         l->weights[i] = (int8_t)((int)base_random_below(&r, 255) - 127);
     for (int o = 0; o < c->oc; o++)
         l->multiplier[o] = (float)(120.0 / (9400.0 * sqrt((double)weights / c->oc)));
-    b->kernels->conv_pack(c, l->packed);
+    if (l->depthwise)
+        quant_depthwise_pack(c, l->packed);
+    else
+        b->kernels->conv_pack(c, l->packed);
     return true;
 }
 
@@ -112,9 +117,12 @@ static void run_layer(const bench *b, layer *l)
 {
 #pragma omp parallel num_threads(b->threads)
     {
-        int t = omp_get_thread_num(), n = omp_get_num_threads();
-        b->kernels->conv(&l->conv, l->packed, &l->src, &l->dst, l->dst.height * t / n, l->dst.height * (t + 1) / n,
-                         l->scratch + t * l->scratch_bytes);
+        int t = omp_get_thread_num(), n = omp_get_num_threads(), row0 = l->dst.height * t / n,
+            row1 = l->dst.height * (t + 1) / n;
+        if (l->depthwise)
+            quant_depthwise(b->kernels, &l->conv, l->packed, &l->src, &l->dst, row0, row1);
+        else
+            b->kernels->conv(&l->conv, l->packed, &l->src, &l->dst, row0, row1, l->scratch + t * l->scratch_bytes);
     }
 }
 
@@ -125,7 +133,10 @@ static bool check_layer(layer *l, const char *shape, base_error *err)
     want.data = l->check;
     int rows[] = { 0, l->dst.height / 2, l->dst.height - 1 };
     for (int i = 0; i < 3; i++) {
-        quant_kernels_select(0)->conv(&l->conv, NULL, &l->src, &want, rows[i], rows[i] + 1, NULL);
+        if (l->depthwise)
+            quant_depthwise(quant_kernels_select(0), &l->conv, NULL, &l->src, &want, rows[i], rows[i] + 1);
+        else
+            quant_kernels_select(0)->conv(&l->conv, NULL, &l->src, &want, rows[i], rows[i] + 1, NULL);
         for (int x = 0; x < want.width; x++)
             if (memcmp(quant_view_at(&want, rows[i], x), quant_view_at(&l->dst, rows[i], x), (size_t)want.channels))
                 return base_fail(err, BASE_FORMAT, "%s: row %d, pixel %d is not what the scalar definition gives", shape,
@@ -138,7 +149,12 @@ static bool bench_layer(const bench *b, const char *shape, base_error *err)
 {
     model_conv2d s;
     layer l;
-    if (!model_conv2d_parse(&s, shape, err) || !layer_create(&l, b, &s, err))
+    if (!model_conv2d_parse(&s, shape, err))
+        return false;
+    if (model_conv2d_groups(&s) > 1 && (!model_conv2d_depthwise(&s) || (s.kh == 2 && s.stride_h == 2)))
+        return base_fail(err, BASE_UNSUPPORTED,
+                         "%s: int8 convolutions have one group or are depthwise, transposed ones have one", shape);
+    if (!layer_create(&l, b, &s, err))
         return false;
     double best = INFINITY, peak = 0, start = base_clock_s();
     run_layer(b, &l);

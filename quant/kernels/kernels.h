@@ -75,7 +75,17 @@ typedef struct quant_kernels {
     void (*head)(const quant_head *h, const quant_view *src, uint8_t *mask, int32_t *logits, int row0, int row1);
     /* `rounds` of independent multiply-adds from registers; returns their operations (2 per multiply-add), never 0. For benches. */
     double (*peak)(long rounds);
+    /* See quant_depthwise; NULL: the scalar one. */
+    void (*depthwise)(const quant_conv *c, const void *packed, const quant_view *src, const quant_view *dst, int row0,
+                      int row1);
 } quant_kernels;
+
+/* A depthwise convolution: ic = oc channels, each a group of its own, weights [channels][kh][kw], not transposed; otherwise as conv, and as
+ * exact. Packed weights are the same for every level; no scratch. */
+size_t quant_depthwise_packed_bytes(const quant_conv *c);
+void quant_depthwise_pack(const quant_conv *c, void *packed);
+void quant_depthwise(const quant_kernels *k, const quant_conv *c, const void *packed, const quant_view *src,
+                     const quant_view *dst, int row0, int row1);
 
 /* Operations per second of a level's multiply-adds from registers, on `threads` threads for about `seconds`: what any kernel could reach. */
 double quant_kernels_peak_ops(const quant_kernels *k, int threads, double seconds);

@@ -4,6 +4,7 @@
  * 8 output channels x 2 source channels a step; of the 16 registers the shared form takes 10 accumulators + 3 weights + broadcast +
  * product, the plain one 12 + 1 + 1 + 1. */
 #if defined(__x86_64__)
+#include "quant/kernels/depthwise.h"
 #include "quant/kernels/levels.h"
 #include "quant/kernels/tiled.h"
 #include "base/cpu.h"
@@ -235,6 +236,7 @@ const quant_kernels quant_kernels_avx2 = {
     .conv_pack = pack,
     .conv_scratch_bytes = scratch_bytes,
     .conv = conv,
+    .depthwise = quant_depthwise_avx2,
     .pool2x2 = quant_pool2x2_avx2,
     .map = quant_map_unrolled,
     .head = quant_head_avx2,

@@ -1,6 +1,7 @@
 /* AVX-VNNI: vpdpbusd in 256-bit registers, 8 output channels x 4 source channels a step. Of the 16 registers the shared form takes 12
  * accumulators + 3 weights + 1 broadcast. */
 #if defined(__x86_64__)
+#include "quant/kernels/depthwise.h"
 #include "quant/kernels/levels.h"
 #include "quant/kernels/tiled.h"
 #include "base/cpu.h"
@@ -85,6 +86,7 @@ const quant_kernels quant_kernels_avx2vnni = {
     .conv_pack = pack,
     .conv_scratch_bytes = scratch_bytes,
     .conv = conv,
+    .depthwise = quant_depthwise_avx2,
     .pool2x2 = quant_pool2x2_avx2,
     .map = quant_map_unrolled,
     .head = quant_head_avx2,

@@ -5,6 +5,7 @@
  * Narrow tiles for layers of at most 8 output channels, where half of a wide vector would be padding: the vector holds 8 output channels
  * x 2 halves of the source channels, 8 source channels a step, and the two partial sums meet in the epilogue. */
 #if defined(__x86_64__)
+#include "quant/kernels/depthwise.h"
 #include "quant/kernels/levels.h"
 #include "quant/kernels/tiled.h"
 #include "base/cpu.h"
@@ -270,6 +271,7 @@ const quant_kernels quant_kernels_avx512vnni = {
     .conv_pack = pack,
     .conv_scratch_bytes = scratch_bytes,
     .conv = conv,
+    .depthwise = quant_depthwise_avx512vnni,
     .pool2x2 = pool2x2,
     .map = quant_map_unrolled,
     .head = head,
@@ -284,6 +286,7 @@ const quant_kernels quant_kernels_avx512vbmi = {
     .conv_pack = pack,
     .conv_scratch_bytes = scratch_bytes,
     .conv = conv,
+    .depthwise = quant_depthwise_avx512vnni,
     .pool2x2 = pool2x2,
     .map = quant_map_vbmi,
     .head = head,

@@ -52,6 +52,21 @@ static void conv(const quant_conv *c, const void *packed, const quant_view *src,
             }
 }
 
+static void depthwise(const quant_conv *c, const void *packed, const quant_view *src, const quant_view *dst, int row0, int row1)
+{
+    (void)packed;
+    for (int y = row0; y < row1; y++)
+        for (int x = 0; x < dst->width; x++)
+            for (int i = 0; i < c->oc; i++) {
+                int32_t acc = c->bias[i];
+                for (int k = 0; k < c->kh * c->kw; k++)
+                    acc += tap(c, src, y * c->stride + k / c->kw * c->dilation - c->padding,
+                               x * c->stride + k % c->kw * c->dilation - c->padding, i) *
+                           c->weights[(size_t)i * c->kh * c->kw + k];
+                quant_view_at(dst, y, x)[i] = requantise(c, i, acc);
+            }
+}
+
 static void pool2x2(const quant_view *src, const quant_view *dst, int row0, int row1)
 {
     for (int y = row0; y < row1; y++)
@@ -140,6 +155,7 @@ const quant_kernels quant_kernels_ref = {
     .conv_pack = no_pack,
     .conv_scratch_bytes = no_scratch,
     .conv = conv,
+    .depthwise = depthwise,
     .pool2x2 = pool2x2,
     .map = map,
     .head = head,

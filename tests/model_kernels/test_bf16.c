@@ -360,14 +360,15 @@ static void test_denormals(void **state)
 {
     (void)state;
     static const struct {
-        float src[2], weights[2], want;
+        float src[2], weights[2], bias, want;
         const char *why;
     } tiny[] = {
-        { { 1e-39f, 0 }, { 1e30f, 0 }, 0, "a denormal factor" },
-        { { 0x1p-70f, 0 }, { 0x1p-70f, 0 }, 0, "a product below the smallest normal number" },
-        { { 0x1p-100f, 0x1p-100f }, { 0x1.8p-26f, -0x1p-26f }, 0, "a sum below it" },
-        { { 0x1p-60f, 0x1p-60f }, { 0x1p-60f, 0x1p-60f }, 0x1p-119f, "small, but normal" },
-        { { INFINITY, 1 }, { 1, 1 }, INFINITY, "infinity" },
+        { { 1e-39f, 0 }, { 1e30f, 0 }, 0, 0, "a denormal factor" },
+        { { 0x1p-70f, 0 }, { 0x1p-70f, 0 }, 0, 0, "a product below the smallest normal number" },
+        { { 0x1p-100f, 0x1p-100f }, { 0x1.8p-26f, -0x1p-26f }, 0, 0, "a sum below it" },
+        { { 0x1p-60f, 0 }, { 0x1.8p-66f, 0 }, -0x1p-126f, 0, "a sum below it with the bias" },
+        { { 0x1p-60f, 0x1p-60f }, { 0x1p-60f, 0x1p-60f }, 0, 0x1p-119f, "small, but normal" },
+        { { INFINITY, 1 }, { 1, 1 }, 0, INFINITY, "infinity" },
     };
     volatile float least = FLT_MIN, half = 0.5f;
     for (size_t i = 0; i < sizeof tiny / sizeof *tiny; i++)
@@ -382,7 +383,7 @@ static void test_denormals(void **state)
             assert_true(model_conv2d_packed_bytes(&cpu, &s, MODEL_FORWARD) <= sizeof packed);
             void *scratch = base_alloc(model_conv2d_scratch_bytes(&cpu, &s, MODEL_FORWARD), NULL);
             model_conv2d_pack(&cpu, &s, MODEL_FORWARD, tiny[i].weights, packed);
-            model_conv2d_forward(&cpu, &s, tiny[i].src, packed, NULL, false, &dst, scratch);
+            model_conv2d_forward(&cpu, &s, tiny[i].src, packed, &tiny[i].bias, false, &dst, scratch);
             if (dst != tiny[i].want)
                 fail_msg("%s, %s: got %.9g, want %.9g", level(n)->name, tiny[i].why, (double)dst, (double)tiny[i].want);
             free(scratch);

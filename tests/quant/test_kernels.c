@@ -19,37 +19,46 @@ typedef struct shape {
     int ic, oc, ih, iw, k, stride, padding, dilation;
     bool transposed;
     const char *why;
+    bool depthwise; /* ic = oc */
 } shape;
 
 static const shape shapes[] = {
-    { 3, 8, 16, 32, 3, 1, 1, 1, false, "image layer of the demo: packed RGB, one group, narrow output" },
-    { 3, 16, 7, 53, 3, 1, 1, 1, false, "image layer: odd sizes, several tiles a row" },
-    { 8, 8, 9, 27, 3, 1, 1, 1, false, "narrow tiles: one more pixel than a tile holds" },
-    { 16, 8, 5, 26, 3, 1, 1, 1, false, "narrow tiles: exactly one tile" },
-    { 12, 5, 6, 11, 3, 1, 1, 1, false, "narrow tiles: half-empty last group, 3 idle channels" },
-    { 8, 16, 8, 64, 3, 1, 1, 1, false, "one wide vector" },
-    { 16, 32, 8, 16, 3, 1, 1, 1, false, "two wide vectors" },
-    { 32, 48, 4, 13, 3, 1, 1, 1, false, "a full panel and a half one" },
-    { 20, 33, 3, 5, 3, 1, 1, 1, false, "one channel in the last panel" },
-    { 64, 64, 8, 16, 3, 1, 1, 1, false, "bottom of a U-Net of base 8" },
-    { 7, 6, 5, 7, 3, 1, 1, 1, false, "channels that are no multiple of 4" },
-    { 1, 1, 1, 1, 3, 1, 1, 1, false, "one pixel: eight of nine taps are padding" },
-    { 4, 20, 1, 40, 3, 1, 1, 1, false, "one row" },
-    { 5, 9, 40, 1, 3, 1, 1, 1, false, "one column, more rows than a block" },
-    { 8, 24, 6, 9, 3, 1, 0, 1, false, "no padding: tiles read the tensor itself" },
-    { 6, 16, 6, 9, 3, 1, 0, 1, false, "no padding, channels no multiple of 4" },
-    { 8, 16, 9, 11, 3, 2, 1, 1, false, "stride 2, odd size" },
-    { 8, 8, 9, 10, 3, 2, 1, 1, false, "stride 2, narrow" },
-    { 16, 16, 9, 9, 3, 1, 4, 4, false, "dilation 4: five of the nine corner taps are padding" },
-    { 4, 4, 3, 3, 5, 1, 2, 1, false, "5x5 window" },
-    { 4, 7, 2, 2, 3, 1, 3, 1, false, "padding wider than the image" },
-    { 64, 16, 5, 31, 1, 1, 0, 1, false, "1x1" },
-    { 10, 40, 3, 29, 1, 1, 0, 1, false, "1x1, channels no multiple of 4" },
-    { 16, 8, 6, 31, 2, 2, 0, 1, true, "transposed, narrow" },
-    { 32, 16, 3, 16, 2, 2, 0, 1, true, "transposed, one vector" },
-    { 128, 64, 2, 4, 2, 2, 0, 1, true, "transposed, two panels" },
-    { 6, 3, 5, 27, 2, 2, 0, 1, true, "transposed, odd channels" },
-    { 256, 40, 3, 5, 3, 1, 1, 1, false, "many channels" },
+    { 3, 8, 16, 32, 3, 1, 1, 1, false, "image layer of the demo: packed RGB, one group, narrow output", false },
+    { 3, 16, 7, 53, 3, 1, 1, 1, false, "image layer: odd sizes, several tiles a row", false },
+    { 8, 8, 9, 27, 3, 1, 1, 1, false, "narrow tiles: one more pixel than a tile holds", false },
+    { 16, 8, 5, 26, 3, 1, 1, 1, false, "narrow tiles: exactly one tile", false },
+    { 12, 5, 6, 11, 3, 1, 1, 1, false, "narrow tiles: half-empty last group, 3 idle channels", false },
+    { 8, 16, 8, 64, 3, 1, 1, 1, false, "one wide vector", false },
+    { 16, 32, 8, 16, 3, 1, 1, 1, false, "two wide vectors", false },
+    { 32, 48, 4, 13, 3, 1, 1, 1, false, "a full panel and a half one", false },
+    { 20, 33, 3, 5, 3, 1, 1, 1, false, "one channel in the last panel", false },
+    { 64, 64, 8, 16, 3, 1, 1, 1, false, "bottom of a U-Net of base 8", false },
+    { 7, 6, 5, 7, 3, 1, 1, 1, false, "channels that are no multiple of 4", false },
+    { 1, 1, 1, 1, 3, 1, 1, 1, false, "one pixel: eight of nine taps are padding", false },
+    { 4, 20, 1, 40, 3, 1, 1, 1, false, "one row", false },
+    { 5, 9, 40, 1, 3, 1, 1, 1, false, "one column, more rows than a block", false },
+    { 8, 24, 6, 9, 3, 1, 0, 1, false, "no padding: tiles read the tensor itself", false },
+    { 6, 16, 6, 9, 3, 1, 0, 1, false, "no padding, channels no multiple of 4", false },
+    { 8, 16, 9, 11, 3, 2, 1, 1, false, "stride 2, odd size", false },
+    { 8, 8, 9, 10, 3, 2, 1, 1, false, "stride 2, narrow", false },
+    { 16, 16, 9, 9, 3, 1, 4, 4, false, "dilation 4: five of the nine corner taps are padding", false },
+    { 4, 4, 3, 3, 5, 1, 2, 1, false, "5x5 window", false },
+    { 4, 7, 2, 2, 3, 1, 3, 1, false, "padding wider than the image", false },
+    { 64, 16, 5, 31, 1, 1, 0, 1, false, "1x1", false },
+    { 10, 40, 3, 29, 1, 1, 0, 1, false, "1x1, channels no multiple of 4", false },
+    { 16, 8, 6, 31, 2, 2, 0, 1, true, "transposed, narrow", false },
+    { 32, 16, 3, 16, 2, 2, 0, 1, true, "transposed, one vector", false },
+    { 128, 64, 2, 4, 2, 2, 0, 1, true, "transposed, two panels", false },
+    { 6, 3, 5, 27, 2, 2, 0, 1, true, "transposed, odd channels", false },
+    { 256, 40, 3, 5, 3, 1, 1, 1, false, "many channels", false },
+    { 16, 16, 9, 27, 3, 1, 1, 1, false, "depthwise: one vector", true },
+    { 32, 32, 9, 12, 3, 2, 1, 1, false, "depthwise: stride 2", true },
+    { 24, 24, 5, 7, 3, 1, 1, 1, false, "depthwise: a vector and a half", true },
+    { 7, 7, 6, 9, 3, 1, 1, 1, false, "depthwise: less than a vector", true },
+    { 45, 45, 4, 9, 5, 3, 2, 1, false, "depthwise: 5x5, stride 3, a tail", true },
+    { 20, 20, 7, 8, 3, 1, 6, 6, false, "depthwise: dilated nearly beyond the image", true },
+    { 18, 18, 3, 29, 1, 1, 0, 1, false, "depthwise 1x1: half a pair", true },
+    { 16, 16, 6, 5, 4, 1, 0, 1, false, "depthwise: even window, no padding", true },
 };
 
 typedef enum values { RANDOM, ALL_255_MINUS_128, ALL_255_MINUS_127, ALL_255_PLUS_127, ALL_0, VALUES } values;
@@ -58,6 +67,7 @@ static const char *const values_names[] = { "random", "255 x -128", "255 x -127"
 /* A convolution with its operands; src sits in a wider tensor when gap > 0. */
 typedef struct problem {
     quant_conv conv;
+    bool depthwise;
     quant_view src, dst;
     uint8_t *src_block, *dst_block;
     size_t dst_bytes;
@@ -66,20 +76,25 @@ typedef struct problem {
     float *multiplier;
 } problem;
 
-static size_t weight_count(const quant_conv *c) { return (size_t)c->kh * c->kw * c->ic * c->oc; }
+static size_t weight_count(const problem *p)
+{
+    const quant_conv *c = &p->conv;
+    return (size_t)c->kh * c->kw * (p->depthwise ? 1 : c->ic) * c->oc;
+}
 
 static void fill_values(problem *p, values v, base_random *r, size_t src_bytes)
 {
     static const int weight_of[] = { 0, -128, -127, 127, 0 };
     for (size_t i = 0; i < src_bytes; i++)
         p->src_block[i] = v == RANDOM ? (uint8_t)base_random_below(r, 256) : v == ALL_0 ? 0 : 255;
-    for (size_t i = 0; i < weight_count(&p->conv); i++)
+    for (size_t i = 0; i < weight_count(p); i++)
         p->weights[i] = (int8_t)(v == RANDOM || v == ALL_0 ? (int)base_random_below(r, 256) - 128 : weight_of[v]);
 }
 
 static problem problem_create(const shape *s, values v, int gap, base_random *r)
 {
-    problem p = { .conv = { .ic = s->ic,
+    problem p = { .depthwise = s->depthwise,
+                  .conv = { .ic = s->ic,
                             .oc = s->oc,
                             .kh = s->k,
                             .kw = s->k,
@@ -97,13 +112,13 @@ static problem problem_create(const shape *s, values v, int gap, base_random *r)
     p.dst_block = malloc(p.dst_bytes);
     memset(p.dst_block, 0xa5, p.dst_bytes);
     p.dst = (quant_view){ p.dst_block + gap, oh, ow, s->oc, dst_pitch, (size_t)ow * dst_pitch };
-    p.weights = malloc(weight_count(&p.conv));
+    p.weights = malloc(weight_count(&p));
     int biases = s->oc * (s->transposed ? 4 : 1);
     p.bias = malloc(sizeof(int32_t) * biases);
     p.multiplier = malloc(sizeof(float) * s->oc);
     fill_values(&p, v, r, src_bytes);
     /* sums of random operands spread over about +-74*127*sqrt(K): scale most of them into the byte's range */
-    double spread = 9400.0 * sqrt((double)s->ic * s->k * s->k);
+    double spread = 9400.0 * sqrt((double)(s->depthwise ? 1 : s->ic) * s->k * s->k);
     for (int o = 0; o < biases; o++)
         p.bias[o] = (int32_t)base_random_range(r, -spread, spread);
     for (int o = 0; o < s->oc; o++)
@@ -134,6 +149,14 @@ static uint8_t *run(const quant_kernels *k, const problem *p, int parts)
     memset(block, 0xa5, p->dst_bytes);
     quant_view dst = p->dst;
     dst.data = block + (p->dst.data - p->dst_block);
+    if (p->depthwise) {
+        void *weights = base_alloc(quant_depthwise_packed_bytes(&p->conv), NULL);
+        quant_depthwise_pack(&p->conv, weights);
+        for (int i = 0; i < parts; i++)
+            quant_depthwise(k, &p->conv, weights, &p->src, &dst, dst.height * i / parts, dst.height * (i + 1) / parts);
+        free(weights);
+        return block;
+    }
     void *packed = base_alloc(k->conv_packed_bytes(&p->conv), NULL);
     void *scratch = base_alloc(k->conv_scratch_bytes(&p->conv, p->src.width), NULL);
     k->conv_pack(&p->conv, packed);
@@ -211,6 +234,8 @@ static void random_shapes_agree(void **state)
         s.stride = s.transposed ? 2 : 1 + (int)base_random_below(&r, 2);
         s.dilation = s.transposed ? 1 : 1 + (int)base_random_below(&r, 2);
         s.padding = s.transposed ? 0 : s.dilation * (s.k / 2);
+        s.depthwise = !s.transposed && base_random_below(&r, 4) == 0;
+        s.oc = s.depthwise ? s.ic : s.oc;
         problem p = problem_create(&s, RANDOM, (int)base_random_below(&r, 3), &r);
         uint8_t *want = run(all[0], &p, 1);
         for (size_t l = 0; l < n; l++) {
