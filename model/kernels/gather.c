@@ -7,6 +7,7 @@
  *
  * Every dst element is one sum over all its runs in a fixed order: tiles, blocks and threads do not change a bit. */
 #include "model/kernels/gather.h"
+#include <assert.h>
 #include <string.h>
 
 #define BLOCK_ROWS  8
@@ -172,19 +173,20 @@ static void pack_row(const gather *g, const panel *p, int channels, int row, con
 /* The same with pairs of bf16: [j][element][lanes]. */
 static void pack_row_pairs(const gather *g, const panel *p, int row, const float *weights, float *packed)
 {
+    enum { MOST_LANES = 64 };
     int step = g->bf16->words ? 1 : 2;
+    assert(p->lanes <= MOST_LANES);
     for (int j = 0; j < g->taps_w; j++)
-        for (int c = 0; c < g->src_channels; c += 2, packed += step * p->lanes)
-            for (int o = 0; o < p->lanes; o++) {
-                const float *from = weights + (size_t)(p->first + o) * g->weight_output + (size_t)c * g->weight_channel +
-                                    (size_t)(g->u[row] * g->window_w + g->v[j]);
-                float pair[2] = { 0 };
-                if (o < p->outputs) {
-                    pair[0] = from[0];
-                    pair[1] = c + 1 < g->src_channels ? from[g->weight_channel] : 0;
-                }
-                g->bf16->pixel_pairs(packed + o, (size_t)p->lanes, &pair[0], &pair[1], 1);
+        for (int c = 0; c < g->src_channels; c += 2, packed += step * p->lanes) {
+            float even[MOST_LANES] = { 0 }, odd[MOST_LANES] = { 0 };
+            const float *from = weights + (size_t)p->first * g->weight_output + (size_t)c * g->weight_channel +
+                                (size_t)(g->u[row] * g->window_w + g->v[j]);
+            for (int o = 0; o < p->outputs; o++, from += g->weight_output) {
+                even[o] = from[0];
+                odd[o] = c + 1 < g->src_channels ? from[g->weight_channel] : 0;
             }
+            g->bf16->pixel_pairs(packed, (size_t)p->lanes, even, odd, p->lanes);
+        }
 }
 
 void gather_pack(const model_tiles *t, const gather *g, const float *weights, float *packed)
