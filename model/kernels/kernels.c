@@ -14,6 +14,10 @@ static const model_kernels rows[] = {
       &model_depthwise_avx512, &model_bf16_avx512 },
     { "avx512bf16", CPU_AVX2 | CPU_AVX512 | CPU_AVX512_BF16, &model_tiles_avx512, &model_loops_avx512, model_winograd_avx512,
       model_peak_avx512bf16, &model_depthwise_avx512, &model_bf16_avx512bf16 },
+#elif defined(__aarch64__)
+    /* the loops are plain C, and for this CPU the compiler always makes NEON of them */
+    { "neon", CPU_NEON, &model_tiles_neon, &model_loops_scalar, model_winograd_neon, model_peak_neon, &model_depthwise_scalar,
+      &model_bf16_scalar },
 #endif
 };
 enum { ROWS = sizeof rows / sizeof *rows };

@@ -35,9 +35,10 @@ const model_kernels *model_kernels_select(uint32_t cpu_bits);
  * is never what model_kernels_select gives, so that float32 work is not tied to such a CPU. */
 const model_kernels *model_kernels_select_bf16(uint32_t cpu_bits);
 /* Every row, scalar first, each better than the one before: for tests and benches. */
-const model_kernels *model_kernels_row(size_t index);   /* NULL past the end */
-const char *model_kernels_name(const model_kernels *k); /* a level of base/cpu.h: "scalar", "avx2", "avx512", "avx512bf16" */
-uint32_t model_kernels_needs(const model_kernels *k);   /* bits of base/cpu.h */
+const model_kernels *model_kernels_row(size_t index); /* NULL past the end */
+const char *model_kernels_name(
+    const model_kernels *k); /* a level of base/cpu.h: "scalar", "avx2", "avx512", "avx512bf16", "neon" */
+uint32_t model_kernels_needs(const model_kernels *k); /* bits of base/cpu.h */
 
 /* Run independent multiply-adds from registers for about `seconds` on `threads` threads and return FLOP/s (2 per multiply-add
  * and lane): what any kernel of the row could reach at best. */

@@ -64,6 +64,8 @@ extern const model_loops model_loops_avx512;
 double model_peak_avx2(long rounds);
 double model_peak_avx512(long rounds);
 double model_peak_avx512bf16(long rounds);
+#elif defined(__aarch64__)
+double model_peak_neon(long rounds);
 #endif
 double model_peak_scalar(long rounds);
 

@@ -60,5 +60,7 @@ extern const model_tiles model_tiles_scalar;
 #if defined(__x86_64__)
 extern const model_tiles model_tiles_avx2;
 extern const model_tiles model_tiles_avx512;
+#elif defined(__aarch64__)
+extern const model_tiles model_tiles_neon;
 #endif
 #endif

@@ -5,6 +5,7 @@
  *     FMA(sum, x, y)                    sum += x*y, one line of assembly
  *     vector_zero, _all, _load, _store, _add, _max, mask_of, _load_lanes, _store_lanes
  *     vector_all_pairs, vector_add_pairs   when HALF_TILES
+ *     LOAD_FACTOR(p)                    optional: the float at p as the x of FMA, where that need not be in all lanes
  *     EACH_PLAIN1(X), EACH_SHARED1(X), EACH_PLAIN2(X), EACH_CHANNELS(X)   X(1) .. X(most pixels or channels)
  *
  * Sums are named variables and multiply-adds assembly, because gcc 12 spills arrays and intrinsics here. Each template is
@@ -75,9 +76,14 @@
  * each use. */
 TEMPLATE vector broadcast(const char *p, const bool half)
 {
+#ifdef LOAD_FACTOR
+    (void)half;
+    return LOAD_FACTOR((const float *)(const void *)p);
+#else
     vector x = half ? vector_all_pairs(p) : vector_all(*(const float *)(const void *)p);
     __asm__("" : REGISTER(x));
     return x;
+#endif
 }
 
 /* What happens to a finished sum, for the lanes of one vector of outputs. */

@@ -91,5 +91,7 @@ extern const model_winograd model_winograd_scalar[2];
 #if defined(__x86_64__)
 extern const model_winograd model_winograd_avx2[2];
 extern const model_winograd model_winograd_avx512[2];
+#elif defined(__aarch64__)
+extern const model_winograd model_winograd_neon[2];
 #endif
 #endif
