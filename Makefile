@@ -29,6 +29,13 @@ ISA_avx512vnni := $(ISA_avx512) -mavx512vnni
 ISA_avx512vbmi := $(ISA_avx512vnni) -mavx512vbmi
 ISA_avx512bf16 := $(ISA_avx512) -mavx512bf16
 endif
+# For ARM gcc reorders before it gives out registers: the tiles, written to need all but one, would spill.
+ARM_neon    := -fno-schedule-insns -fno-tree-slsr
+ARM_neondot := $(ARM_neon) -march=armv8.2-a+dotprod
+ifeq ($(ARCH),aarch64)
+ISA_neon    := $(ARM_neon)
+ISA_neondot := $(ARM_neondot)
+endif
 SRC  := $(sort $(wildcard base/*.c sim/*/*.c dataset/*.c model/*.c model/*/*.c quant/*.c quant/*/*.c eval/*.c))
 LIB  := $O/liblaneloop.a
 CLI  := $(sort $(wildcard cli/*.c))
@@ -78,6 +85,16 @@ TEST_ENV = LANELOOP=$O/laneloop $(if $(filter thread,$(SAN)),OMP_TOOL_LIBRARIES=
            $(if $(findstring address,$(SAN)),ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=tests/leaks.supp:print_suppressions=0 UBSAN_OPTIONS=print_stacktrace=1)
 run-tests: all $(TEST) $(EXAMPLE)
 	@$(TEST_ENV) tests/run.sh $(TEST) $(if $(SAN),,$(wildcard tests/*/test_*.sh))
+
+# base and the kernels, cross-built and static; what needs further libraries is left out.
+test-arm:                              ## kernels of every ARM level, cross-built and emulated (Debian's gcc and qemu)
+	@tools/deps.sh arm && tools/cmocka_arm.sh
+	@$(MAKE) --no-print-directory run-tests-arm
+
+ARM_SRC  := $(filter-out base/file.c base/json.c base/options.c,$(wildcard base/*.c)) $(wildcard model/kernels/*.c quant/kernels/*.c)
+ARM_TEST := $(patsubst %.c,build/arm/%,tests/base/test_base.c $(sort $(wildcard tests/model_kernels/test_*.c)) tests/quant/test_kernels.c)
+run-tests-arm: $(ARM_TEST)
+	@tests/run_arm.sh $(ARM_TEST)
 
 interop: deps                          ## CARLA's official Python client against our server (needs PyPI)
 	@$(MAKE) --no-print-directory all examples
@@ -141,6 +158,8 @@ $O/%_avx512.o:     CFLAGS += $(ISA_avx512)
 $O/%_avx512vnni.o: CFLAGS += $(ISA_avx512vnni)
 $O/%_avx512vbmi.o: CFLAGS += $(ISA_avx512vbmi)
 $O/%_avx512bf16.o: CFLAGS += $(ISA_avx512bf16)
+$O/%_neon.o:       CFLAGS += $(ISA_neon)
+$O/%_neondot.o:    CFLAGS += $(ISA_neondot)
 VIEW_OBJ := $(addprefix $O/eval/,view.o view_http.o view_page.o view_picture.o)
 $(VIEW_OBJ): CFLAGS += $(VIEW)
 $(VIEW_OBJ): $O/optional
@@ -161,9 +180,20 @@ build/fuzzlib/%_avx512.o:     FUZZ_CFLAGS += $(ISA_avx512)
 build/fuzzlib/%_avx512vnni.o: FUZZ_CFLAGS += $(ISA_avx512vnni)
 build/fuzzlib/%_avx512vbmi.o: FUZZ_CFLAGS += $(ISA_avx512vbmi)
 build/fuzzlib/%_avx512bf16.o: FUZZ_CFLAGS += $(ISA_avx512bf16)
+build/fuzzlib/%_neondot.o:    FUZZ_CFLAGS += $(filter -march=%,$(ISA_neondot))
 build/fuzzlib/%.o: %.c
 	@mkdir -p $(@D); clang $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
 
--include $(SRC:%.c=$O/%.d) $(CLI:%.c=$O/%.d) $(TEST:%=%.d) $(TOOL:%=%.d) $(MAPGEN:%.o=%.d) $(BENCH:%=%.d) $O/tests/load/load.d $(TESTLIB:%.o=%.d) $(SRC:%.c=build/fuzzlib/%.d)
-.PHONY: FORCE all help deps demo demo-tiny test run-tests examples interop bench sheets load fuzz format format-check lint install clean
+# ARM objects, on any machine.
+build/arm/tests/%: build/arm/tests/%.o $(ARM_SRC:%.c=build/arm/%.o)
+	@aarch64-linux-gnu-gcc -static -fopenmp -Wl,--no-warnings $^ build/arm/cmocka/libcmocka.a -lm -o $@
+ARM_CFLAGS = -std=c11 -D_GNU_SOURCE $(OPT) -g -fopenmp -pthread -ffp-contract=off -fno-math-errno $(WARN) -I. -Ibuild/arm/cmocka
+build/arm/%_neon.o:    ARM_CFLAGS += $(ARM_neon)
+build/arm/%_neondot.o: ARM_CFLAGS += $(ARM_neondot)
+build/arm/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "arm $<"; aarch64-linux-gnu-gcc $(ARM_CFLAGS) -MMD -MP -c $< -o $@
+
+-include $(SRC:%.c=$O/%.d) $(CLI:%.c=$O/%.d) $(TEST:%=%.d) $(TOOL:%=%.d) $(MAPGEN:%.o=%.d) $(BENCH:%=%.d) $O/tests/load/load.d $(TESTLIB:%.o=%.d) $(SRC:%.c=build/fuzzlib/%.d) $(ARM_SRC:%.c=build/arm/%.d) $(ARM_TEST:%=%.d)
+.PHONY: FORCE all help deps demo demo-tiny test run-tests test-arm run-tests-arm examples interop bench sheets load fuzz format format-check lint install clean
 .SECONDARY:

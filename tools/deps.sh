@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# Install the Debian packages that a build needs and that are missing. `tools/deps.sh ci` adds what CI uses.
+# Install the Debian packages that a build needs and that are missing. `tools/deps.sh ci` adds what CI uses, `tools/deps.sh arm` what
+# `make test-arm` does.
 set -euo pipefail
 want=(gcc g++ make pkg-config libcurl4-openssl-dev libmsgpack-dev libpng-dev libcjson-dev libexpat1-dev libcairo2-dev zlib1g-dev libcmocka-dev
     libmicrohttpd-dev libjpeg62-turbo-dev)
 if [ "${1:-}" = ci ]; then
     want+=(clang clang-format cppcheck libclang-rt-14-dev libomp-14-dev llvm-14)
+elif [ "${1:-}" = arm ]; then
+    want=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
 fi
 missing=()
 for p in "${want[@]}"; do
