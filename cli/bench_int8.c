@@ -264,7 +264,7 @@ int cli_bench_int8(int argc, char **argv)
     bench b = { .seconds = 0.15 };
     const cli_flag flags[] = {
         { "--isa", "NAME",
-          "instruction set: scalar, avx2, avx2vnni, avx512vnni, avx512vbmi; default LANELOOP_ISA, else the best of this CPU",
+          "instruction set: scalar, avx2, avx2vnni, avx512vnni, avx512vbmi, neon, neondot; default LANELOOP_ISA, else the best of this CPU",
           &isa, NULL },
         { "--threads", "N", "OpenMP threads; default one per core", &threads_text, NULL },
         { "--seconds", "S", "time for each layer; default 0.15", &seconds_text, NULL },

@@ -14,6 +14,9 @@ static const quant_kernels *const levels[] = {
     &quant_kernels_ref,
 #if defined(__x86_64__)
     &quant_kernels_avx2, &quant_kernels_avx2vnni, &quant_kernels_avx512vnni, &quant_kernels_avx512vbmi,
+#elif defined(__aarch64__)
+    &quant_kernels_neon,
+    &quant_kernels_neondot,
 #endif
 };
 

@@ -1,7 +1,9 @@
 /* quant/kernels/tile_template.h — the register tiles, written once for every vector width. Included by the SIMD levels, which define
  *
  *     VEC               vector of int32 accumulators          LANES   output channels in it
- *     BROADCAST         mnemonic that fills a vector with the STEP bytes at an address, "vpbroadcastd"
+ *     BROADCAST         mnemonic that fills a vector with the STEP bytes at an address, "vpbroadcastd"; or, on another CPU than x86,
+ *     BROADCAST_0(a, b) .. _4   which do so from the address b + 0 .. 4 times s (s and s3 = 3*s are in scope)
+ *     BYTES, WEIGHTS    types of such a vector and of one of weights, where they are not VEC
  *     STEP              bytes of a pixel per multiply-add     REG     asm constraint of a vector register, "v" or "x"
  *     LOAD_BIAS(p)      accumulators that start from the int32 at p, one per output channel
  *     DOT(c, a, w)      c += a * w, one statement of inline asm
@@ -20,11 +22,20 @@
  * Addresses: pixels lie s bytes apart, s known at run time only. Five of them share a base register through the addressing modes
  * {0, s, 2s, 3s, 4s}, so that 28 pixels need 6 bases + s + 3s and no spills of general registers. */
 
+#ifndef BYTES
+#define BYTES VEC
+#endif
+#ifndef WEIGHTS
+#define WEIGHTS VEC
+#endif
+
+#ifdef BROADCAST
 #define BROADCAST_0(a, b) __asm__(BROADCAST " (%1), %0" : "=" REG(a) : "r"(b))
 #define BROADCAST_1(a, b) __asm__(BROADCAST " (%1,%2), %0" : "=" REG(a) : "r"(b), "r"(s))
 #define BROADCAST_2(a, b) __asm__(BROADCAST " (%1,%2,2), %0" : "=" REG(a) : "r"(b), "r"(s))
 #define BROADCAST_3(a, b) __asm__(BROADCAST " (%1,%2), %0" : "=" REG(a) : "r"(b), "r"(s3))
 #define BROADCAST_4(a, b) __asm__(BROADCAST " (%1,%2,4), %0" : "=" REG(a) : "r"(b), "r"(s))
+#endif
 
 /* DO(pixel, base register, pixel within the base, accumulators of output pixel, pixel - 1, pixel - 2). */
 #define FOR_PIXELS(DO)                                                                                                         \
@@ -60,7 +71,7 @@
 /* The asm statements name no memory operand: nothing that a tile reads is written by it. */
 #define SHARED_PIXEL(p, b, k, left, middle, right)                                                                             \
     if (p < M + 2) {                                                                                                           \
-        VEC a;                                                                                                                 \
+        BYTES a;                                                                                                               \
         BROADCAST_##k(a, b);                                                                                                   \
         if (p < M) {                                                                                                           \
             DOT(c##left, a, w0);                                                                                               \
@@ -80,7 +91,7 @@
     }
 #define PLAIN_PIXEL(p, b, k, same, unused1, unused2)                                                                           \
     if (p < M) {                                                                                                               \
-        VEC a;                                                                                                                 \
+        BYTES a;                                                                                                               \
         BROADCAST_##k(a, b);                                                                                                   \
         DOT(c##same, a, w0);                                                                                                   \
         if (N == 2)                                                                                                            \
@@ -107,15 +118,15 @@ static inline __attribute__((always_inline)) void NAME(shared)(const quant_tile 
                                                                const int M, const int N)
 {
     const ptrdiff_t s = t->pixel_bytes, s3 = 3 * s;
-    const VEC *w = t->weights;
+    const WEIGHTS *w = t->weights;
     const uint8_t *row = src;
     ACCUMULATORS(c, LOAD_BIAS(t->bias));
     ACCUMULATORS(d, N == 2 ? LOAD_BIAS(t->bias + LANES) : c0);
     for (int ky = 0; ky < t->kh; ky++, row += t->row_bytes) {
         BASES(row);
         for (int g = 0; g < t->groups; g++, w += 3 * N) {
-            VEC w0 = w[0], w1 = w[N], w2 = w[2 * N];
-            VEC v0 = w[N - 1], v1 = w[2 * N - 1], v2 = w[3 * N - 1];
+            WEIGHTS w0 = w[0], w1 = w[N], w2 = w[2 * N];
+            WEIGHTS v0 = w[N - 1], v1 = w[2 * N - 1], v2 = w[3 * N - 1];
             FOR_PIXELS(SHARED_PIXEL)
             ADVANCE_BASES;
         }
@@ -131,7 +142,7 @@ static inline __attribute__((always_inline)) void NAME(plain)(const quant_tile *
                                                               const int M, const int N)
 {
     const ptrdiff_t s = t->pixel_bytes, s3 = 3 * s;
-    const VEC *w = t->weights;
+    const WEIGHTS *w = t->weights;
     const uint8_t *row = src;
     ACCUMULATORS(c, LOAD_BIAS(t->bias));
     ACCUMULATORS(d, N == 2 ? LOAD_BIAS(t->bias + LANES) : c0);
@@ -139,7 +150,7 @@ static inline __attribute__((always_inline)) void NAME(plain)(const quant_tile *
         for (int kx = 0; kx < t->kw; kx++) {
             BASES(row + kx * t->tap_bytes);
             for (int g = 0; g < t->groups; g++, w += N) {
-                VEC w0 = w[0], v0 = w[N - 1];
+                WEIGHTS w0 = w[0], v0 = w[N - 1];
                 FOR_PIXELS(PLAIN_PIXEL)
                 ADVANCE_BASES;
             }

@@ -75,12 +75,30 @@ static void pack_vector(const quant_tiler *k, const quant_conv *c, int phase, in
         }
 }
 
+/* sum of byte * weight = sum of (byte - flip) * weight + flip * sum of weights. Wraps as the sums themselves may on their way. */
+static void add_flip(const quant_tiler *k, const quant_conv *c, int phase, unsigned char *row)
+{
+    size_t window = c->transposed ? (size_t)c->ic : (size_t)c->kh * c->kw * c->ic;
+    for (int o = 0; o < c->oc; o++) {
+        const int8_t *w = c->weights + ((size_t)phase * c->oc + o) * window;
+        uint32_t sum = 0, bias;
+        for (size_t i = 0; i < window; i++)
+            sum += (uint32_t)w[i];
+        memcpy(&bias, row + sizeof bias * o, sizeof bias);
+        bias += k->flip * sum;
+        memcpy(row + sizeof bias * o, &bias, sizeof bias);
+    }
+}
+
 void quant_tiled_pack(const quant_tiler *k, const quant_conv *c, void *packed)
 {
     memset(packed, 0, quant_tiled_packed_bytes(k, c));
     unsigned char *row = packed;
-    for (int phase = 0; phase < phases_of(c); phase++, row += row_of_oc_bytes(k, c))
+    for (int phase = 0; phase < phases_of(c); phase++, row += row_of_oc_bytes(k, c)) {
         memcpy(row, c->bias + (size_t)phase * c->oc, sizeof(int32_t) * c->oc);
+        if (k->flip)
+            add_flip(k, c, phase, row);
+    }
     memcpy(row, c->multiplier, sizeof(float) * c->oc);
     int kh = c->transposed ? 1 : c->kh, kw = c->transposed ? 1 : c->kw, groups = groups_of(k, c);
     int outer = is_shared(c) ? groups : kw, inner = is_shared(c) ? kw : groups;
@@ -157,7 +175,7 @@ size_t quant_tiled_scratch_bytes(const quant_tiler *k, const quant_conv *c, int 
 static void fill(const quant_tiler *k, unsigned char *dst, size_t elements, uint8_t value)
 {
     if (k->element_bytes == 1)
-        memset(dst, value, elements);
+        memset(dst, value ^ k->flip, elements);
     else
         for (size_t i = 0; i < elements; i++)
             memcpy(dst + 2 * i, &(int16_t){ value }, 2);
@@ -234,7 +252,7 @@ void quant_tiled_conv(const quant_tiler *k, const quant_conv *c, const void *pac
                       const quant_view *dst, int row0, int row1, void *scratch)
 {
     /* Without padding, u8 tiles read the tensor itself: a pixel must be at least whole groups wide. */
-    if (k->element_bytes == 1 && c->padding == 0 && src->pitch >= staged_channels(k, c)) {
+    if (k->element_bytes == 1 && !k->flip && c->padding == 0 && src->pitch >= staged_channels(k, c)) {
         source direct = { src->data, 0, (size_t)src->pitch, src->row_bytes };
         run_block(k, c, packed, &direct, dst, row0, row1);
         return;

@@ -35,13 +35,15 @@ typedef void (*quant_tile_kernel)(const quant_tile *t, const uint8_t *src, uint8
 
 /* How one level computes tiles. */
 typedef struct quant_tiler {
-    int lanes;                       /* output channels per vector */
-    int vectors;                     /* most vectors in a panel: 1 or 2 */
-    int group;                       /* source channels per multiply-add step */
-    int element_bytes;               /* of a staged channel: 1 (u8) or 2 (s16) */
+    int lanes;         /* output channels per vector */
+    int vectors;       /* most vectors in a panel: 1 or 2 */
+    int group;         /* source channels per multiply-add step */
+    int element_bytes; /* of a staged channel: 1 (u8) or 2 (s16) */
+    /* 0x80 where multiply-adds are s8 x s8: bytes are staged as byte ^ 0x80 = byte - 128 and the packed bias makes up for it; else 0 */
+    uint8_t flip;
     int shared_max[3], plain_max[3]; /* pixels per tile for 1 and 2 vectors; entry 0 unused */
     const quant_tile_kernel *shared[3], *plain[3];
-    /* `pixels` pixels of `channels` bytes, `pitch` apart, to `staged` channels each, the rest 0. */
+    /* `pixels` pixels of `channels` bytes, `pitch` apart, to `staged` channels each, the rest any value; flips if the level does. */
     void (*stage)(const uint8_t *src, int pixels, int channels, int pitch, void *dst, int staged);
 } quant_tiler;
 

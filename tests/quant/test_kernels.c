@@ -62,7 +62,8 @@ static const shape shapes[] = {
 };
 
 typedef enum values { RANDOM, ALL_255_MINUS_128, ALL_255_MINUS_127, ALL_255_PLUS_127, ALL_0, VALUES } values;
-static const char *const values_names[] = { "random", "255 x -128", "255 x -127", "255 x 127", "0" };
+static const char *const values_names[] = { "random", "255 x -128", "255 x -127", "255 x 127",
+                                            "0 x -128" }; /* the extreme of levels that take 128 off */
 
 /* A convolution with its operands; src sits in a wider tensor when gap > 0. */
 typedef struct problem {
@@ -84,11 +85,11 @@ static size_t weight_count(const problem *p)
 
 static void fill_values(problem *p, values v, base_random *r, size_t src_bytes)
 {
-    static const int weight_of[] = { 0, -128, -127, 127, 0 };
+    static const int weight_of[] = { 0, -128, -127, 127, -128 };
     for (size_t i = 0; i < src_bytes; i++)
         p->src_block[i] = v == RANDOM ? (uint8_t)base_random_below(r, 256) : v == ALL_0 ? 0 : 255;
     for (size_t i = 0; i < weight_count(p); i++)
-        p->weights[i] = (int8_t)(v == RANDOM || v == ALL_0 ? (int)base_random_below(r, 256) - 128 : weight_of[v]);
+        p->weights[i] = (int8_t)(v == RANDOM ? (int)base_random_below(r, 256) - 128 : weight_of[v]);
 }
 
 static problem problem_create(const shape *s, values v, int gap, base_random *r)
@@ -428,6 +429,9 @@ static void selection(void **state)
     assert_string_equal(quant_kernels_select(CPU_SSE2 | CPU_AVX2 | CPU_AVX_VNNI)->name, "avx2vnni");
     assert_string_equal(quant_kernels_select(CPU_SSE2 | CPU_AVX2 | CPU_AVX512)->name, "avx2");
     assert_string_equal(quant_kernels_select(CPU_SSE2 | CPU_AVX2 | CPU_AVX512 | CPU_AVX512_VNNI)->name, "avx512vnni");
+#elif defined(__aarch64__)
+    assert_string_equal(quant_kernels_select(CPU_NEON)->name, "neon");
+    assert_string_equal(quant_kernels_select(CPU_NEON | CPU_DOTPROD)->name, "neondot");
 #endif
 }
 
