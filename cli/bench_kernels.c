@@ -272,7 +272,7 @@ int cli_bench_kernels(int argc, char **argv)
     bool json = false;
     const cli_flag flags[] = {
         { "--isa", "NAME",
-          "instruction set: scalar, avx2, avx512, for bf16 avx512bf16 too; default LANELOOP_ISA, else the best of this CPU",
+          "instruction set: scalar, avx2, avx512, neon, for bf16 avx512bf16 too; default LANELOOP_ISA, else the best of this CPU",
           &isa, NULL },
         { "--algorithm", "NAME", "direct, winograd2 or winograd4 alone; default all that fit", &algorithm, NULL },
         { "--precision", "NAME", "of the factors: fp32 or bf16 (default fp32)", &precision_text, NULL },
