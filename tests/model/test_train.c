@@ -440,6 +440,7 @@ static model_train_options roomy(void)
 {
     model_train_options o = small();
     o.net.base = 12;
+    o.winograd = MODEL_WINOGRAD_OFF; /* its scratch would be most of a limit this small */
     return o;
 }
 #define MEMORY_LIMIT 3
