@@ -238,7 +238,7 @@ def main():
     parser.add_argument('--out', default='runs/general', metavar='DIR')
     parser.add_argument('--frames', type=int, default=192, help='of each training (default 192)')
     parser.add_argument('--test-frames', type=int, default=48, help='of each test in our simulator (default 48)')
-    parser.add_argument('--epochs', type=int, default=10)
+    parser.add_argument('--epochs', type=int, default=30)
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--only', nargs='+', choices=[v[0] for v in VARIANTS], help='these trainings; base is needed for differences')
     parser.add_argument('--towns', default=os.environ.get('LANELOOP_TOWNS'), help="folder of CARLA's maps (default LANELOOP_TOWNS)")
