@@ -9,8 +9,10 @@ out=$PWD/build/arm/cmocka
 apt=$PWD/build/arm/apt
 rm -rf "$apt" "$out"
 mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial" "$apt/source" "$out"
-. /etc/os-release
-echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $VERSION_CODENAME main" >"$apt/sources.list"
+# Where this machine's own packages come from, there is their source.
+apt-get indextargets --format 'deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(REPO_URI) $(CODENAME) $(COMPONENT)' \
+    'Created-By: Packages' | sort -u >"$apt/sources.list"
+[ -s "$apt/sources.list" ] || { echo "cmocka_arm: apt knows no packages here; run apt-get update" >&2; exit 1; }
 options=(-qq -o "Dir::State=$apt/state" -o Dir::State::status=/dev/null -o "Dir::Cache=$apt/cache" -o "Dir::Etc::sourcelist=$apt/sources.list"
     -o Dir::Etc::sourceparts=/dev/null -o APT::Sandbox::User=)
 echo "fetching the source of cmocka"
