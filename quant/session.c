@@ -32,9 +32,9 @@ typedef struct step {
     const uint8_t *tables[MODEL_MAX_INPUTS]; /* CONCAT: branches to copy */
     bool copies[MODEL_MAX_INPUTS];
     bool idle; /* a concat that all branches are written into: a step for observers only */
-    bool
-        follows; /* a concat whose last branch is the step before it: a piece is copied right after that branch's, while the lines that
-                     both write are in the cache */
+    /* A concat whose last branch is the step before it: a piece is copied right after that branch's, while the lines that both write
+     * are in the cache. */
+    bool follows;
     atomic_int taken; /* pieces */
 } step;
 
