@@ -1,6 +1,7 @@
 """What the interop programs share: starting our server, checks that print one line each, connecting CARLA's client."""
 import faulthandler
 import json
+import multiprocessing
 import os
 import queue
 import signal
@@ -13,7 +14,7 @@ import traceback
 import carla
 import numpy
 
-failed = 0
+failed = multiprocessing.Value('i', 0)  # checks, of the process that runs them and of the one that waits for it
 
 
 class Server:
@@ -41,8 +42,7 @@ class Server:
 
 
 def check(name, condition, seen=''):
-    global failed
-    failed += not condition
+    failed.value += not condition
     print('%s %s%s' % ('ok' if condition else 'not ok', name, '' if condition else ': ' + str(seen)), flush=True)
     return condition
 
@@ -132,6 +132,7 @@ def traffic_manager(client):
 PATIENCE = 240  # seconds that the checks of one program may take
 IDLE = 25       # seconds without a tenth of a second of work after which they have stalled: longer than any time-out in them
 STALLED = 75    # exit status: the client hung, the server did not
+CRASHED = 76    # exit status: the client's process died of a signal with no failed check before, the server is well
 
 PROBE = """
 import carla, sys
@@ -147,7 +148,7 @@ sys.exit(0 if after > before else 1)
 def answers(server):
     """Does a client of another process find the server well?"""
     fine = subprocess.run([sys.executable, '-c', PROBE, str(server.port)], timeout=60).returncode == 0
-    print('# stalled; the server %s' % ('answers and ticks: the client hung' if fine else 'is not well either'), flush=True)
+    print('# ended early; the server %s' % ('answers and ticks: it was the client' if fine else 'is not well either'), flush=True)
     return fine
 
 
@@ -198,9 +199,12 @@ def main(run, *server_args):
             check('runs to its end', False, traceback.format_exc(limit=1).strip().splitlines()[-1])
         sys.stdout.flush()
         # CARLA's client keeps threads alive that may outlast the interpreter's end; the checks are what counts.
-        os._exit(1 if failed else 0)
+        os._exit(1 if failed.value else 0)
     status = end_of(child, server)
     if status < 0:
+        crashed = not failed.value and answers(server)
         check('runs to its end', False, signal.Signals(-status).name)
-    check('server stops when its input ends', server.stop() == 0)
-    os._exit(1 if failed and status <= 0 else status)
+        status = CRASHED if crashed else 1
+    if not check('server stops when its input ends', server.stop() == 0):
+        status = 1
+    os._exit(status)

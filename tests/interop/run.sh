@@ -70,10 +70,16 @@ for version in "$@"; do
         for attempt in 1 2 3; do
             HOME=$home timeout --signal=ABRT --kill-after=10 "${TEST_TIMEOUT:-300}" "$python" -X faulthandler "$program" "$server" "$version" >"$out" 2>&1
             status=$?
-            # 75: the client hung while the server was well (common.py); that is said, and the program gets another go.
-            [ "$status" -eq 75 ] || break
+            # 75, 76: the client hung or crashed while the server was well (common.py); that is said, and the program gets another go.
+            # A third crash is a failure: a client that crashes each time may be crashed by what the server sends.
+            case $status in
+                75) how=hung ;;
+                76) how=crashed ;;
+                *) break ;;
+            esac
+            summary+="carla $version: $(basename "$program"), go $attempt: CARLA's client $how, the server did not"$'\n'
+            [ "$status" -eq 76 ] && [ "$attempt" -eq 3 ] && break
             sed -i 's/^/# /' "$out"
-            summary+="carla $version: $(basename "$program"), go $attempt: CARLA's client hung, the server did not"$'\n'
             if [ "$attempt" -lt 3 ]; then
                 cat "$out"
             else

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import carla
-from common import STALLED, check, connect, main, official_towns, skip, synchronous, traffic_manager
+from common import CRASHED, STALLED, check, connect, main, official_towns, skip, synchronous, traffic_manager
 
 VEHICLES, TICKS, DELTA = 50, 1000, 0.05
 GOES = 5  # on one map
@@ -87,7 +87,7 @@ def each_map(program, version):
     for name in maps:
         for go in range(GOES):
             done = subprocess.run([sys.executable, *sys.argv[:3], name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-            if done.returncode != STALLED:
+            if done.returncode != STALLED and (done.returncode != CRASHED or go == GOES - 1):
                 break
             print('# ' + done.stdout.strip().replace('\n', '\n# '), flush=True)
         if done.returncode == STALLED:
