@@ -51,53 +51,67 @@ if [ "${1:-}" = --environment ]; then
     environment "${2:?version}"
     exit
 fi
-[ $# -gt 0 ] || set -- 0.9.16 0.9.15
-for version in "$@"; do
-    why=$(mktemp)
-    if ! python=$(environment "$version" 2>"$why"); then
-        skip "carla $version: $(cat "$why")"
-        rm -f "$why"
-        summary+="carla $version: not run"$'\n'
-        continue
-    fi
-    rm -f "$why"
-    # The client caches maps under its home directory; a stale map of another test must not be found there.
-    home=$(mktemp -d)
-    before="$passed $failed $skipped"
-    since=$SECONDS
-    for program in tests/interop/test_*.py; do
-        echo "# carla $version: $(basename "$program")"
-        for attempt in 1 2 3; do
-            HOME=$home timeout --signal=ABRT --kill-after=10 "${TEST_TIMEOUT:-300}" "$python" -X faulthandler "$program" "$server" "$version" >"$out" 2>&1
-            status=$?
-            # 75, 76: the client hung or crashed while the server was well (common.py); that is said, and the program gets another go.
-            # A third crash is a failure: a client that crashes each time may be crashed by what the server sends.
-            case $status in
-                75) how=hung ;;
-                76) how=crashed ;;
-                *) break ;;
-            esac
-            summary+="carla $version: $(basename "$program"), go $attempt: CARLA's client $how, the server did not"$'\n'
-            [ "$status" -eq 76 ] && [ "$attempt" -eq 3 ] && break
-            sed -i 's/^/# /' "$out"
-            if [ "$attempt" -lt 3 ]; then
-                cat "$out"
-            else
-                echo "skip: carla $version: $(basename "$program"): CARLA's client hung three times while the server answered and ticked" >>"$out"
-                status=0
+# run_version VERSION: all programs; what they print, then the numbers and the lines of the summary to $dir/VERSION.count and .summary
+run_version() {
+    local version=$1 python home program attempt status how since=$SECONDS
+    out=$(mktemp)
+    if ! python=$(environment "$version" 2>"$out"); then
+        skip "carla $version: $(cat "$out")"
+        summary="carla $version: not run"$'\n'
+    else
+        # The client caches maps under its home directory; a stale map of another test must not be found there.
+        home=$(mktemp -d)
+        for program in tests/interop/test_*.py; do
+            echo "# carla $version: $(basename "$program")"
+            for attempt in 1 2 3; do
+                HOME=$home timeout --signal=ABRT --kill-after=10 "${TEST_TIMEOUT:-300}" "$python" -X faulthandler "$program" "$server" "$version" >"$out" 2>&1
+                status=$?
+                # 75, 76: the client hung or crashed while the server was well (common.py); that is said, and the program gets another go.
+                # A third crash is a failure: a client that crashes each time may be crashed by what the server sends.
+                case $status in
+                    75) how=hung ;;
+                    76) how=crashed ;;
+                    *) break ;;
+                esac
+                summary+="carla $version: $(basename "$program"), go $attempt: CARLA's client $how, the server did not"$'\n'
+                [ "$status" -eq 76 ] && [ "$attempt" -eq 3 ] && break
+                sed -i 's/^/# /' "$out"
+                if [ "$attempt" -lt 3 ]; then
+                    cat "$out"
+                else
+                    echo "skip: carla $version: $(basename "$program"): CARLA's client hung three times while the server answered and ticked" >>"$out"
+                    status=0
+                fi
+            done
+            cat "$out"
+            count
+            if [ "$status" -ne 0 ] && ! grep -q '^not ok ' "$out"; then
+                echo "not ok $(basename "$program"): ended with status $status"
+                failed=$((failed + 1))
+                summary+="carla $version: $(basename "$program") ended with status $status"$'\n'
             fi
         done
-        cat "$out"
-        count
-        if [ "$status" -ne 0 ] && ! grep -q '^not ok ' "$out"; then
-            echo "not ok $(basename "$program"): ended with status $status"
-            failed=$((failed + 1))
-            summary+="carla $version: $(basename "$program") ended with status $status"$'\n'
-        fi
-    done
-    rm -rf "$home"
-    read -r p f s <<<"$before"
-    summary+="carla $version: $((passed - p)) passed, $((failed - f)) failed, $((skipped - s)) skipped, $((SECONDS - since)) s"$'\n'
+        rm -rf "$home"
+        summary+="carla $version: $passed passed, $failed failed, $skipped skipped, $((SECONDS - since)) s"$'\n'
+    fi
+    rm -f "$out"
+    printf '%s' "$summary" >"$dir/$version.summary"
+    echo "$passed $failed $skipped" >"$dir/$version.count"
+}
+
+[ $# -gt 0 ] || set -- 0.9.16 0.9.15
+# The versions run side by side: the programs wait more than they work. What they print comes one version after the other.
+dir=$(mktemp -d)
+trap 'rm -rf "$out" "$dir"' EXIT
+for version in "$@"; do
+    (trap - EXIT && run_version "$version" >"$dir/$version.log" 2>&1) &
+done
+wait
+for version in "$@"; do
+    cat "$dir/$version.log"
+    read -r p f s <"$dir/$version.count" || p=0 f=1 s=0 # it ended early: its log says where
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    summary+=$(cat "$dir/$version.summary" 2>/dev/null)$'\n'
 done
 # ASAM's checker of OpenDRIVE files, from PyPI as well
 checker=build/asam-venv
