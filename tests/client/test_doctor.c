@@ -23,9 +23,8 @@ typedef struct report {
 } report;
 
 /* signal_after_s > 0: a Ctrl-C then; in the foreground, because timeout otherwise signals twice, and twice means at once. */
-static report run_doctor(int port, const char *more, double signal_after_s)
+static FILE *start_doctor(int port, const char *more, double signal_after_s)
 {
-    static report r;
     char command[512];
     if (port)
         snprintf(command, sizeof command,
@@ -35,11 +34,22 @@ static report run_doctor(int port, const char *more, double signal_after_s)
         snprintf(command, sizeof command, "exec timeout --foreground -s INT 120 %s doctor --json %s 2>&1", program(), more);
     FILE *f = popen(command, "r");
     assert_non_null(f);
+    return f;
+}
+
+static report report_of(FILE *f)
+{
+    static report r;
     size_t n = fread(r.text, 1, sizeof r.text - 1, f);
     r.text[n] = 0;
     int status = pclose(f);
     r.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     return r;
+}
+
+static report run_doctor(int port, const char *more, double signal_after_s)
+{
+    return report_of(start_doctor(port, more, signal_after_s));
 }
 
 /* Some finding has that grade and subject, and its text contains `part`; anything not "ok" says what to do. */
@@ -166,20 +176,27 @@ static const struct {
     { { .left_synchronous = true, .car_mps = 8, .skip_frame = 1 }, "frames", "no data within 5 s", "a frame is lost" },
 };
 
+/* All at once: most of the time a doctor waits for what does not come. */
 static void sick_servers(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof sick / sizeof *sick; i++) {
-        peer p = sick[i].script;
-        peer_start(&p);
-        report r = run_doctor(p.rpc_port, "", 0);
+    enum { SICK = sizeof sick / sizeof *sick };
+    static peer peers[SICK];
+    FILE *doctors[SICK];
+    for (size_t i = 0; i < SICK; i++) {
+        peers[i] = sick[i].script;
+        peer_start(&peers[i]);
+        doctors[i] = start_doctor(peers[i].rpc_port, "", 0);
+    }
+    for (size_t i = 0; i < SICK; i++) {
+        report r = report_of(doctors[i]);
         print_message("%s: %s\n", sick[i].why, r.status == 1 ? "noticed" : "NOT noticed");
         EXPECT(r, "broken", sick[i].about, sick[i].part);
         EXPECT_STATUS(r, 1);
         for (const char *c = r.text; *c; c++)
             assert_true(*c == '\n' || (unsigned char)*c >= 0x20);
-        assert_int_equal(p.destroyed, p.spawned);
-        peer_stop(&p);
+        assert_int_equal(peers[i].destroyed, peers[i].spawned);
+        peer_stop(&peers[i]);
     }
 }
 

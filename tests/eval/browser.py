@@ -7,6 +7,7 @@ that work, and no error on the console. Exit status 0, or 1 with a line for each
 import base64
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -32,7 +33,7 @@ class Browser:
             ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
              "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1500,1000",
              "--remote-debugging-pipe", "--user-data-dir=" + profile, "about:blank"],
-            preexec_fn=place, close_fds=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            preexec_fn=place, close_fds=False, start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.close(to_r), os.close(come_w)
         self.count, self.rest, self.session, self.errors = 0, b"", None, []
 
@@ -93,7 +94,8 @@ LOOK = """(id => { const e = document.getElementById(id), c = document.createEle
   for (let i = 0; i < d.length; i += 4) { const k = d[i] + "," + d[i + 1] + "," + d[i + 2]; seen.set(k, (seen.get(k) || 0) + 1); sum += (i + 1) * d[i] % 65521; }
   return { colors: seen.size, keys: [...seen.keys()].slice(0, 40), sum }; })"""
 
-with tempfile.TemporaryDirectory() as profile:
+# Chromium's helpers may still write into the profile when its first process has ended: they are ended too, and what they leave is no failure.
+with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
     b = Browser(profile)
     try:
         target = b.call("Target.createTarget", url="about:blank")["targetId"]
@@ -147,6 +149,10 @@ with tempfile.TemporaryDirectory() as profile:
     finally:
         b.process.terminate()
         b.process.wait(20)
+        try:
+            os.killpg(b.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
 for line in wrong:
     print("failed: " + line)
 sys.exit(1 if wrong else 0)

@@ -4,6 +4,7 @@
 #include "sim/render/optics.h"
 #include "sim/scene/scene.h"
 #include "sim/town/town.h"
+#include "tests/support/sanitized.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -472,5 +473,7 @@ int main(void)
         cmocka_unit_test(grain_does_not_know_the_past),
         cmocka_unit_test(nonsense_is_refused),
     };
+    if (THREAD_SANITIZED)
+        cmocka_set_test_filter(TESTS_WITH_THREADS);
     return cmocka_run_group_tests(tests, load, unload);
 }

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "sim/scene/scene.h"
 #include "sim/town/town.h"
+#include "tests/support/sanitized.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -712,5 +713,7 @@ int main(void)
         cmocka_unit_test(test_compass_goes_around),
         cmocka_unit_test(test_nonsense_is_refused),
     };
+    if (THREAD_SANITIZED)
+        cmocka_set_test_filter(TESTS_WITH_THREADS);
     return cmocka_run_group_tests(tests, load, unload);
 }

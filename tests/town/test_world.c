@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "sim/town/town.h"
 #include "sim/scene/scene.h"
+#include "tests/support/sanitized.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -687,5 +688,7 @@ int main(void)
         cmocka_unit_test(test_no_push_is_too_hard),
         cmocka_unit_test(test_episode_restarts),
     };
+    if (THREAD_SANITIZED)
+        cmocka_set_test_filter(TESTS_WITH_THREADS);
     return cmocka_run_group_tests(tests, load_maps, free_maps);
 }
