@@ -151,15 +151,20 @@ static split best_split(const reference *r, uint32_t count, float node_area, con
 typedef struct subtree {
     uint32_t root; /* its node at the top */
     uint32_t first, count, depth;
-    uint32_t used; /* of its own nodes, 0 is the root again */
+    uint32_t used;  /* of its own nodes, 0 is the root again */
+    uint32_t place; /* of its node 1 in the whole tree; the others follow */
+    uint32_t wide;  /* place of its first wide node */
 } subtree;
 
 typedef struct build {
+    scene_part *part;
     reference *refs;
+    uint32_t count;
     scene_node *nodes; /* of the top; room for all */
     scene_node *below; /* of subtrees: nodes [2 * first, 2 * (first + count)) are one's own */
     subtree *subtrees;
     uint32_t subtree_count, cut; /* nodes with at most `cut` boxes are subtrees */
+    uint32_t top;                /* nodes of the top, subtrees' roots among them */
 } build;
 
 /* Build `node` of `nodes` over refs [first, first + count); *used nodes are taken. b->subtrees takes what is small enough where `top`. */
@@ -167,7 +172,7 @@ static void build_node(build *b, scene_node *nodes, uint32_t *used, bool top, ui
                        uint32_t depth)
 {
     if (top && count <= b->cut && b->subtree_count < SUBTREES_MAX) {
-        b->subtrees[b->subtree_count++] = (subtree){ node, first, count, depth, 1 };
+        b->subtrees[b->subtree_count++] = (subtree){ .root = node, .first = first, .count = count, .depth = depth, .used = 1 };
         return;
     }
     reference *refs = b->refs;
@@ -214,21 +219,28 @@ static void build_subtree(void *user, int item, int worker)
     build_node(b, b->below + 2 * (size_t)t->first, &t->used, false, 0, t->first, t->count, t->depth);
 }
 
-/* Hang the subtrees' nodes behind those of the top, in order; returns how many nodes there are. */
-static uint32_t join_subtrees(build *b, uint32_t used)
+/* Subtrees' nodes hang behind those of the top, in order; items beyond the subtrees copy a block of refs' numbers to the order. */
+static void join_item(void *user, int item, int worker)
 {
-    for (uint32_t i = 0; i < b->subtree_count; i++) {
-        const subtree *t = &b->subtrees[i];
+    (void)worker;
+    const build *b = user;
+    if ((uint32_t)item < b->subtree_count) {
+        const subtree *t = &b->subtrees[item];
         const scene_node *from = b->below + 2 * (size_t)t->first;
         for (uint32_t k = 0; k < t->used; k++) {
             scene_node n = from[k];
             if (n.count == 0)
-                n.first += used - 1; /* node 1 of the subtree becomes node `used` */
-            b->nodes[k == 0 ? t->root : used + k - 1] = n;
+                n.first += t->place - 1; /* node 1 of the subtree becomes node `place` */
+            b->nodes[k == 0 ? t->root : t->place + k - 1] = n;
         }
-        used += t->used - 1;
+        return;
     }
-    return used;
+    uint32_t first = ((uint32_t)item - b->subtree_count) * BLOCK, end = first + BLOCK < b->count ? first + BLOCK : b->count;
+    for (uint32_t i = first; i < end; i++) {
+        uint32_t bits;
+        memcpy(&bits, (const char *)&b->refs[i].box.hi + 3 * sizeof(float), sizeof bits);
+        b->part->order[i] = bits - ONE_BITS;
+    }
 }
 
 /* ---- rays
@@ -266,15 +278,26 @@ static void set_child(struct scene_wide *w, int i, const scene_node *n)
     }
 }
 
-/* Up to four nodes that make up `node`: the largest inner one is opened until there are four. */
-static int open_children(const scene_part *p, uint32_t node, uint32_t out[4])
+/* Which of the top's nodes are roots of subtrees, while wide nodes are made; a subtree's own nodes never are. */
+typedef struct widening {
+    scene_part *part;
+    const uint32_t *subtree_at; /* [top] number of the subtree that has its root there; UINT32_MAX: none */
+    const subtree *subtrees;
+    uint32_t top; /* 0 inside a subtree */
+} widening;
+
+static bool is_root(const widening *g, uint32_t node) { return node < g->top && g->subtree_at[node] != UINT32_MAX; }
+
+/* Up to four nodes that make up `node`: the largest inner one is opened until there are four; roots of subtrees stay closed. */
+static int open_children(const widening *g, uint32_t node, uint32_t out[4])
 {
+    const scene_part *p = g->part;
     int count = 1;
     out[0] = node;
     while (count < 4) {
         int widest = -1;
         for (int i = 0; i < count; i++)
-            if (p->nodes[out[i]].count == 0 &&
+            if (p->nodes[out[i]].count == 0 && !is_root(g, out[i]) &&
                 (widest < 0 || half_area(&p->nodes[out[i]].bounds) > half_area(&p->nodes[out[widest]].bounds)))
                 widest = i;
         if (widest < 0)
@@ -286,10 +309,12 @@ static int open_children(const scene_part *p, uint32_t node, uint32_t out[4])
     return count;
 }
 
-static uint32_t widen(scene_part *p, uint32_t node, uint32_t *used)
+/* Wide nodes for `node` and what is below, from place *used on; returns the first one's place. */
+static uint32_t widen(const widening *g, uint32_t node, uint32_t *used)
 {
+    const scene_part *p = g->part;
     uint32_t at = (*used)++, child[4];
-    int count = open_children(p, node, child);
+    int count = open_children(g, node, child);
     struct scene_wide *w = &p->wide[at];
     for (int i = 0; i < 4; i++) {
         w->first[i] = w->count[i] = 0;
@@ -300,29 +325,57 @@ static uint32_t widen(scene_part *p, uint32_t node, uint32_t *used)
     }
     for (int i = 0; i < count; i++) {
         const scene_node *n = &p->nodes[child[i]];
-        set_child(&p->wide[at], i, n);
-        if (n->count == 0) {
-            uint32_t below = widen(p, child[i], used);
-            p->wide[at].first[i] = below;
-        }
+        set_child(w, i, n);
+        if (n->count == 0)
+            w->first[i] = is_root(g, child[i]) ? g->subtrees[g->subtree_at[child[i]]].wide : widen(g, child[i], used);
     }
     return at;
 }
 
-static bool build_wide(scene_part *p, base_error *err)
+/* Wide nodes of the top are the first; those of each subtree have a place of their own, so that nobody waits for another. A wide node replaces at least
+ * one inner node; what remains free between the places is never touched. */
+static bool place_wide(build *b, base_error *err)
 {
-    uint32_t used = 0;
-    size_t bytes = (size_t)p->node_count * sizeof *p->wide; /* a wide node replaces at least one inner node */
-    p->wide = aligned_alloc(_Alignof(struct scene_wide), bytes);
-    if (!p->wide)
-        return base_fail(err, BASE_MEMORY, "scene: no memory for %u nodes", p->node_count);
-    widen(p, 0, &used);
-    struct scene_wide *fitted = aligned_alloc(_Alignof(struct scene_wide), used * sizeof *fitted);
-    if (fitted) {
-        memcpy(fitted, p->wide, used * sizeof *fitted);
-        free(p->wide);
-        p->wide = fitted;
+    uint32_t place = b->top;
+    for (uint32_t i = 0; i < b->subtree_count; i++) {
+        b->subtrees[i].wide = place;
+        place += b->subtrees[i].used / 2;
     }
+    b->part->wide = aligned_alloc(_Alignof(struct scene_wide), (size_t)place * sizeof *b->part->wide);
+    return b->part->wide || base_fail(err, BASE_MEMORY, "scene: no memory for %u nodes", place);
+}
+
+/* A tree without subtrees, most often a small one: keep no more than it needs. */
+static void fit_wide(scene_part *p, uint32_t used)
+{
+    struct scene_wide *fitted = aligned_alloc(_Alignof(struct scene_wide), used * sizeof *fitted);
+    if (!fitted)
+        return;
+    memcpy(fitted, p->wide, used * sizeof *fitted);
+    free(p->wide);
+    p->wide = fitted;
+}
+
+/* Item 0 widens the top, each other a subtree, which cannot fail. */
+static bool widen_item(const build *b, int item, base_error *err)
+{
+    if (item > 0) {
+        const subtree *t = &b->subtrees[item - 1];
+        uint32_t used = t->wide;
+        if (b->nodes[t->root].count == 0)
+            widen(&(widening){ .part = b->part }, t->root, &used);
+        return true;
+    }
+    uint32_t *at = malloc(b->top * sizeof *at), used = 0;
+    if (!at)
+        return base_fail(err, BASE_MEMORY, "scene: no memory for a hierarchy over %u boxes", b->count);
+    memset(at, 0xff, b->top * sizeof *at);
+    for (uint32_t i = 0; i < b->subtree_count; i++)
+        at[b->subtrees[i].root] = i;
+    widen(&(widening){ b->part, at, b->subtrees, b->top }, 0, &used);
+    free(at);
+    if (!b->subtree_count)
+        fit_wide(b->part, used);
     return true;
 }
 
@@ -475,35 +528,39 @@ void scene_bvh_free(scene_part *p)
     free(p->corners);
 }
 
-/* Trees over `count` boxes; nodes and order are filled, order taken from refs. */
-static bool build_tree(scene_part *p, reference *refs, uint32_t count, base_pool *pool, base_error *err)
+static void build_free(build *b)
 {
-    build b = { .refs = refs, .cut = count / SUBTREES };
-    if (b.cut < SUBTREE_MIN)
-        b.cut = count <= SUBTREE_MIN ? 0 : SUBTREE_MIN;
-    p->nodes = b.nodes = malloc((size_t)count * 2 * sizeof *p->nodes);
+    free(b->below);
+    free(b->subtrees);
+}
+
+/* Nodes and order of a part over the boxes of b->refs; build_free follows, in any case. */
+static bool build_tree(build *b, base_pool *pool, base_error *err)
+{
+    scene_part *p = b->part;
+    uint32_t count = b->count;
+    b->cut = count / SUBTREES;
+    if (b->cut < SUBTREE_MIN)
+        b->cut = count <= SUBTREE_MIN ? 0 : SUBTREE_MIN;
+    p->nodes = b->nodes = malloc((size_t)count * 2 * sizeof *p->nodes);
     p->order = malloc((size_t)count * sizeof *p->order);
-    b.below = b.cut ? malloc((size_t)count * 2 * sizeof *b.below) : NULL;
-    b.subtrees = malloc(SUBTREES_MAX * sizeof *b.subtrees);
-    bool good = b.nodes && p->order && b.subtrees && (b.below || !b.cut);
-    if (good) {
-        uint32_t used = 1;
-        build_node(&b, b.nodes, &used, true, 0, 0, count, 0);
-        base_pool_run(pool, (int)b.subtree_count, build_subtree, &b);
-        p->node_count = join_subtrees(&b, used);
-        for (uint32_t i = 0; i < count; i++) {
-            memcpy(&p->order[i], (const char *)&refs[i].box.hi + 3 * sizeof(float), sizeof p->order[i]);
-            p->order[i] -= ONE_BITS;
-        }
-        p->bounds = p->nodes[0].bounds;
-        scene_node *fitted = realloc(p->nodes, (size_t)p->node_count * sizeof *p->nodes);
-        p->nodes = fitted ? fitted : p->nodes;
-    } else {
-        base_fail(err, BASE_MEMORY, "scene: no memory for a hierarchy over %u boxes", count);
+    b->below = b->cut ? malloc((size_t)count * 2 * sizeof *b->below) : NULL;
+    b->subtrees = malloc(SUBTREES_MAX * sizeof *b->subtrees);
+    if (!b->nodes || !p->order || !b->subtrees || (!b->below && b->cut))
+        return base_fail(err, BASE_MEMORY, "scene: no memory for a hierarchy over %u boxes", count);
+    b->top = 1;
+    build_node(b, b->nodes, &b->top, true, 0, 0, count, 0);
+    base_pool_run(pool, (int)b->subtree_count, build_subtree, b);
+    p->node_count = b->top;
+    for (uint32_t i = 0; i < b->subtree_count; i++) {
+        b->subtrees[i].place = p->node_count;
+        p->node_count += b->subtrees[i].used - 1;
     }
-    free(b.below);
-    free(b.subtrees);
-    return good;
+    base_pool_run(pool, (int)(b->subtree_count + (count + BLOCK - 1) / BLOCK), join_item, b);
+    p->bounds = p->nodes[0].bounds;
+    scene_node *fitted = realloc(p->nodes, (size_t)p->node_count * sizeof *p->nodes);
+    p->nodes = b->nodes = fitted ? fitted : p->nodes;
+    return place_wide(b, err);
 }
 
 static void set_reference(reference *r, uint32_t number, const float lo[3], const float hi[3])
@@ -528,7 +585,11 @@ bool scene_bvh_build_boxes(scene_part *p, const scene_bounds *boxes, uint32_t co
     reference *refs = take_references(p, count, err);
     for (uint32_t i = 0; refs && i < count; i++)
         set_reference(&refs[i], i, boxes[i].lo, boxes[i].hi);
-    bool good = refs && (count == 0 || (build_tree(p, refs, count, NULL, err) && build_wide(p, err)));
+    build b = { .part = p, .refs = refs, .count = count };
+    bool good = refs && (count == 0 || build_tree(&b, NULL, err));
+    for (uint32_t item = 0; good && count && item <= b.subtree_count; item++)
+        good = widen_item(&b, (int)item, err);
+    build_free(&b);
     free(refs);
     return good;
 }
@@ -536,8 +597,8 @@ bool scene_bvh_build_boxes(scene_part *p, const scene_bounds *boxes, uint32_t co
 /* What the tasks over blocks of triangles share. */
 typedef struct triangles {
     scene_part *part;
-    reference *refs;
-    bool wide; /* build_wide succeeded */
+    build build;
+    bool wide; /* the top has its wide nodes */
     base_error *err;
 } triangles;
 
@@ -553,21 +614,24 @@ static void bound_block(void *user, int item, int worker)
             const float *x = t->part->vertices[t->part->triangles[i].vertex[v]].position;
             bounds_add(&box, &(scene_bounds){ { x[0], x[1], x[2] }, { x[0], x[1], x[2] } });
         }
-        set_reference(&t->refs[i], i, box.lo, box.hi);
+        set_reference(&t->build.refs[i], i, box.lo, box.hi);
     }
 }
 
-/* Item 0 makes the wide nodes, each other copies a block's corners in order of the tree. */
-static void finish_block(void *user, int item, int worker)
+/* Wide nodes of the top and of each subtree; the other items copy a block's corners in order of the tree. */
+static void finish_item(void *user, int item, int worker)
 {
     (void)worker;
     triangles *t = user;
     scene_part *p = t->part;
-    if (item == 0) {
-        t->wide = build_wide(p, t->err);
+    if ((uint32_t)item <= t->build.subtree_count) {
+        bool good = widen_item(&t->build, item, item == 0 ? t->err : NULL);
+        if (item == 0)
+            t->wide = good;
         return;
     }
-    uint32_t first = (uint32_t)(item - 1) * BLOCK, end = first + BLOCK < p->triangle_count ? first + BLOCK : p->triangle_count;
+    uint32_t first = ((uint32_t)item - 1 - t->build.subtree_count) * BLOCK,
+             end = first + BLOCK < p->triangle_count ? first + BLOCK : p->triangle_count;
     for (uint32_t i = first; i < end; i++)
         for (int v = 0; v < 3; v++)
             memcpy(p->corners[i] + 3 * v, p->vertices[p->triangles[p->order[i]].vertex[v]].position, 3 * sizeof(float));
@@ -576,21 +640,22 @@ static void finish_block(void *user, int item, int worker)
 bool scene_bvh_build(scene_part *p, base_pool *pool, base_error *err)
 {
     uint32_t n = p->triangle_count;
-    triangles t = { p, take_references(p, n, err), false, err };
+    triangles t = { .part = p, .build = { .part = p, .refs = take_references(p, n, err), .count = n }, .err = err };
     int blocks = (int)((n + BLOCK - 1) / BLOCK);
     p->corners = malloc(((size_t)n + 1) * sizeof *p->corners);
-    bool good = t.refs && p->corners;
-    if (t.refs && !p->corners)
+    bool good = t.build.refs && p->corners;
+    if (t.build.refs && !p->corners)
         base_fail(err, BASE_MEMORY, "scene: no memory for a hierarchy over %u triangles", n);
     if (good && n) {
         base_pool_run(pool, blocks, bound_block, &t);
-        good = build_tree(p, t.refs, n, pool, err);
+        good = build_tree(&t.build, pool, err);
         if (good) {
-            base_pool_run(pool, 1 + blocks, finish_block, &t);
+            base_pool_run(pool, 1 + (int)t.build.subtree_count + blocks, finish_item, &t);
             good = t.wide;
         }
     }
-    free(t.refs);
+    build_free(&t.build);
+    free(t.build.refs);
     return good;
 }
 

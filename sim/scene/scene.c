@@ -179,37 +179,85 @@ static double middle(const scene_mesh *m, const scene_triangle *t, int axis)
            3;
 }
 
-/* Cells of all triangles, sorted: four numbers per cell of the plane, one for each level of detail. */
-static cell_key *sort_cells(const scene_mesh *m, double chunk_m)
+/* Blocks of triangles: where their middles lie, then the cells of these. */
+typedef struct cell_blocks {
+    const scene_mesh *mesh;
+    cell_key *keys;
+    struct cell_block {
+        double low[2], high[2];
+        uint32_t most; /* the largest cell */
+    } * blocks;
+    double chunk_m, low[2];
+    uint32_t columns;
+} cell_blocks;
+
+enum { CELL_BLOCK = 32768 };
+
+static void span_cells(void *user, int item, int worker)
 {
-    cell_key *keys = malloc((size_t)m->triangle_count * sizeof *keys),
-             *other = malloc((size_t)m->triangle_count * sizeof *other);
-    double low[2] = { DBL_MAX, DBL_MAX }, high[2] = { -DBL_MAX, -DBL_MAX };
-    uint32_t most = 0;
-    if (!keys || !other) {
-        free(keys);
-        free(other);
-        return NULL;
-    }
-    for (uint32_t i = 0; i < m->triangle_count; i++)
+    (void)worker;
+    const cell_blocks *b = user;
+    struct cell_block own = { { DBL_MAX, DBL_MAX }, { -DBL_MAX, -DBL_MAX }, 0 };
+    uint32_t first = (uint32_t)item * CELL_BLOCK, end = first + CELL_BLOCK;
+    for (uint32_t i = first; i < end && i < b->mesh->triangle_count; i++)
         for (int k = 0; k < 2; k++) { /* not by fmin: a call, for its NaNs */
-            double at = middle(m, &m->triangles[i], k);
-            low[k] = at < low[k] ? at : low[k];
-            high[k] = at > high[k] ? at : high[k];
+            double at = middle(b->mesh, &b->mesh->triangles[i], k);
+            own.low[k] = at < own.low[k] ? at : own.low[k];
+            own.high[k] = at > own.high[k] ? at : own.high[k];
         }
-    while ((floor((high[0] - low[0]) / chunk_m) + 1) * (floor((high[1] - low[1]) / chunk_m) + 1) > 1e9)
-        chunk_m *= 2;
-    uint32_t columns = (uint32_t)((high[0] - low[0]) / chunk_m) + 1;
-    for (uint32_t i = 0; i < m->triangle_count; i++) {
-        uint32_t x = (uint32_t)((middle(m, &m->triangles[i], 0) - low[0]) / chunk_m);
-        uint32_t y = (uint32_t)((middle(m, &m->triangles[i], 1) - low[1]) / chunk_m);
-        uint8_t flags = m->triangles[i].flags;
-        uint32_t level = flags & SCENE_DETAIL ? 1 : flags & SCENE_DETAIL_FAR ? 2 : 0;
-        keys[i] = (cell_key){ (y * columns + x) * 4 + level, i };
-        most = keys[i].cell > most ? keys[i].cell : most;
+    b->blocks[item] = own;
+}
+
+static void key_cells(void *user, int item, int worker)
+{
+    (void)worker;
+    const cell_blocks *b = user;
+    uint32_t first = (uint32_t)item * CELL_BLOCK, end = first + CELL_BLOCK, most = 0;
+    for (uint32_t i = first; i < end && i < b->mesh->triangle_count; i++) {
+        const scene_triangle *t = &b->mesh->triangles[i];
+        uint32_t x = (uint32_t)((middle(b->mesh, t, 0) - b->low[0]) / b->chunk_m);
+        uint32_t y = (uint32_t)((middle(b->mesh, t, 1) - b->low[1]) / b->chunk_m);
+        uint32_t level = t->flags & SCENE_DETAIL ? 1 : t->flags & SCENE_DETAIL_FAR ? 2 : 0;
+        b->keys[i] = (cell_key){ (y * b->columns + x) * 4 + level, i };
+        most = b->keys[i].cell > most ? b->keys[i].cell : most;
     }
-    cell_key *sorted = sort_keys(keys, other, m->triangle_count, most);
-    free(sorted == keys ? other : keys);
+    b->blocks[item].most = most;
+}
+
+/* Cells of all triangles, sorted: four numbers per cell of the plane, one for each level of detail. */
+static cell_key *sort_cells(const scene_mesh *m, double chunk_m, base_pool *pool)
+{
+    int blocks = (int)((m->triangle_count + CELL_BLOCK - 1) / CELL_BLOCK);
+    cell_key *other = malloc((size_t)m->triangle_count * sizeof *other), *sorted = NULL;
+    cell_blocks b = { .mesh = m,
+                      .keys = malloc((size_t)m->triangle_count * sizeof *b.keys),
+                      .blocks = malloc((size_t)blocks * sizeof *b.blocks) };
+    if (b.keys && other && b.blocks) {
+        double high[2];
+        uint32_t most = 0;
+        base_pool_run(pool, blocks, span_cells, &b);
+        for (int k = 0; k < 2; k++) {
+            b.low[k] = b.blocks[0].low[k];
+            high[k] = b.blocks[0].high[k];
+            for (int i = 1; i < blocks; i++) {
+                b.low[k] = b.blocks[i].low[k] < b.low[k] ? b.blocks[i].low[k] : b.low[k];
+                high[k] = b.blocks[i].high[k] > high[k] ? b.blocks[i].high[k] : high[k];
+            }
+        }
+        while ((floor((high[0] - b.low[0]) / chunk_m) + 1) * (floor((high[1] - b.low[1]) / chunk_m) + 1) > 1e9)
+            chunk_m *= 2;
+        b.chunk_m = chunk_m;
+        b.columns = (uint32_t)((high[0] - b.low[0]) / chunk_m) + 1;
+        base_pool_run(pool, blocks, key_cells, &b);
+        for (int i = 0; i < blocks; i++)
+            most = b.blocks[i].most > most ? b.blocks[i].most : most;
+        sorted = sort_keys(b.keys, other, m->triangle_count, most);
+    }
+    free(b.blocks);
+    if (sorted != b.keys)
+        free(b.keys);
+    if (sorted != other)
+        free(other);
     return sorted;
 }
 
@@ -301,7 +349,7 @@ bool scene_finish(scene *s, double chunk_m, base_pool *pool, base_error *err)
         return base_fail(err, BASE_MEMORY, "scene: out of memory while it was built (%u materials, %u triangles)",
                          s->material_count, b->all.triangle_count);
     if (b->all.triangle_count) {
-        cell_key *keys = sort_cells(&b->all, chunk_m > 0 ? chunk_m : 48);
+        cell_key *keys = sort_cells(&b->all, chunk_m > 0 ? chunk_m : 48, pool);
         bool good = keys && fill_chunks(s, &b->all, keys);
         free(keys);
         if (!good)

@@ -97,50 +97,93 @@ static int by_id(const void *a, const void *b)
 
 static inline double lower(double a, double b) { return a < b ? a : b; } /* fmin is a call, for its NaNs */
 
-bool scenery_objects_finish(town_scenery *t, const scene_mesh *m, base_error *err)
+/* What an object's triangles span: in the frame of the object, and in the world. */
+typedef struct span {
+    base_vec3 low, high;
+    scene_bounds bounds;
+    uint32_t triangles;
+} span;
+
+static void span_add(span *s, const span *more)
 {
-    t->ids = malloc(((size_t)t->object_count + 1) * sizeof *t->ids);
-    if (t->objects_failed || !t->ids)
-        return base_fail(err, BASE_MEMORY, "scenery: no memory for the list of %d objects", t->object_count);
-    for (int i = 0; i < t->object_count; i++) {
-        town_scenery_object *o = &t->objects[i];
-        o->low = (base_vec3){ DBL_MAX, DBL_MAX, DBL_MAX };
-        o->high = (base_vec3){ -DBL_MAX, -DBL_MAX, -DBL_MAX };
-        o->bounds = (scene_bounds){ { FLT_MAX, FLT_MAX, FLT_MAX }, { -FLT_MAX, -FLT_MAX, -FLT_MAX } };
+    s->low = (base_vec3){ lower(s->low.x, more->low.x), lower(s->low.y, more->low.y), lower(s->low.z, more->low.z) };
+    s->high =
+        (base_vec3){ -lower(-s->high.x, -more->high.x), -lower(-s->high.y, -more->high.y), -lower(-s->high.z, -more->high.z) };
+    for (int a = 0; a < 3; a++) {
+        s->bounds.lo[a] = more->bounds.lo[a] < s->bounds.lo[a] ? more->bounds.lo[a] : s->bounds.lo[a];
+        s->bounds.hi[a] = more->bounds.hi[a] > s->bounds.hi[a] ? more->bounds.hi[a] : s->bounds.hi[a];
     }
+    s->triangles += more->triangles;
+}
+
+/* Blocks of triangles; each worker has spans of its own, of all objects. Least and most do not depend on who found them. */
+typedef struct spanning {
+    const town_scenery *town;
+    const scene_mesh *mesh;
+    span *spans; /* [workers][objects] */
+} spanning;
+
+enum { SPAN_BLOCK = 16384 };
+
+static void span_block(void *user, int item, int worker)
+{
+    const spanning *g = user;
+    const scene_mesh *m = g->mesh;
+    span *spans = g->spans + (size_t)worker * (size_t)g->town->object_count;
     base_mat3 frame = { { { 0 } } };
     int last = -1;
-    for (uint32_t i = 0; i < m->triangle_count; i++) {
-        int index = town_scenery_object_of(t, m->triangles[i].instance);
+    uint32_t first = (uint32_t)item * SPAN_BLOCK, end = first + SPAN_BLOCK;
+    for (uint32_t i = first; i < end && i < m->triangle_count; i++) {
+        int index = town_scenery_object_of(g->town, m->triangles[i].instance);
         if (index < 0)
             continue;
-        town_scenery_object *o = &t->objects[index];
+        const base_pose *pose = &g->town->objects[index].pose;
         if (index != last)
-            frame = base_rotation_matrix(o->pose.rotation);
+            frame = base_rotation_matrix(pose->rotation);
         last = index;
-        o->triangles++;
         for (int k = 0; k < 3; k++) {
             const float *v = m->vertices[m->triangles[i].vertex[k]].position;
-            for (int a = 0; a < 3; a++) {
-                o->bounds.lo[a] = v[a] < o->bounds.lo[a] ? v[a] : o->bounds.lo[a];
-                o->bounds.hi[a] = v[a] > o->bounds.hi[a] ? v[a] : o->bounds.hi[a];
-            }
-            base_vec3 p = base_vec3_sub((base_vec3){ v[0], v[1], v[2] }, o->pose.location);
+            base_vec3 p = base_vec3_sub((base_vec3){ v[0], v[1], v[2] }, pose->location);
             p = base_mat3_apply_inverse(&frame, p);
-            o->low = (base_vec3){ lower(o->low.x, p.x), lower(o->low.y, p.y), lower(o->low.z, p.z) };
-            o->high = (base_vec3){ -lower(-o->high.x, -p.x), -lower(-o->high.y, -p.y), -lower(-o->high.z, -p.z) };
+            span_add(&spans[index], &(span){ p, p, { { v[0], v[1], v[2] }, { v[0], v[1], v[2] } }, k == 0 });
         }
     }
-    for (int i = 0; i < t->object_count; i++) {
+}
+
+bool scenery_objects_finish(town_scenery *t, const scene_mesh *m, base_error *err)
+{
+    int workers = t->options.pool ? base_pool_threads(t->options.pool) : 1;
+    size_t count = (size_t)t->object_count;
+    spanning g = { t, m, malloc(((size_t)workers * count + 1) * sizeof *g.spans) };
+    t->ids = malloc((count + 1) * sizeof *t->ids);
+    if (t->objects_failed || !t->ids || !g.spans) {
+        free(g.spans);
+        return base_fail(err, BASE_MEMORY, "scenery: no memory for the list of %d objects", t->object_count);
+    }
+    for (size_t i = 0; i < (size_t)workers * count; i++)
+        g.spans[i] = (span){ { DBL_MAX, DBL_MAX, DBL_MAX },
+                             { -DBL_MAX, -DBL_MAX, -DBL_MAX },
+                             { { FLT_MAX, FLT_MAX, FLT_MAX }, { -FLT_MAX, -FLT_MAX, -FLT_MAX } },
+                             0 };
+    base_pool_run(t->options.pool, (int)((m->triangle_count + SPAN_BLOCK - 1) / SPAN_BLOCK), span_block, &g);
+    for (size_t i = 0; i < count; i++) {
         town_scenery_object *o = &t->objects[i];
+        span *s = &g.spans[i];
+        for (int w = 1; w < workers; w++)
+            span_add(s, &g.spans[(size_t)w * count + i]);
+        o->low = s->low;
+        o->high = s->high;
+        o->bounds = s->bounds;
+        o->triangles = s->triangles;
         if (o->triangles == 0)
             o->low = o->high = (base_vec3){ 0, 0, 0 };
         o->box.pose.rotation = o->pose.rotation;
         o->box.pose.location = base_pose_to_world(&o->pose, base_vec3_scale(base_vec3_add(o->low, o->high), 0.5));
         o->box.extent = base_vec3_scale(base_vec3_sub(o->high, o->low), 0.5);
-        t->ids[i] = (town_scenery_id){ o->id, i };
+        t->ids[i] = (town_scenery_id){ o->id, (int)i };
     }
-    qsort(t->ids, (size_t)t->object_count, sizeof *t->ids, by_id);
+    free(g.spans);
+    qsort(t->ids, count, sizeof *t->ids, by_id);
     return true;
 }
 

@@ -1,7 +1,7 @@
 /* sim/town/scenery_raster.c — a raster of what is paved, and the gaps that roads enclose.
  *
- * The raster (half a metre per cell) knows for each cell what lies there, at what height, and how far the nearest pavement is: an
- * exact enough Euclidean distance by propagating offsets (Danielsson, Euclidean distance mapping, 1980). */
+ * The raster (half a metre per cell) knows for each cell what lies there, at what height, and how far the nearest pavement is, less
+ * than a tenth too far: by propagating offsets (Danielsson, Euclidean distance mapping, 1980), to one side in each of two sweeps. */
 #include "sim/town/scenery_internal.h"
 #include <stdlib.h>
 #include <string.h>
@@ -192,49 +192,81 @@ static bool paint(town_scenery *t, base_error *err)
 #define SLOPE     0.6 /* that cuttings and embankments keep to where there is room */
 #define STEEPER_M 4.0 /* where there is none, the difference is made up within this distance of the pavement */
 
-/* to[at] = min over paved cells of (sign * level + SLOPE * way to it), by two passes over the eight neighbours. What comes from the row before is
- * found for a whole row at once; then it runs along the row. */
-static void cone(const scenery_raster *r, float sign, float *to)
+/* high[at], low[at] = min over paved cells of (+-level + SLOPE * way to it), by two passes over the eight neighbours. What comes from the row before
+ * is found for a whole row at once; then it runs along the row, in both at once: neither waits for the other. */
+static void cone_above(float *row, const float *from, int w, float straight, float diagonal)
+{
+    row[0] = least(row[0], least(from[0] + straight, w > 1 ? from[1] + diagonal : 1e9f));
+    for (int x = 1; x + 1 < w; x++)
+        row[x] = least(row[x], least(from[x] + straight, least(from[x - 1], from[x + 1]) + diagonal));
+    if (w > 1)
+        row[w - 1] = least(row[w - 1], least(from[w - 1] + straight, from[w - 2] + diagonal));
+}
+
+static void cones(const scenery_raster *r, float *high, float *low)
 {
     int w = r->width, h = r->height;
     float straight = (float)(SLOPE * r->cell_m), diagonal = straight * 1.41421356f;
-    for (size_t i = 0; i < (size_t)w * h; i++)
-        to[i] = r->kind[i] != PAVED_NONE ? sign * r->level[i] : 1e9f;
+    for (size_t i = 0; i < (size_t)w * h; i++) {
+        bool paved = r->kind[i] != PAVED_NONE;
+        high[i] = paved ? r->level[i] : 1e9f;
+        low[i] = paved ? -r->level[i] : 1e9f;
+    }
     for (int pass = 0; pass < 2; pass++)
         for (int j = 0; j < h; j++) {
-            float *row = to + (size_t)(pass ? h - 1 - j : j) * w;
-            const float *from = pass ? row + w : row - w;
+            size_t at = (size_t)(pass ? h - 1 - j : j) * w;
+            float *a = high + at, *b = low + at;
             if (j > 0) {
-                row[0] = least(row[0], least(from[0] + straight, w > 1 ? from[1] + diagonal : 1e9f));
-                for (int x = 1; x + 1 < w; x++)
-                    row[x] = least(row[x], least(from[x] + straight, least(from[x - 1], from[x + 1]) + diagonal));
-                if (w > 1)
-                    row[w - 1] = least(row[w - 1], least(from[w - 1] + straight, from[w - 2] + diagonal));
+                cone_above(a, pass ? a + w : a - w, w, straight, diagonal);
+                cone_above(b, pass ? b + w : b - w, w, straight, diagonal);
             }
-            if (pass)
-                for (int x = w - 2; x >= 0; x--)
-                    row[x] = least(row[x], row[x + 1] + straight);
-            else
-                for (int x = 1; x < w; x++)
-                    row[x] = least(row[x], row[x - 1] + straight);
+            int step = pass ? -1 : 1, x = pass ? w - 1 : 0;
+            float last_a = a[x], last_b = b[x];
+            for (int i = 1; i < w; i++) {
+                x += step;
+                a[x] = last_a = least(a[x], last_a + straight);
+                b[x] = last_b = least(b[x], last_b + straight);
+            }
         }
 }
 
 enum { FAR_AWAY = 16000 };
 
-/* Is the pavement nearest to a neighbour, which lies (x, y) cells away, nearer than any known so far? */
-static inline __attribute__((always_inline)) void ask(int16_t *me, int *least_2, const int16_t *other, int x, int y)
+/* Columns and rows to a paved cell, and how far that is, squared; FAR_AWAY twice: none is known, and then the square is INT32_MAX. */
+typedef struct way {
+    int x, y, far_2;
+} way;
+
+static inline way way_of(const int16_t to[2], int x, int y)
 {
-    int dx = other[0] + x, dy = other[1] + y, far_2 = dx * dx + dy * dy;
-    if (other[0] != FAR_AWAY && far_2 < *least_2) {
-        *least_2 = far_2;
-        me[0] = (int16_t)dx;
-        me[1] = (int16_t)dy;
+    if (to[0] == FAR_AWAY)
+        return (way){ FAR_AWAY, FAR_AWAY, INT32_MAX };
+    int dx = to[0] + x, dy = to[1] + y;
+    return (way){ dx, dy, dx * dx + dy * dy };
+}
+
+/* above[width]: the nearest pavement that the up to three neighbours in the row `from`, which lies `back` rows away, know of: the one straight across
+ * first, then the one on the side that a sweep comes from, then the other. */
+static void ask_row(int16_t (*above)[2], const int16_t (*from)[2], int back, int width)
+{
+    for (int x = 0; x < width; x++) {
+        way best = way_of(from[x], 0, back);
+        for (int side = 0; side < 2; side++) {
+            int step = side ? -back : back;
+            if (x + step < 0 || x + step >= width)
+                continue;
+            way other = way_of(from[x + step], step, back);
+            if (other.far_2 < best.far_2)
+                best = other;
+        }
+        above[x][0] = (int16_t)best.x;
+        above[x][1] = (int16_t)best.y;
     }
 }
 
-/* to[at]: columns and rows to the nearest paved cell (Danielsson): from above and the left, then from below and the right. */
-static void find_nearest(const scenery_raster *r, int16_t (*to)[2])
+/* to[at]: columns and rows to the nearest paved cell (Danielsson): from above and the left, then from below and the right. What comes from the row
+ * before is found for a whole row at once, into above[width]; then it runs along the row. */
+static void find_nearest(const scenery_raster *r, int16_t (*to)[2], int16_t (*above)[2])
 {
     int w = r->width, h = r->height;
     for (size_t i = 0; i < (size_t)w * h; i++)
@@ -243,31 +275,38 @@ static void find_nearest(const scenery_raster *r, int16_t (*to)[2])
         int back = pass ? 1 : -1; /* where those lie that were visited before */
         for (int j = 0; j < h; j++) {
             int16_t(*row)[2] = to + (size_t)(pass ? h - 1 - j : j) * w;
-            const int16_t(*before)[2] = j > 0 ? (const int16_t(*)[2])(row + (ptrdiff_t)back * w) : NULL;
+            if (j > 0)
+                ask_row(above, (const int16_t(*)[2])(row + (ptrdiff_t)back * w), back, w);
+            way left = { FAR_AWAY, FAR_AWAY, INT32_MAX };
             for (int i = 0; i < w; i++) {
                 int x = pass ? w - 1 - i : i;
                 int16_t *me = row[x];
-                int least_2 = me[0] == FAR_AWAY ? INT32_MAX : me[0] * me[0] + me[1] * me[1];
-                if (least_2 == 0)
-                    continue;
-                if (i > 0)
-                    ask(me, &least_2, row[x + back], back, 0);
-                if (!before)
-                    continue;
-                ask(me, &least_2, before[x], 0, back);
-                if (i > 0)
-                    ask(me, &least_2, before[x + back], back, back);
-                if (i + 1 < w)
-                    ask(me, &least_2, before[x - back], -back, back);
+                way best = way_of(me, 0, 0);
+                if (best.far_2 > 0) {
+                    if (left.far_2 != INT32_MAX) {
+                        left.far_2 += 2 * back * left.x + 1;
+                        left.x += back;
+                        if (left.far_2 < best.far_2)
+                            best = left;
+                    }
+                    if (j > 0) {
+                        way up = way_of(above[x], 0, 0);
+                        if (up.far_2 < best.far_2)
+                            best = up;
+                    }
+                    me[0] = (int16_t)best.x;
+                    me[1] = (int16_t)best.y;
+                }
+                left = best;
             }
         }
     }
 }
 
-/* Three sweeps that do not need each other, then bands of rows. */
+/* Two sweeps that do not need each other, then bands of rows. */
 typedef struct sweeps {
     scenery_raster *raster;
-    int16_t (*to)[2];
+    int16_t (*to)[2], (*above)[2];
     float *high, *low;
 } sweeps;
 
@@ -276,9 +315,9 @@ static void sweep(void *user, int item, int worker)
     (void)worker;
     const sweeps *s = user;
     if (item == 0)
-        find_nearest(s->raster, s->to);
+        find_nearest(s->raster, s->to, s->above);
     else
-        cone(s->raster, item == 1 ? 1 : -1, item == 1 ? s->high : s->low);
+        cones(s->raster, s->high, s->low);
 }
 
 enum { BAND_ROWS = 64 };
@@ -307,13 +346,15 @@ static void settle(void *user, int item, int worker)
 static bool spread(scenery_raster *r, base_pool *pool, base_error *err)
 {
     size_t n = (size_t)r->width * r->height;
-    sweeps s = { r, malloc(n * sizeof *s.to), malloc(n * sizeof *s.high), malloc(n * sizeof *s.low) };
-    bool good = s.to && s.high && s.low;
+    sweeps s = { r, malloc(n * sizeof *s.to), malloc((size_t)r->width * sizeof *s.above), malloc(n * sizeof *s.high),
+                 malloc(n * sizeof *s.low) };
+    bool good = s.to && s.above && s.high && s.low;
     if (good) {
-        base_pool_run(pool, 3, sweep, &s);
+        base_pool_run(pool, 2, sweep, &s);
         base_pool_run(pool, (r->height + BAND_ROWS - 1) / BAND_ROWS, settle, &s);
     }
     free(s.to);
+    free(s.above);
     free(s.high);
     free(s.low);
     return good || base_fail(err, BASE_MEMORY, "scenery: no memory for a raster of %zu cells", n);
