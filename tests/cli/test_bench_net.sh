@@ -29,10 +29,17 @@ for mode in train forward int8; do
         peak_rss_mib cpu; do
         check "$mode: key $key" bash -c "tail -n 1 '$work/$mode' | grep -q '\"$key\":'"
     done
-    # The nodes of the fastest round lie inside it; between them only the loop itself runs. 10 % for a thread that is interrupted there.
-    sum=$(grep '"node":' "$work/$mode" | grep -o '"ms":[0-9.]*' | cut -d: -f2 | awk '{ s += $1 } END { print s }')
-    whole=$(number "$work/$mode" ms_min)
-    check "$mode: nodes ($sum ms) add up to the round ($whole ms)" holds "$sum <= $whole * 1.001 + 0.01 && $sum >= 0.9 * $whole"
+    # The nodes of the fastest round lie inside it; between them only the loop itself runs. 10 % for a thread that is interrupted there; on a busy machine
+    # even the fastest of a few rounds may be interrupted for longer, so there are more goes with more rounds.
+    add_up=false
+    for seconds in 0.05 0.2 0.5 1 2 4; do
+        [ $seconds = 0.05 ] ||
+            "$laneloop" bench net --mode $mode --base 4 --size 32x48 --threads 2 --seconds $seconds --batch 3 --profile --json >"$work/$mode" 2>"$work/err"
+        sum=$(grep '"node":' "$work/$mode" | grep -o '"ms":[0-9.]*' | cut -d: -f2 | awk '{ s += $1 } END { print s }')
+        whole=$(number "$work/$mode" ms_min)
+        holds "$sum <= $whole * 1.001 + 0.01 && $sum >= 0.9 * $whole" && add_up=true && break
+    done
+    check "$mode: nodes ($sum ms) add up to the round ($whole ms)" $add_up
     check "$mode: every node's least is at most its time" bash -c "! grep '\"node\":' '$work/$mode' |
         sed 's/.*\"ms\":\([0-9.]*\),\"ms_min\":\([0-9.]*\).*/\1 \2/' | awk '\$2 > \$1' | grep -q ."
     check "$mode: the head is one of them" has "$work/$mode" '"node":"head","op":"conv2d","work":"forward"'
