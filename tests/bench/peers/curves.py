@@ -114,9 +114,9 @@ def draw(curves, path, title):
     reference = curves["torch"]
     for name, losses in curves.items():
         steps = range(1, len(losses) + 1)
-        above.plot(steps, losses, linewidth=1, label=NAMES[name])
+        line, = above.plot(steps, losses, linewidth=1, label=NAMES[name])
         if name != "torch":
-            below.plot(steps, [max(abs(a - b), 1e-9) for a, b in zip(losses, reference)], linewidth=1, label=NAMES[name])
+            below.plot(steps, [max(abs(a - b), 1e-9) for a, b in zip(losses, reference)], linewidth=1, color=line.get_color())
     above.set_yscale("log")
     above.set_ylabel("loss")
     above.set_title(title, fontsize=10)
@@ -172,4 +172,5 @@ def main():
         draw(curves, o.picture, f"U-Net base {o.base}, 256 x 128, batch {o.batch}, the same weights and data: laneloop and PyTorch {version}")
 
 
-main()
+if __name__ == "__main__":
+    main()
