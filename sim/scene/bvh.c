@@ -280,7 +280,7 @@ static void set_child(struct scene_wide *w, int i, const scene_node *n)
 
 /* Which of the top's nodes are roots of subtrees, while wide nodes are made; a subtree's own nodes never are. */
 typedef struct widening {
-    scene_part *part;
+    const scene_part *part;
     const uint32_t *subtree_at; /* [top] number of the subtree that has its root there; UINT32_MAX: none */
     const subtree *subtrees;
     uint32_t top; /* 0 inside a subtree */

@@ -152,7 +152,7 @@ static void span_block(void *user, int item, int worker)
 
 bool scenery_objects_finish(town_scenery *t, const scene_mesh *m, base_error *err)
 {
-    int workers = t->options.pool ? base_pool_threads(t->options.pool) : 1;
+    int workers = base_pool_threads(t->options.pool);
     size_t count = (size_t)t->object_count;
     spanning g = { t, m, malloc(((size_t)workers * count + 1) * sizeof *g.spans) };
     t->ids = malloc((count + 1) * sizeof *t->ids);

@@ -192,8 +192,7 @@ static bool paint(town_scenery *t, base_error *err)
 #define SLOPE     0.6 /* that cuttings and embankments keep to where there is room */
 #define STEEPER_M 4.0 /* where there is none, the difference is made up within this distance of the pavement */
 
-/* high[at], low[at] = min over paved cells of (+-level + SLOPE * way to it), by two passes over the eight neighbours. What comes from the row before
- * is found for a whole row at once; then it runs along the row, in both at once: neither waits for the other. */
+/* What comes to a row from the one before, whose middle cells have three neighbours there. */
 static void cone_above(float *row, const float *from, int w, float straight, float diagonal)
 {
     row[0] = least(row[0], least(from[0] + straight, w > 1 ? from[1] + diagonal : 1e9f));
@@ -203,6 +202,8 @@ static void cone_above(float *row, const float *from, int w, float straight, flo
         row[w - 1] = least(row[w - 1], least(from[w - 1] + straight, from[w - 2] + diagonal));
 }
 
+/* high[at], low[at] = min over paved cells of (+-level + SLOPE * way to it), by two passes over the eight neighbours. What comes from the row before
+ * is found for a whole row at once; then it runs along the row, in both at once: neither waits for the other. */
 static void cones(const scenery_raster *r, float *high, float *low)
 {
     int w = r->width, h = r->height;

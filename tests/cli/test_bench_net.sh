@@ -20,9 +20,9 @@ has() { grep -q -- "$2" "$1"; }
 number() { grep -o "\"$2\":-\?[0-9.]*" "$1" | tail -n 1 | cut -d: -f2; }
 holds() { awk "BEGIN { exit !($1) }"; }
 
-small=(--base 4 --size 32x48 --threads 2 --seconds 0.05)
+small=(--base 4 --size 32x48 --threads 2)
 for mode in train forward int8; do
-    "$laneloop" bench net --mode $mode "${small[@]}" --batch 3 --profile --trace "$work/trace" --roofline "$work/$mode.svg" --json >"$work/$mode" 2>"$work/err"
+    "$laneloop" bench net --mode $mode "${small[@]}" --seconds 0.05 --batch 3 --profile --trace "$work/trace" --roofline "$work/$mode.svg" --json >"$work/$mode" 2>"$work/err"
     check "$mode: measured" [ $? -eq 0 ]
     check "$mode: every line is an object" [ -z "$(grep -vE '^\{"[a-z_]+":.*[^,]\}$' "$work/$mode")" ]
     for key in net variant base depth h w batch mode precision isa threads rounds ms ms_min ms_max images_per_s gflop peak_gflops peak_pct plan_mib \
@@ -34,7 +34,7 @@ for mode in train forward int8; do
     add_up=false
     for seconds in 0.05 0.2 0.5 1 2 4; do
         [ $seconds = 0.05 ] ||
-            "$laneloop" bench net --mode $mode --base 4 --size 32x48 --threads 2 --seconds $seconds --batch 3 --profile --json >"$work/$mode" 2>"$work/err"
+            "$laneloop" bench net --mode $mode "${small[@]}" --seconds $seconds --batch 3 --profile --json >"$work/$mode" 2>"$work/err"
         sum=$(grep '"node":' "$work/$mode" | grep -o '"ms":[0-9.]*' | cut -d: -f2 | awk '{ s += $1 } END { print s }')
         whole=$(number "$work/$mode" ms_min)
         holds "$sum <= $whole * 1.001 + 0.01 && $sum >= 0.9 * $whole" && add_up=true && break
@@ -88,7 +88,7 @@ check "a limit that is too low is an error" [ $? -eq 1 ]
 check "that says what would do" has "$work/err" "at least [0-9]* MiB"
 
 # Written, read again: the same logits.
-"$laneloop" bench net --mode forward "${small[@]}" --write "$work/net" >"$work/out" 2>"$work/err"
+"$laneloop" bench net --mode forward "${small[@]}" --seconds 0.05 --write "$work/net" >"$work/out" 2>"$work/err"
 check "the network is written" [ -s "$work/net/model.safetensors" -a -s "$work/net/round.safetensors" ]
 "$laneloop" bench net --mode forward --weights "$work/net" --seconds 0.01 --threads 1 --write "$work/again" >"$work/out" 2>"$work/err"
 check "and gives the same logits again" cmp -s "$work/net/round.safetensors" "$work/again/round.safetensors"

@@ -103,6 +103,7 @@ run_version() {
 # The versions run side by side: the programs wait more than they work. What they print comes one version after the other.
 dir=$(mktemp -d)
 trap 'rm -rf "$out" "$dir"' EXIT
+trap 'trap "" TERM; kill 0; exit 130' INT # what runs in the background does not hear a Ctrl-C
 for version in "$@"; do
     (trap - EXIT && run_version "$version" >"$dir/$version.log" 2>&1) &
 done

@@ -6,26 +6,18 @@
 /* For cmocka_set_test_filter in programs whose other tests have one thread from beginning to end: the thread sanitizer would find nothing there, slowly. */
 #define TESTS_WITH_THREADS "*same*bytes*"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { SANITIZED = 1 };
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-enum { SANITIZED = 1 };
+/* gcc says it by macros, clang by features. */
+#if defined(__has_feature)
+#define SANITIZER(name) __has_feature(name)
 #else
-enum { SANITIZED = 0 };
+#define SANITIZER(name) 0
 #endif
+#if defined(__SANITIZE_THREAD__) || SANITIZER(thread_sanitizer)
+enum { THREAD_SANITIZED = 1, SANITIZED = 1 };
+#elif defined(__SANITIZE_ADDRESS__) || SANITIZER(address_sanitizer)
+enum { THREAD_SANITIZED = 0, SANITIZED = 1 };
 #else
-enum { SANITIZED = 0 };
+enum { THREAD_SANITIZED = 0, SANITIZED = 0 };
 #endif
-#if defined(__SANITIZE_THREAD__)
-enum { THREAD_SANITIZED = 1 };
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-enum { THREAD_SANITIZED = 1 };
-#else
-enum { THREAD_SANITIZED = 0 };
-#endif
-#else
-enum { THREAD_SANITIZED = 0 };
-#endif
+#undef SANITIZER
 #endif
