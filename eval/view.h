@@ -15,7 +15,7 @@
  *
  * Anything else is 404, another method 405. Only requests whose Host is an address or localhost are answered, so that no web site
  * can reach the page by a name of its own that it points here (DNS rebinding), and none from other sites' pages. One page more
- * than `viewers` is told 503.
+ * than `viewers` is told 503, and so is everyone, with a time to come again after, while the simulator is too busy to answer.
  *
  * Needs libmicrohttpd and libjpeg. A build without them has the functions; eval_view_create then says what is missing. */
 #ifndef EVAL_VIEW_H

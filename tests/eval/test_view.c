@@ -269,7 +269,7 @@ static void end(shown *h)
 static char reply[REPLY_MAX + 1];
 
 /* One request on a connection of its own; the reply until its end. Returns the status, *body the first byte after the headers. */
-static int ask(int port, const char *request, const char **body, size_t *bytes)
+static int ask_once(int port, const char *request, const char **body, size_t *bytes)
 {
     int fd = dial(port);
     put(fd, request, strlen(request));
@@ -288,6 +288,16 @@ static int ask(int port, const char *request, const char **body, size_t *bytes)
     assert_non_null(strstr(reply, "Content-Security-Policy: default-src 'none'"));
     assert_non_null(strstr(reply, "Cross-Origin-Resource-Policy: same-origin"));
     return atoi(reply + strlen("HTTP/1.1 "));
+}
+
+/* The same, again while the simulator is too busy to answer, as 503 asks for. */
+static int ask(int port, const char *request, const char **body, size_t *bytes)
+{
+    double until_s = base_clock_s() + 60;
+    int status;
+    while ((status = ask_once(port, request, body, bytes)) == 503 && base_clock_s() < until_s)
+        assert_non_null(strstr(reply, "Retry-After: "));
+    return status;
 }
 
 static int ask_path(int port, const char *path, const char **body, size_t *bytes)
