@@ -148,7 +148,7 @@ static void check_graph(const model_graph *g, const model_safetensors *s, const 
 
 static int conv(model_graph *g, int x, int oc, int kernel, int stride, int padding, int dilation, bool bias)
 {
-    return model_graph_conv2d(g, "op", x, &(model_conv_spec){ oc, kernel, stride, padding, dilation, bias });
+    return model_graph_conv2d(g, "op", x, &(model_conv_spec){ oc, kernel, stride, padding, dilation, bias, 1 });
 }
 static int op_conv3(model_graph *g, int x) { return conv(g, x, 7, 3, 1, 1, 1, true); }
 static int op_conv3_valid(model_graph *g, int x) { return conv(g, x, 6, 3, 1, 0, 1, false); }
