@@ -631,6 +631,19 @@ static void set_rays(render_pass *p, const camera *c)
     }
 }
 
+/* Mostly the lower sky lights things, and walls lend each other some of its grey. */
+static void set_above(render_pass *p)
+{
+    const render_environment *e = &p->environment;
+    float grey = 0;
+    for (int k = 0; k < 3; k++) {
+        p->above_rgb[k] = e->zenith_rgb[k] + (e->horizon_rgb[k] - e->zenith_rgb[k]) * 0.55f;
+        grey += p->above_rgb[k] / 3;
+    }
+    for (int k = 0; k < 3; k++)
+        p->above_rgb[k] += (grey - p->above_rgb[k]) * 0.35f;
+}
+
 /* Directions have no place: of the matrices only the turn counts. Pixel (x, y) looks along forward + right (x - cx)/f - up (y - cy)/f. */
 static void set_sky_motion(render_pass *p, const camera *now, const camera *before)
 {
@@ -662,6 +675,7 @@ bool render_frame(render *r, const render_view *view, const render_environment *
     p->antialias = view->antialias;
     p->inverse_near = (float)(1 / job.camera.near_m);
     p->environment = *environment;
+    set_above(p);
     p->textures = r->textures;
     p->clouds = r->clouds;
     p->display = r->display;

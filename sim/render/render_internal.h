@@ -171,6 +171,7 @@ typedef struct render_pass {
     float ray_x[3], ray_y[3], ray_0[3]; /* world direction of the pixel (x, y) with unit depth: ray_0 + x ray_x + y ray_y */
     double sky_before[3][3];            /* pixel (x, y, 1) -> (x w, y w, w) of the same direction in the picture before */
     render_environment environment;
+    float above_rgb[3]; /* light of the sky on what faces up */
     render_shadow_lookup shadow;
     const uint32_t *textures;
     const float *clouds;
@@ -182,7 +183,7 @@ typedef struct render_pass {
 } render_pass;
 
 /* Scratch of one thread. */
-enum { RECORD_FLOATS = 32, WHOLE_MAX = TILE * TILE, JOBS_MAX = TILE * TILE * SAMPLES_MAX };
+enum { RECORD_FLOATS = 48, WHOLE_MAX = TILE * TILE, JOBS_MAX = TILE * TILE * SAMPLES_MAX };
 typedef struct render_scratch {
     _Alignas(64) float z[TILE * TILE * SAMPLES_MAX];
     _Alignas(64) uint32_t id[TILE * TILE * SAMPLES_MAX];

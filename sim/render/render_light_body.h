@@ -5,8 +5,27 @@
 
 /* Record of a visible triangle: planes over (x, y) in the tile of 1/w, u/w, v/w, normal/w, light/w, then its material.
  *   [0..7] factor of x   [8..15] factor of y   [16..23] constant
- *   [24..26] colour  [27] gloss  [28] emission  [29] texture layer (int)  [30] 1 = lets light through  [31] 1 = can be wet */
-enum { R_Z, R_U, R_V, R_NX, R_NY, R_NZ, R_LIGHT, R_RED = 24, R_GLOSS = 27, R_EMISSION, R_LAYER, R_LEAF, R_WET };
+ *   [24..26] colour  [27] gloss  [28] emission  [29] texture layer (int)  [30] 1 = lets light through  [31] 1 = can be wet
+ *   [32] BENT, FLAT or FLAT_KNOWN, then the 8 numbers of the aspect, once known */
+enum {
+    R_Z,
+    R_U,
+    R_V,
+    R_NX,
+    R_NY,
+    R_NZ,
+    R_LIGHT,
+    R_RED = 24,
+    R_GLOSS = 27,
+    R_EMISSION,
+    R_LAYER,
+    R_LEAF,
+    R_WET,
+    R_FLAT,
+    R_ASPECT
+};
+/* R_FLAT: what is known of how the triangle lies to sun and sky, the same all over one whose corners have one normal. */
+enum { BENT, FLAT, FLAT_KNOWN };
 
 typedef struct v3 {
     vf x, y, z;
@@ -15,6 +34,7 @@ static inline vf dot3(v3 a, v3 b) { return a.x * b.x + a.y * b.y + a.z * b.z; }
 static inline vf dot3f(v3 a, const float b[3]) { return a.x * b[0] + a.y * b[1] + a.z * b[2]; }
 static inline v3 scale3(v3 a, vf k) { return (v3){ a.x * k, a.y * k, a.z * k }; }
 static inline v3 mix3(v3 a, v3 b, vf t) { return (v3){ a.x + (b.x - a.x) * t, a.y + (b.y - a.y) * t, a.z + (b.z - a.z) * t }; }
+static inline v3 unit3(v3 a) { return scale3(a, vf_rsqrt(vf_max(dot3(a, a), vf_splat(1e-30f)))); }
 static inline v3 splat3(const float c[3]) { return (v3){ vf_splat(c[0]), vf_splat(c[1]), vf_splat(c[2]) }; }
 static inline vf smooth(vf x, float lo, float hi)
 {
@@ -118,39 +138,81 @@ static inline __attribute__((always_inline)) void texture(const uint32_t *textur
     *a = sum[3] * (1.0f / (255 * 127));
 }
 
-/* Share of sunlight that reaches a camera-relative world point: four neighbouring texels, weighted by distance. */
-static vf sunlit(const render_shadow_lookup *l, v3 at, v3 n, vf distance)
+/* How a surface lies to sun and sky: all that follows from its normal (and leaf: 1 = lets light through) alone. */
+typedef struct aspect {
+    v3 n;      /* unit */
+    vf sun;    /* share of the sun's light, shadows aside */
+    vf slack;  /* metres that a point may be lower than the shadow's height without being in its own shadow */
+    v3 around; /* light of sky and ground, shade aside */
+} aspect;
+
+static inline __attribute__((always_inline)) aspect aspect_of(const render_pass *p, v3 normal, vf leaf)
 {
-    /* A texel knows one height; the surface's own varies across it. How much, by the slope of the surface against the plane across
-     * the rays, is what the point may be lower without being in its own shadow: nothing on level ground, much on walls. */
-    vf facing = vf_max(dot3f(n, l->sun), vf_splat(0.05f));
-    vf per = l->sun[2] / facing;
-    vf slope = vf_abs(l->unit_s[2] - dot3f(n, l->unit_s) * per) + vf_abs(l->unit_t[2] - dot3f(n, l->unit_t) * per);
-    vf slack = vf_min(0.015f + 0.125f * slope, vf_splat(1.5f)); /* a texel is 0.1 m wide */
+    const render_environment *e = &p->environment;
+    const render_shadow_lookup *l = &p->shadow;
+    aspect a = { .n = normal, .slack = vf_splat(0) };
+    vf facing = dot3f(normal, e->sun_direction);
+    a.sun = vf_max(facing, vf_splat(0)) * (1.0f - leaf) + leaf * (0.30f + 0.45f * vf_abs(facing));
+    if (l->on) {
+        /* A texel knows one height; the surface's own varies across it. How much, by the slope of the surface against the plane
+         * across the rays, is the slack: nothing on level ground, much on walls. A texel is 0.1 m wide. */
+        vf per = l->sun[2] / vf_max(dot3f(normal, l->sun), vf_splat(0.05f));
+        vf slope =
+            vf_abs(l->unit_s[2] - dot3f(normal, l->unit_s) * per) + vf_abs(l->unit_t[2] - dot3f(normal, l->unit_t) * per);
+        a.slack = vf_min(0.015f + 0.125f * slope, vf_splat(1.5f));
+    }
+    a.around = mix3(splat3(e->ground_rgb), splat3(p->above_rgb), normal.z * 0.5f + 0.5f);
+    return a;
+}
+
+static __attribute__((noinline)) void know_aspect(const render_pass *p, float *record)
+{
+    v3 n = { vf_splat(record[R_NX + 16]), vf_splat(record[R_NY + 16]), vf_splat(record[R_NZ + 16]) };
+    aspect a = aspect_of(p, unit3(n), vf_splat(record[R_LEAF]));
+    const float known[8] = { a.n.x[0], a.n.y[0], a.n.z[0], a.sun[0], a.slack[0], a.around.x[0], a.around.y[0], a.around.z[0] };
+    memcpy(record + R_ASPECT, known, sizeof known);
+    record[R_FLAT] = FLAT_KNOWN;
+}
+
+/* Of a triangle that is FLAT: found when first asked for. */
+static inline aspect flat_aspect(const render_pass *p, float *record)
+{
+    if (record[R_FLAT] != FLAT_KNOWN)
+        know_aspect(p, record);
+    const float *r = record + R_ASPECT;
+    return (aspect){ splat3(r), vf_splat(r[3]), vf_splat(r[4]), splat3(r + 5) };
+}
+
+/* Share of sunlight that reaches a camera-relative world point: four neighbouring texels, weighted by distance. */
+static inline __attribute__((always_inline)) vf sunlit(const render_shadow_lookup *l, v3 at, vf slack, vf distance)
+{
+    const vf zero = vf_splat(0), one = vf_splat(1), grid = vf_splat(SHADOW_GRID);
     vf s = at.x * l->across_s[0] + at.y * l->across_s[1] + at.z * l->across_s[2] + l->origin_s;
     vf t = at.x * l->across_t[0] + at.y * l->across_t[1] + at.z * l->across_t[2] + l->origin_t;
-    vi valid = (s >= 0) & (s < SHADOW_GRID) & (t >= 0) & (t < SHADOW_GRID) & (distance < l->range_m);
-    s = vf_select(valid, s, vf_splat(0));
-    t = vf_select(valid, t, vf_splat(0));
+    lane_mask valid = vf_not_below(vf_not_below(all_lanes(), s, zero), t, zero);
+    valid = vf_below(vf_below(vf_below(valid, s, grid), t, grid), distance, vf_splat(l->range_m));
+    s = vf_keep(valid, s);
+    t = vf_keep(valid, t);
     vf fs = vf_floor(s), ft = vf_floor(t);
     vi piece = vi_gather(l->piece, vi_of(ft) * SHADOW_GRID + vi_of(fs));
-    valid &= piece >= 0;
-    piece = vi_select(valid, piece, vi_splat(0));
+    valid = vi_not_above(valid, vi_splat(0), piece);
+    piece = vi_keep(valid, piece);
     vf x = (s - fs) * (float)SHADOW_TEXELS + (SHADOW_BORDER - 0.5f),
        y = (t - ft) * (float)SHADOW_TEXELS + (SHADOW_BORDER - 0.5f);
     vf fx = vf_floor(x), fy = vf_floor(y), wx = x - fx, wy = y - fy;
     vf height = vf_clamp((at.z + slack) * l->height_scale + l->height_origin, 0, 65535);
     vi h = vi_of(height), texel = piece + vi_of(fy) * SHADOW_PITCH + vi_of(fx);
     vi upper = vi_gather2(l->maps, texel), lower = vi_gather2(l->maps, texel + SHADOW_PITCH);
-    /* A true comparison is -1. */
-    vf l00 = -vf_of((upper & 65535) <= h), l01 = -vf_of(((upper >> 16) & 65535) <= h);
-    vf l10 = -vf_of((lower & 65535) <= h), l11 = -vf_of(((lower >> 16) & 65535) <= h);
+    vf l00 = vf_keep(vi_not_above(all_lanes(), upper & 65535, h), one);
+    vf l01 = vf_keep(vi_not_above(all_lanes(), (upper >> 16) & 65535, h), one);
+    vf l10 = vf_keep(vi_not_above(all_lanes(), lower & 65535, h), one);
+    vf l11 = vf_keep(vi_not_above(all_lanes(), (lower >> 16) & 65535, h), one);
     l00 = l00 + (l01 - l00) * wx;
     l10 = l10 + (l11 - l10) * wx;
     vf lit = l00 + (l10 - l00) * wy;
     vf fade = vf_saturate((distance - 0.85f * l->range_m) * (1.0f / (0.15f * l->range_m)));
     lit = lit + (1.0f - lit) * fade;
-    return vf_select(valid, lit, vf_splat(1));
+    return vf_replace(valid, lit, one);
 }
 
 static v3 tone_curve(v3 c, float exposure) /* Narkowicz's fit of the ACES film curve */
@@ -167,14 +229,14 @@ static v3 tone_curve(v3 c, float exposure) /* Narkowicz's fit of the ACES film c
  * gather reads lane by lane and costs four times as much as the usual two or three. */
 enum { RUNS_MAX = LANES / 2 };
 typedef struct field_reader {
-    const float *records;
+    float *records;
     vi offset;
     int runs; /* distinct ones; 0: too many, gather */
     const float *first[RUNS_MAX];
     lane_mask lanes[RUNS_MAX]; /* of those after the first */
 } field_reader;
 
-static field_reader read_fields(const float *records, const uint32_t *offsets)
+static field_reader read_fields(float *records, const uint32_t *offsets)
 {
     field_reader f = { .records = records, .offset = vi_load(offsets), .runs = 1 };
     f.first[0] = records + offsets[0];
@@ -262,14 +324,21 @@ static inline __attribute__((always_inline)) v3 surface(const render_pass *p, co
     vf glass;
     texture(p->textures, (vi)field(f, R_LAYER, one), u, v, lod, &grain, &glass);
 
-    v3 n = { field(f, R_NX + 16, one) + field(f, R_NX, one) * x + field(f, R_NX + 8, one) * y,
-             field(f, R_NY + 16, one) + field(f, R_NY, one) * x + field(f, R_NY + 8, one) * y,
-             field(f, R_NZ + 16, one) + field(f, R_NZ, one) * x + field(f, R_NZ + 8, one) * y };
-    n = scale3(n, vf_rsqrt(vf_max(dot3(n, n), vf_splat(1e-30f))));
+    const bool puddles = e->wetness > 0 && e->puddles > 0; /* they level what they stand on, pixel by pixel */
+    const bool flat = one && !puddles && f->records[R_FLAT] != BENT;
+    vf leaf = field(f, R_LEAF, one);
+    aspect lie;
+    if (flat) {
+        lie = flat_aspect(p, f->records);
+    } else {
+        v3 n = { field(f, R_NX + 16, one) + field(f, R_NX, one) * x + field(f, R_NX + 8, one) * y,
+                 field(f, R_NY + 16, one) + field(f, R_NY, one) * x + field(f, R_NY + 8, one) * y,
+                 field(f, R_NZ + 16, one) + field(f, R_NZ, one) * x + field(f, R_NZ + 8, one) * y };
+        lie.n = unit3(n);
+    }
     vf open = vf_saturate((field(f, R_LIGHT + 16, one) + field(f, R_LIGHT, one) * x + field(f, R_LIGHT + 8, one) * y) * w);
     v3 at = scale3(ray, w);
     vf distance = w * dot3(ray, ray) * inverse;
-    v3 eye = scale3(ray, -inverse);
 
     /* colour: glass in a picture keeps its own */
     v3 base = { field(f, R_RED, one), field(f, R_RED + 1, one), field(f, R_RED + 2, one) };
@@ -278,43 +347,42 @@ static inline __attribute__((always_inline)) v3 surface(const render_pass *p, co
                   grain.z * (base.z * wall + glass * 0.5f) };
     vf gloss = field(f, R_GLOSS, one) * wall + glass * 0.9f, water = vf_splat(0);
     if (e->wetness > 0) {
-        vf wet = field(f, R_WET, one) * vf_saturate(n.z) * e->wetness;
+        vf wet = field(f, R_WET, one) * vf_saturate(lie.n.z) * e->wetness;
         albedo = scale3(albedo, 1.0f - 0.5f * wet);
         gloss = vf_max(gloss, wet * 0.75f);
-        if (e->puddles > 0) {
+        if (puddles) {
             vf depth = cloud_sample(p->clouds, at.x * (1.0f / RENDER_PUDDLES_M) + p->puddle_u,
                                     at.y * (1.0f / RENDER_PUDDLES_M) + p->puddle_v);
-            vf level = vf_saturate((n.z - 0.97f) * 50.0f) * vf_saturate(field(f, R_WET, one));
+            vf level = vf_saturate((lie.n.z - 0.97f) * 50.0f) * vf_saturate(field(f, R_WET, one));
             water = vf_saturate((depth - (0.80f - 0.42f * e->puddles)) * 9.0f) * level;
             albedo = scale3(albedo, 1.0f - 0.45f * water);
-            n = (v3){ n.x * (1.0f - water), n.y * (1.0f - water), n.z + (1.0f - n.z) * water };
+            lie.n = (v3){ lie.n.x * (1.0f - water), lie.n.y * (1.0f - water), lie.n.z + (1.0f - lie.n.z) * water };
             gloss = vf_max(gloss, water);
         }
     }
 
     /* light */
-    vf leaf = field(f, R_LEAF, one);
-    vf facing = dot3f(n, e->sun_direction);
-    vf sun = vf_max(facing, vf_splat(0)) * (1.0f - leaf) + leaf * (0.30f + 0.45f * vf_abs(facing));
+    if (!flat)
+        lie = aspect_of(p, lie.n, leaf);
+    const v3 n = lie.n;
     vf lit = vf_splat(p->shadow.on ? 0 : 1);
-    vi sees_sun = sun > 0.0f; /* what faces away is dark anyway, and does not mirror the sun */
-    if (p->shadow.on && vi_any(sees_sun)) {
+    lane_mask sees_sun = vf_above(lie.sun, vf_splat(0)); /* what faces away is dark anyway, and does not mirror the sun */
+    if (p->shadow.on && lanes_any(sees_sun)) {
         v3 lifted = { at.x + n.x * 0.04f, at.y + n.y * 0.04f, at.z + n.z * 0.04f };
-        lit = sunlit(&p->shadow, lifted, n, distance);
-        lit = vf_select(sees_sun, lit + (1.0f - lit) * leaf * 0.25f, vf_splat(0));
+        lit = sunlit(&p->shadow, lifted, lie.slack, distance);
+        lit = vf_keep(sees_sun, lit + (1.0f - lit) * leaf * 0.25f);
     }
-    vf direct = sun * lit * (0.55f + 0.45f * open);
-    vf up = n.z * 0.5f + 0.5f;
-    /* Mostly the lower sky lights things, and walls lend each other some of its grey. */
-    v3 above = mix3(splat3(e->zenith_rgb), splat3(e->horizon_rgb), vf_splat(0.55f));
-    vf grey = (above.x + above.y + above.z) * (1.0f / 3);
-    above = mix3(above, (v3){ grey, grey, grey }, vf_splat(0.35f));
-    v3 light = mix3(splat3(e->ground_rgb), above, up);
-    light = (v3){ light.x * open + direct * e->sun_rgb[0], light.y * open + direct * e->sun_rgb[1],
-                  light.z * open + direct * e->sun_rgb[2] };
-    vf cosine = dot3(n, eye);
-    v3 mirrored = { n.x * 2.0f * cosine - eye.x, n.y * 2.0f * cosine - eye.y, n.z * 2.0f * cosine - eye.z };
-    v3 lamp_shine = { { 0 }, { 0 }, { 0 } };
+    vf direct = lie.sun * lit * (0.55f + 0.45f * open);
+    v3 light = { lie.around.x * open + direct * e->sun_rgb[0], lie.around.y * open + direct * e->sun_rgb[1],
+                 lie.around.z * open + direct * e->sun_rgb[2] };
+    lane_mask shines = vf_above(gloss, vf_splat(0.01f));
+    vf cosine = vf_splat(0);
+    v3 mirrored = { { 0 }, { 0 }, { 0 } }, lamp_shine = mirrored;
+    if (s->lamp_count || lanes_any(shines)) {
+        cosine = dot3(n, ray) * -inverse;
+        vf twice = cosine * 2.0f;
+        mirrored = (v3){ n.x * twice + ray.x * inverse, n.y * twice + ray.y * inverse, n.z * twice + ray.z * inverse };
+    }
     if (s->lamp_count) {
         v3 lamps = lamp_light(p, s, at, n, mirrored, leaf, &lamp_shine);
         light = (v3){ light.x + lamps.x, light.y + lamps.y, light.z + lamps.z };
@@ -324,9 +392,8 @@ static inline __attribute__((always_inline)) v3 surface(const render_pass *p, co
              albedo.z * light.z + base.z * emission };
 
     /* reflection of the sky and of the sun, Schlick's Fresnel term */
-    vi shines = gloss > 0.01f;
-    if (vi_any(shines)) {
-        gloss = vf_select(shines, gloss, vf_splat(0)); /* a lane's light must not depend on its neighbours */
+    if (lanes_any(shines)) {
+        gloss = vf_keep(shines, gloss); /* a lane's light must not depend on its neighbours */
         vf k = 1.0f - vf_saturate(cosine), k2 = k * k;
         vf share = gloss * (0.05f + (0.6f + 0.35f * water) * k2 * k2 * k);
         v3 image = sky_gradient(e, mirrored);
@@ -344,7 +411,7 @@ static inline __attribute__((always_inline)) v3 surface(const render_pass *p, co
     if (e->fog_density_per_m > 0) {
         vf path = vf_max(distance - e->fog_start_m, vf_splat(0));
         vf clear = vf_exp2(path * (-1.4427f * e->fog_density_per_m));
-        vf towards = vf_saturate(-dot3f(eye, e->sun_direction)), t2 = towards * towards, t4 = t2 * t2;
+        vf towards = vf_saturate(dot3f(ray, e->sun_direction) * inverse), t2 = towards * towards, t4 = t2 * t2;
         v3 air = splat3(e->horizon_rgb);
         vf glow = t4 * 0.15f;
         air = (v3){ air.x + glow * e->sun_rgb[0], air.y + glow * e->sun_rgb[1], air.z + glow * e->sun_rgb[2] };

@@ -93,12 +93,14 @@ static inline int vi_any(vi m) { return (m[0] | m[1] | m[2] | m[3]) != 0; }
 #if LANES == 16
 typedef __mmask16 lane_mask;
 static inline lane_mask no_lanes(void) { return 0; }
+static inline lane_mask all_lanes(void) { return 0xffff; }
 static inline vf vf_put(vf x, lane_mask m, float v) { return (vf)_mm512_mask_broadcastss_ps((__m512)x, m, _mm_set_ss(v)); }
 static inline lane_mask vi_equal(vi a, vi b) { return _mm512_cmpeq_epi32_mask((__m512i)a, (__m512i)b); }
 static inline uint32_t lane_bits(lane_mask m) { return m; }
 #else
 typedef vi lane_mask;
 static inline lane_mask no_lanes(void) { return (vi){ 0 }; }
+static inline lane_mask all_lanes(void) { return ~(vi){ 0 }; }
 static inline vf vf_put(vf x, lane_mask m, float v) { return vf_select(m, vf_splat(v), x); }
 static inline lane_mask vi_equal(vi a, vi b) { return a == b; }
 #if LANES == 8
@@ -116,8 +118,8 @@ static inline uint32_t lane_bits(lane_mask m)
 
 static inline bool vi_same(vi x) { return lane_bits(vi_equal(x, vi_splat(x[0]))) == ALL_LANES; }
 
-/* Sets of lanes for the innermost loop: one bit a lane where the machine has such masks (gcc 12 turns vector masks into them and back at
- * every step), else as lane_mask. */
+/* Sets of lanes where they count: one bit a lane where the machine has such masks (gcc 12 turns vector masks into them and back at every
+ * step), else as lane_mask. vf_below and its like: those of m for which it holds; vf_keep: 0 in all others; vf_replace: b in them. */
 #if LANES == 16
 static inline lane_mask vf_above(vf a, vf b) { return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GT_OQ); }
 static inline lane_mask vf_not_below(lane_mask m, vf a, vf b)
@@ -125,12 +127,26 @@ static inline lane_mask vf_not_below(lane_mask m, vf a, vf b)
     return _mm512_mask_cmp_ps_mask(m, (__m512)a, (__m512)b, _CMP_GE_OQ);
 }
 static inline bool lanes_any(lane_mask m) { return m != 0; }
+static inline lane_mask vf_below(lane_mask m, vf a, vf b)
+{
+    return _mm512_mask_cmp_ps_mask(m, (__m512)a, (__m512)b, _CMP_LT_OQ);
+}
+static inline lane_mask vi_not_above(lane_mask m, vi a, vi b)
+{
+    return _mm512_mask_cmple_epi32_mask(m, (__m512i)a, (__m512i)b);
+}
+static inline vf vf_keep(lane_mask m, vf a) { return (vf)_mm512_maskz_mov_ps(m, (__m512)a); }
+static inline vi vi_keep(lane_mask m, vi a) { return (vi)_mm512_maskz_mov_epi32(m, (__m512i)a); }
 static inline vf vf_replace(lane_mask m, vf a, vf b) { return (vf)_mm512_mask_mov_ps((__m512)b, m, (__m512)a); }
 static inline vi vi_replace(lane_mask m, vi a, vi b) { return (vi)_mm512_mask_mov_epi32((__m512i)b, m, (__m512i)a); }
 #else
 static inline lane_mask vf_above(vf a, vf b) { return a > b; }
 static inline lane_mask vf_not_below(lane_mask m, vf a, vf b) { return m & (a >= b); }
+static inline lane_mask vf_below(lane_mask m, vf a, vf b) { return m & (a < b); }
+static inline lane_mask vi_not_above(lane_mask m, vi a, vi b) { return m & (a <= b); }
 static inline bool lanes_any(lane_mask m) { return vi_any(m); }
+static inline vf vf_keep(lane_mask m, vf a) { return (vf)((vi)a & m); }
+static inline vi vi_keep(lane_mask m, vi a) { return a & m; }
 static inline vf vf_replace(lane_mask m, vf a, vf b) { return vf_select(m, a, b); }
 static inline vi vi_replace(lane_mask m, vi a, vi b) { return vi_select(m, a, b); }
 #endif
@@ -294,8 +310,14 @@ static inline vf vf_clamp(vf x, float lo, float hi) { return vf_min(vf_max(x, vf
 static inline vf vf_saturate(vf x) { return vf_clamp(x, 0, 1); }
 static inline vf vf_floor(vf x) /* |x| < 2^31 */
 {
+#if LANES == 16
+    return (vf)_mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+#elif LANES == 8
+    return (vf)_mm256_floor_ps((__m256)x);
+#else
     vf t = vf_of(vi_of(x));
     return t + vf_of(t > x); /* a true comparison is -1 */
+#endif
 }
 
 /* 2^x for -126 <= x <= 126, relative error 2e-4: enough for light. */

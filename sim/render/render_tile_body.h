@@ -194,6 +194,8 @@ static void fill_record(const render_pass *p, const render_setup *t, int ox, int
     double attribute[3][8];
     for (int k = 0; k < 3; k++)
         corner_attributes(item, t, v[k], u0, v0, scale, attribute[k]);
+    bool flat =
+        !memcmp(v[0]->normal, v[1]->normal, sizeof v[0]->normal) && !memcmp(v[0]->normal, v[2]->normal, sizeof v[0]->normal);
     for (int k = 0; k < 3; k++) {
         double e[3];
         for (int i = 0; i < 3; i++) {
@@ -203,6 +205,11 @@ static void fill_record(const render_pass *p, const render_setup *t, int ox, int
         for (int j = 0; j < 8; j++)
             r[k * 8 + j] = (float)((e[0] * attribute[0][j] + e[1] * attribute[1][j]) + e[2] * attribute[2][j]);
     }
+    for (int j = R_NX; flat && j <= R_NZ; j++) {
+        r[j] = r[8 + j] = 0;
+        r[16 + j] = (float)attribute[0][j];
+    }
+    r[R_FLAT] = flat ? FLAT : BENT;
     const float *rgb = m->rgb;
     if (m->texture == SCENE_CAR_PAINT && item->instance)
         rgb = item->instance->tint;
