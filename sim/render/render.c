@@ -1,4 +1,4 @@
-/* sim/render/render.c — one frame: what is in view, triangle setup and binning, then the tiles on a pool of threads. */
+/* sim/render/render.c — one frame: triangle setup and binning of what is in view, then the tiles on a pool of threads. */
 #include "sim/render/render_internal.h"
 #include "base/arena.h"
 #include "base/clock.h"
@@ -17,8 +17,7 @@ struct render {
     uint8_t display[DISPLAY_COUNT + 3];
     render_shadow *shadow;
     render_shape world, *meshes; /* [mesh] */
-    render_item *items;
-    uint32_t item_count, item_capacity;
+    render_items view;           /* of the frame at hand */
     render_slot slots[SLOTS];
     render_scratch **scratch; /* per worker */
     int workers;
@@ -160,7 +159,7 @@ void render_destroy(render *r)
     free(r->world.memory);
     render_shadow_destroy(r->shadow);
     free(r->scratch);
-    free(r->items);
+    free(r->view.items);
     free(r->textures);
     free(r->clouds);
     free(r);
@@ -168,211 +167,17 @@ void render_destroy(render *r)
 
 render_stats render_last_stats(const render *r) { return r->stats; }
 
-/* ---- what is in view */
-
-typedef struct camera {
-    base_mat3 rotation;
-    base_vec3 location;
-    double focal, cx, cy, width, height, near_m;
-    double plane[5][4]; /* inside where plane . (x, y, z, 1) >= 0: near, left, right, top, bottom */
-} camera;
-
-static camera camera_from(const render_view *v)
-{
-    camera c = { .rotation = base_rotation_matrix(v->pose.rotation), .location = v->pose.location };
-    c.focal = v->width / (2 * tan(BASE_RAD(v->fov_deg) / 2));
-    c.cx = v->width / 2.0;
-    c.cy = v->height / 2.0;
-    c.width = v->width;
-    c.height = v->height;
-    c.near_m = v->near_m > 0 ? v->near_m : 0.1;
-    const double local[5][4] = { { 1, 0, 0, -c.near_m },
-                                 { c.cx, c.focal, 0, 0 },
-                                 { c.cx, -c.focal, 0, 0 },
-                                 { c.cy, 0, -c.focal, 0 },
-                                 { c.cy, 0, c.focal, 0 } };
-    for (int k = 0; k < 5; k++) {
-        base_vec3 n = base_mat3_apply(&c.rotation, (base_vec3){ local[k][0], local[k][1], local[k][2] });
-        c.plane[k][0] = n.x;
-        c.plane[k][1] = n.y;
-        c.plane[k][2] = n.z;
-        c.plane[k][3] = local[k][3] - base_vec3_dot(n, c.location);
-    }
-    return c;
-}
-
-static bool box_in_view(const camera *c, const scene_bounds *b)
-{
-    for (int k = 0; k < 5; k++) {
-        const double *n = c->plane[k];
-        double best = n[3];
-        for (int i = 0; i < 3; i++)
-            best += n[i] * (n[i] > 0 ? b->hi[i] : b->lo[i]);
-        if (best < 0)
-            return false;
-    }
-    return true;
-}
-
-static double box_distance2(const camera *c, const scene_bounds *b)
-{
-    double p[3] = { c->location.x, c->location.y, c->location.z }, sum = 0;
-    for (int k = 0; k < 3; k++) {
-        double d = fmax(0, fmax(b->lo[k] - p[k], p[k] - b->hi[k]));
-        sum += d * d;
-    }
-    return sum;
-}
-
-/* World -> screen rows, then optionally preceded by an instance's own transform. */
-static void to_screen(const camera *c, const scene_instance *in, double out[3][4])
-{
-    double world[3][4];
-    for (int k = 0; k < 3; k++) { /* camera axes are the columns of the rotation */
-        double fx = c->rotation.m[k][0], ry = c->rotation.m[k][1], uz = c->rotation.m[k][2];
-        world[0][k] = c->focal * ry + c->cx * fx;
-        world[1][k] = -c->focal * uz + c->cy * fx;
-        world[2][k] = fx;
-    }
-    base_vec3 at = in ? in->pose.location : (base_vec3){ 0, 0, 0 };
-    base_vec3 d = base_vec3_sub(at, c->location); /* subtract first: far from the origin digits are precious */
-    for (int q = 0; q < 3; q++)
-        world[q][3] = world[q][0] * d.x + world[q][1] * d.y + world[q][2] * d.z;
-    memcpy(out, world, sizeof world);
-    if (!in)
-        return;
-    base_mat3 r = base_rotation_matrix(in->pose.rotation);
-    double scale[3] = { in->scale.x != 0 ? in->scale.x : 1, in->scale.y != 0 ? in->scale.y : 1,
-                        in->scale.z != 0 ? in->scale.z : 1 };
-    for (int q = 0; q < 3; q++)
-        for (int k = 0; k < 3; k++)
-            out[q][k] = (world[q][0] * r.m[0][k] + world[q][1] * r.m[1][k] + world[q][2] * r.m[2][k]) * scale[k];
-}
-
-/* before, in_before: the picture before and where the instance was then; NULL when no motion is asked for. */
-static void set_transform(const camera *c, const camera *before, const scene_instance *in, const scene_instance *in_before,
-                          render_item *item)
-{
-    to_screen(c, in, item->to_screen);
-    if (before)
-        to_screen(before, in_before, item->before);
-    if (!in)
-        return;
-    base_mat3 r = base_rotation_matrix(in->pose.rotation);
-    double scale[3] = { in->scale.x != 0 ? in->scale.x : 1, in->scale.y != 0 ? in->scale.y : 1,
-                        in->scale.z != 0 ? in->scale.z : 1 };
-    for (int q = 0; q < 3; q++)
-        for (int k = 0; k < 3; k++)
-            item->normal[q][k] = r.m[q][k] / scale[k];
-}
-
-static scene_bounds instance_bounds(const scene *s, const scene_instance *in)
-{
-    const scene_bounds *b = &s->meshes[in->mesh].bounds;
-    base_mat3 r = base_rotation_matrix(in->pose.rotation);
-    double scale[3] = { in->scale.x != 0 ? in->scale.x : 1, in->scale.y != 0 ? in->scale.y : 1,
-                        in->scale.z != 0 ? in->scale.z : 1 };
-    double at[3] = { in->pose.location.x, in->pose.location.y, in->pose.location.z };
-    scene_bounds out;
-    for (int q = 0; q < 3; q++) {
-        double middle = at[q], reach = 0;
-        for (int k = 0; k < 3; k++) {
-            middle += r.m[q][k] * scale[k] * 0.5 * ((double)b->lo[k] + b->hi[k]);
-            reach += fabs(r.m[q][k] * scale[k]) * 0.5 * ((double)b->hi[k] - b->lo[k]);
-        }
-        out.lo[q] = (float)(middle - reach - 1e-3);
-        out.hi[q] = (float)(middle + reach + 1e-3);
-    }
-    return out;
-}
-
-typedef struct sort_key {
-    double distance2;
-    uint32_t chunk;
-} sort_key;
-
-static int nearer_first(const void *a, const void *b)
-{
-    const sort_key *x = a, *y = b;
-    if (x->distance2 != y->distance2)
-        return x->distance2 < y->distance2 ? -1 : 1;
-    return (x->chunk > y->chunk) - (x->chunk < y->chunk);
-}
-
-/* Fill r->items: instances in view, then chunks in view from near to far. */
-static bool collect_items(render *r, const render_view *v, const camera *c, const camera *before,
-                          const scene_instance *instances, int instance_count, base_error *err)
-{
-    const scene *s = r->scene;
-    uint32_t wanted = s->chunk_count + (uint32_t)instance_count;
-    if (wanted > r->item_capacity) {
-        render_item *items = realloc(r->items, (size_t)wanted * sizeof *items);
-        if (!items)
-            return base_fail(err, BASE_MEMORY, "render: no memory for %u things in view", wanted);
-        r->items = items;
-        r->item_capacity = wanted;
-    }
-    /* As large on the picture as at detail_range_m with 400 pixels of focal length. */
-    double detail = r->options.detail_range_m * c->focal / 400, detail2 = detail * detail;
-    r->item_count = 0;
-    for (int i = 0; i < instance_count; i++) {
-        const scene_instance *in = &instances[i];
-        if (in->mesh < 0 || (uint32_t)in->mesh >= s->mesh_count)
-            return base_fail(err, BASE_ARGUMENT, "render: instance %d has mesh %d, the scene has %u", i, in->mesh,
-                             s->mesh_count);
-        const scene_part *part = &s->meshes[in->mesh];
-        scene_bounds b = instance_bounds(s, in);
-        if ((v->hidden_id && in->id == v->hidden_id) || !box_in_view(c, &b))
-            continue;
-        render_item *item = &r->items[r->item_count++];
-        *item = (render_item){
-            .part = part,
-            .shape = &r->meshes[in->mesh],
-            .triangle_count = part->triangle_count,
-            .vertex_count = part->vertex_count,
-            .instance = in,
-        };
-        set_transform(c, before, in, v->before ? &v->before->instances[i] : in, item);
-    }
-    sort_key *keys = malloc(((size_t)s->chunk_count + 1) * sizeof *keys);
-    if (!keys)
-        return base_fail(err, BASE_MEMORY, "render: no memory for %u chunks", s->chunk_count);
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < s->chunk_count; i++) {
-        const scene_chunk *chunk = &s->chunks[i];
-        double distance2 = box_distance2(c, &chunk->bounds);
-        if (box_in_view(c, &chunk->bounds) &&
-            !(chunk->detail && detail2 > 0 && distance2 > (chunk->detail == SCENE_DETAIL ? 1 : 16) * detail2))
-            keys[count++] = (sort_key){ distance2, i };
-    }
-    qsort(keys, count, sizeof *keys, nearer_first);
-    for (uint32_t i = 0; i < count; i++) {
-        const scene_chunk *chunk = &s->chunks[keys[i].chunk];
-        render_item *item = &r->items[r->item_count++];
-        *item = (render_item){ .part = &s->world,
-                               .shape = &r->world,
-                               .first_triangle = chunk->first_triangle,
-                               .triangle_count = chunk->triangle_count,
-                               .first_vertex = chunk->first_vertex,
-                               .vertex_count = chunk->vertex_count,
-                               .bounds = &chunk->bounds };
-        set_transform(c, before, NULL, NULL, item);
-    }
-    free(keys);
-    return true;
-}
-
 /* Contiguous runs of items with about the same number of triangles. */
 static void share_out(render *r)
 {
     uint64_t total = 0, done = 0;
-    for (uint32_t i = 0; i < r->item_count; i++)
-        total += r->items[i].triangle_count;
+    for (uint32_t i = 0; i < r->view.count; i++)
+        total += r->view.items[i].triangle_count;
     uint32_t item = 0;
     for (int k = 0; k < SLOTS; k++) {
         r->slots[k].first_item = item;
-        while (item < r->item_count && (k == SLOTS - 1 || done * SLOTS < total * (uint64_t)(k + 1)))
-            done += r->items[item++].triangle_count;
+        while (item < r->view.count && (k == SLOTS - 1 || done * SLOTS < total * (uint64_t)(k + 1)))
+            done += r->view.items[item++].triangle_count;
         r->slots[k].item_count = item - r->slots[k].first_item;
     }
 }
@@ -473,7 +278,7 @@ static bool pixel_bounds(const render_lens *c, const double x[3], const double y
 /* A triangle that the cull has left; slot->setups has room for it. */
 static bool set_up_triangle(const render *r, render_slot *slot, uint32_t item_index, uint32_t triangle)
 {
-    const render_item *item = &r->items[item_index];
+    const render_item *item = &r->view.items[item_index];
     const scene_triangle *tri = &item->part->triangles[triangle];
     if (tri->flags & SCENE_HIDDEN)
         return true;
@@ -557,7 +362,7 @@ static bool sort_pairs(render_slot *slot, uint32_t tiles)
 
 typedef struct frame_job {
     render *r;
-    camera camera;
+    render_camera camera;
     int shadow_copies;
 } frame_job;
 
@@ -568,7 +373,7 @@ static void fill_slot(render *r, int index)
     slot->failed = false;
     bool good = true;
     for (uint32_t i = slot->first_item; good && i < slot->first_item + slot->item_count; i++) {
-        const render_item *item = &r->items[i];
+        const render_item *item = &r->view.items[i];
         slot->triangles_in += item->triangle_count;
         good = reserve_item(slot, item);
         if (!good)
@@ -621,7 +426,7 @@ static bool check_view(const render_view *v, base_error *err)
     return true;
 }
 
-static void set_rays(render_pass *p, const camera *c)
+static void set_rays(render_pass *p, const render_camera *c)
 {
     for (int k = 0; k < 3; k++) {
         double fx = c->rotation.m[k][0], ry = c->rotation.m[k][1], uz = c->rotation.m[k][2];
@@ -645,10 +450,10 @@ static void set_above(render_pass *p)
 }
 
 /* Directions have no place: of the matrices only the turn counts. Pixel (x, y) looks along forward + right (x - cx)/f - up (y - cy)/f. */
-static void set_sky_motion(render_pass *p, const camera *now, const camera *before)
+static void set_sky_motion(render_pass *p, const render_camera *now, const render_camera *before)
 {
     double m[3][4], ray[3][3];
-    to_screen(before, NULL, m);
+    render_to_screen(before, NULL, m);
     for (int k = 0; k < 3; k++) {
         ray[k][0] = now->rotation.m[k][1] / now->focal;
         ray[k][1] = -now->rotation.m[k][2] / now->focal;
@@ -665,7 +470,7 @@ bool render_frame(render *r, const render_view *view, const render_environment *
     if (!check_view(view, err))
         return false;
     double start = base_clock_s();
-    frame_job job = { r, camera_from(view), 0 };
+    frame_job job = { r, render_camera_from(view), 0 };
     render_pass *p = &r->pass;
     p->scene = r->scene;
     p->width = view->width;
@@ -685,23 +490,24 @@ bool render_frame(render *r, const render_view *view, const render_environment *
     bool colour = out->bgra || out->radiance;
     r->lens = (render_lens){ job.camera.width, job.camera.height, job.camera.near_m, view->antialias && colour };
     set_rays(p, &job.camera);
-    camera before = job.camera;
+    render_camera before = job.camera;
     if (view->before) {
         before.rotation = base_rotation_matrix(view->before->pose.rotation);
         before.location = view->before->pose.location;
     }
     set_sky_motion(p, &job.camera, &before);
-    if (!collect_items(r, view, &job.camera, out->motion ? &before : NULL, instances, instance_count, err))
+    if (!render_collect(r->scene, &r->world, r->meshes, r->options.detail_range_m, view, &job.camera,
+                        out->motion ? &before : NULL, instances, instance_count, &r->view, err))
         return false;
-    p->items = r->items;
+    p->items = r->view.items;
     share_out(r);
     r->stats = (render_stats){ .kernel = r->kernel->name };
     const float *sun = environment->sun_direction, *sun_rgb = environment->sun_rgb;
     p->shadow.on = false;
     if (r->options.shadows && colour && sun[2] > 0.03f && sun_rgb[0] + sun_rgb[1] + sun_rgb[2] > 0.02f)
         job.shadow_copies =
-            render_shadow_begin(r->shadow, r->pool, sun, job.camera.location, r->options.shadow_range_m, r->items,
-                                r->item_count, instances, instance_count, &p->shadow, &r->stats.shadow_tiles_drawn);
+            render_shadow_begin(r->shadow, r->pool, sun, job.camera.location, r->options.shadow_range_m, r->view.items,
+                                r->view.count, instances, instance_count, &p->shadow, &r->stats.shadow_tiles_drawn);
     double shadowed = base_clock_s();
     base_pool_run(r->pool, job.shadow_copies + SLOTS, prepare, &job);
     for (int i = 0; i < SLOTS; i++) {

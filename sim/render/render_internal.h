@@ -1,6 +1,7 @@
 /* sim/render/render_internal.h — what the files of the render room share.
  *
- *   render.c           chooses the chunks in view, sets triangles up and bins them, runs the tiles
+ *   render.c           sets up and bins the triangles of what is in view, runs the tiles
+ *   render_view.c      the camera, and what is in its view
  *   render_shadow.c    the sun's shadow: square pieces of the plane across the sun's rays, kept between frames
  *   render_texture.c   the surface pictures and the clouds
  *   render_lamp.c      which lamps act in a picture, and where in it
@@ -47,6 +48,11 @@ typedef struct render_item { /* a chunk of the world or one instance */
     double normal[3][3];              /* of instances: mesh normal -> world */
 } render_item;
 
+typedef struct render_items { /* in view: moving things, then chunks from near to far */
+    render_item *items;
+    uint32_t count, capacity;
+} render_items;
+
 /* A part of the scene as the geometry kernels read it; arrays end with RENDER_PADDING more numbers. Prepared once. */
 enum { RENDER_PADDING = 16 };
 typedef struct render_shape {
@@ -54,6 +60,20 @@ typedef struct render_shape {
     int32_t *vertex[3]; /* [triangle]: counted from the first vertex of its chunk; the first one's top bit: two-sided */
     void *memory;
 } render_shape;
+
+typedef struct render_camera {
+    base_mat3 rotation; /* its columns: forward, right, up */
+    base_vec3 location;
+    double focal, cx, cy, width, height, near_m;
+    double plane[5][4]; /* inside where plane . (x, y, z, 1) >= 0: near, left, right, top, bottom */
+} render_camera;
+render_camera render_camera_from(const render_view *v);
+/* World -> (x w, y w, w) in pixels; in: of points of an instance. */
+void render_to_screen(const render_camera *c, const scene_instance *in, double out[3][4]);
+/* world and meshes[mesh]: shapes of the scene's parts. before: camera of the picture before, NULL when no motion is asked for. */
+bool render_collect(const scene *s, const render_shape *world, const render_shape *meshes, double detail_range_m,
+                    const render_view *v, const render_camera *c, const render_camera *before, const scene_instance *instances,
+                    int instance_count, render_items *out, base_error *err);
 
 typedef struct render_lens {
     double width, height, near_m;
