@@ -2,6 +2,7 @@
  *
  *   render.c           sets up and bins the triangles of what is in view, runs the tiles
  *   render_view.c      the camera, and what is in its view
+ *   render_occlusion.c what in view lies behind a wall
  *   render_shadow.c    the sun's shadow: square pieces of the plane across the sun's rays, kept between frames
  *   render_texture.c   the surface pictures and the clouds
  *   render_lamp.c      which lamps act in a picture, and where in it
@@ -74,6 +75,15 @@ void render_to_screen(const render_camera *c, const scene_instance *in, double o
 bool render_collect(const scene *s, const render_shape *world, const render_shape *meshes, double detail_range_m,
                     const render_view *v, const render_camera *c, const render_camera *before, const scene_instance *instances,
                     int instance_count, render_items *out, base_error *err);
+
+/* What a wall hides: where all planes are >= 0. */
+typedef struct render_shade {
+    double plane[5][4];
+} render_shade;
+enum { RENDER_SHADES_MAX = 16 };
+/* Those of the walls that hide most, the largest first; returns how many. */
+int render_shades_find(const scene *s, const render_camera *c, render_shade out[RENDER_SHADES_MAX]);
+bool render_shaded(const render_shade *shades, int count, const scene_bounds *b);
 
 typedef struct render_lens {
     double width, height, near_m;

@@ -138,6 +138,8 @@ bool render_collect(const scene *s, const render_shape *world, const render_shap
     }
     /* As large on the picture as at detail_range_m with 400 pixels of focal length. */
     double detail = detail_range_m * c->focal / 400, detail2 = detail * detail;
+    render_shade shades[RENDER_SHADES_MAX];
+    int shade_count = render_shades_find(s, c, shades);
     out->count = 0;
     for (int i = 0; i < instance_count; i++) {
         const scene_instance *in = &instances[i];
@@ -146,7 +148,7 @@ bool render_collect(const scene *s, const render_shape *world, const render_shap
                              s->mesh_count);
         const scene_part *part = &s->meshes[in->mesh];
         scene_bounds b = instance_bounds(s, in);
-        if ((v->hidden_id && in->id == v->hidden_id) || !box_in_view(c, &b))
+        if ((v->hidden_id && in->id == v->hidden_id) || !box_in_view(c, &b) || render_shaded(shades, shade_count, &b))
             continue;
         render_item *item = &out->items[out->count++];
         *item = (render_item){
@@ -166,7 +168,8 @@ bool render_collect(const scene *s, const render_shape *world, const render_shap
         const scene_chunk *chunk = &s->chunks[i];
         double distance2 = box_distance2(c, &chunk->bounds);
         if (box_in_view(c, &chunk->bounds) &&
-            !(chunk->detail && detail2 > 0 && distance2 > (chunk->detail == SCENE_DETAIL ? 1 : 16) * detail2))
+            !(chunk->detail && detail2 > 0 && distance2 > (chunk->detail == SCENE_DETAIL ? 1 : 16) * detail2) &&
+            !render_shaded(shades, shade_count, &chunk->bounds))
             keys[count++] = (sort_key){ distance2, i };
     }
     qsort(keys, count, sizeof *keys, nearer_first);

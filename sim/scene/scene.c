@@ -50,6 +50,7 @@ void scene_destroy(scene *s)
     free(s->meshes);
     free(s->chunks);
     free(s->materials);
+    free(s->occluders);
     free(s);
 }
 
@@ -107,6 +108,24 @@ bool scene_add_static(scene *s, scene_mesh *m, base_error *err)
     if (all->failed)
         return base_fail(err, BASE_MEMORY, "scene: no memory for %u static triangles", all->triangle_count);
     return true;
+}
+
+void scene_add_occluder(scene *s, const base_vec3 corner[4], uint32_t instance)
+{
+    assert(!s->finished);
+    if (s->occluder_count == s->occluder_capacity) {
+        uint32_t wanted = s->occluder_capacity ? s->occluder_capacity * 2 : 64;
+        scene_occluder *moved = realloc(s->occluders, (size_t)wanted * sizeof *moved);
+        if (!moved) {
+            s->build->failed = true;
+            return;
+        }
+        s->occluders = moved;
+        s->occluder_capacity = wanted;
+    }
+    scene_occluder *o = &s->occluders[s->occluder_count++];
+    *o = (scene_occluder){ .instance = instance };
+    memcpy(o->corner, corner, sizeof o->corner);
 }
 
 bool scene_add_mesh(scene *s, scene_mesh *m, int *mesh, base_error *err)
@@ -367,6 +386,7 @@ bool scene_finish(scene *s, double chunk_m, base_pool *pool, base_error *err)
 typedef struct edit {
     scene *scene;
     uint32_t instance, changed;
+    bool hides; /* some of its triangles are hidden now */
     bool (*visit)(void *user, scene_triangle *t);
     void *user;
 } edit;
@@ -375,8 +395,10 @@ static bool edit_triangle(void *user, uint32_t triangle)
 {
     edit *e = user;
     scene_triangle *t = &e->scene->world.triangles[triangle];
-    if (t->instance == e->instance)
+    if (t->instance == e->instance) {
         e->changed += e->visit(e->user, t);
+        e->hides |= t->flags & SCENE_HIDDEN;
+    }
     return true;
 }
 
@@ -384,8 +406,11 @@ uint32_t scene_edit(scene *s, const scene_bounds *where, uint32_t instance, bool
                     void *user)
 {
     assert(s->finished);
-    edit e = { s, instance, 0, visit, user };
+    edit e = { s, instance, 0, false, visit, user };
     scene_bvh_walk(&s->world, where, edit_triangle, &e);
+    for (uint32_t i = 0; e.changed && i < s->occluder_count; i++)
+        if (s->occluders[i].instance == instance)
+            s->occluders[i].hidden = e.hides;
     s->edits += e.changed > 0;
     return e.changed;
 }

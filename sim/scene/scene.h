@@ -177,12 +177,21 @@ typedef struct scene_part {
     scene_bounds bounds;
 } scene_part;
 
+/* A flat convex quad, clockwise seen from its front, that static triangles of one instance cover without a gap and hide from there
+ * whatever lies behind: a house's wall. Pictures leave out what is wholly behind one. */
+typedef struct scene_occluder {
+    base_vec3 corner[4];
+    uint32_t instance;
+    bool hidden; /* scene_edit has taken triangles of the instance out */
+} scene_occluder;
+
 typedef struct scene { /* read-only for everyone after scene_finish */
     scene_part world;  /* all static triangles, ordered by chunk */
     scene_chunk *chunks;
     scene_part *meshes; /* for instances */
     scene_material *materials;
-    uint32_t chunk_count, mesh_count, material_count, material_capacity;
+    scene_occluder *occluders;
+    uint32_t chunk_count, mesh_count, material_count, material_capacity, occluder_count, occluder_capacity;
     uint32_t edits; /* how often scene_edit changed something: who keeps pictures of the scene (shadows) renews them */
     bool finished;
     struct scene_build *build; /* while building */
@@ -197,6 +206,8 @@ uint16_t scene_material_add(scene *s, scene_material m);
 uint16_t scene_material_own(scene *s, scene_material m);
 /* Take over all triangles of m (m is empty afterwards). */
 bool scene_add_static(scene *s, scene_mesh *m, base_error *err);
+/* Promise that the static triangles added so far cover the quad (scene_occluder says how). On failure (memory) scene_finish fails. */
+void scene_add_occluder(scene *s, const base_vec3 corner[4], uint32_t instance);
 /* Take over m as a mesh for instances; *mesh becomes its number. */
 bool scene_add_mesh(scene *s, scene_mesh *m, int *mesh, base_error *err);
 /* Sort the static triangles into chunks of about `chunk_m` metres (0 = 48) and build the hierarchies. pool (NULL: the caller alone)

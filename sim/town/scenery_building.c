@@ -117,6 +117,11 @@ static void erect(yard *y, base_random *d, const building *b)
         if (b->shop)
             wall(y, from, to, b->low, first, 0, 1, yard_thing(y, shop_front, SCENE_TAG_BUILDINGS, 0));
         wall(y, from, to, b->low - 2.5, b->low, 0, 0.5, plinth);
+        scene_add_occluder(
+            y->town->scene,
+            (const base_vec3[4]){
+                { from.x, from.y, b->low - 2.5 }, { from.x, from.y, top }, { to.x, to.y, top }, { to.x, to.y, b->low - 2.5 } },
+            y->instance);
     }
     if (b->shop)
         for (int k = -1; k <= 1; k += 2)

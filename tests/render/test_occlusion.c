@@ -1,0 +1,100 @@
+/* Small things at the edges of what a wall hides: none that shows is left out, and most that do not are. */
+#include "base/random.h"
+#include "sim/render/render.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+enum { WIDTH = 120, HEIGHT = 90, PIXELS = WIDTH * HEIGHT, BOXES = 1500, VIEWS = 120, THINGS = 50 };
+
+typedef struct picture {
+    uint8_t bgra[PIXELS * 4];
+    uint32_t id[PIXELS];
+    float depth[PIXELS];
+} picture;
+
+static scene *wall_and_boxes(base_random *d)
+{
+    base_error err;
+    scene *s = scene_create(&err);
+    scene_mesh m = { 0 }, cube = { 0 };
+    assert_non_null(s);
+    scene_surface wall = { scene_material_add(s, (scene_material){ { 0.5f, 0.3f, 0.3f }, SCENE_PLAIN, .gloss = 0 }),
+                           SCENE_TAG_BUILDINGS, 0, 1 };
+    const base_vec3 corner[4] = { { 0, -8, -1 }, { 0, -8, 9 }, { 0, 8, 9 }, { 0, 8, -1 } }; /* its front towards -x */
+    scene_mesh_quad(&m, corner[0], corner[1], corner[2], corner[3], 0, 0, wall);
+    scene_add_occluder(s, corner, 1);
+    for (uint32_t i = 0; i < BOXES; i++) {
+        scene_surface box = { wall.material, SCENE_TAG_STATIC, 0, 2 + i };
+        base_pose at = { { base_random_range(d, -1, 25), base_random_range(d, -30, 30), base_random_range(d, -4, 20) },
+                         { 0, base_random_range(d, 0, 90), 0 } };
+        scene_mesh_box(&m, &at, (base_vec3){ 0.12, 0.12, 0.12 }, true, box);
+    }
+    int mesh;
+    scene_mesh_box(&cube, &(base_pose){ 0 }, (base_vec3){ 0.1, 0.1, 0.1 }, true, wall);
+    assert_true(scene_add_static(s, &m, &err) && scene_add_mesh(s, &cube, &mesh, &err) && scene_finish(s, 0.6, NULL, &err));
+    return s;
+}
+
+static void draw(render *r, const render_view *v, const scene_instance *things, picture *p)
+{
+    base_error err;
+    render_weather w = render_weather_default();
+    render_environment light = render_environment_from_weather(&w, 0);
+    render_output out = { .bgra = p->bgra, .id = p->id, .depth = p->depth };
+    if (!render_frame(r, v, &light, things, THINGS, &out, &err))
+        fail_msg("%s", err.text);
+}
+
+static void nothing_that_shows_is_left_out(void **state)
+{
+    (void)state;
+    base_error err;
+    base_random d = base_random_start(5, "boxes", 0, 0);
+    scene *s = wall_and_boxes(&d);
+    render_options o = render_options_default();
+    o.shadows = false; /* their pieces go by what is in view */
+    render *r = render_create(s, NULL, &o, &err);
+    picture *with = calloc(1, sizeof *with), *without = calloc(1, sizeof *without);
+    scene_instance things[THINGS];
+    uint64_t left_in = 0, all = 0;
+    for (int n = 0; n < VIEWS; n++) {
+        for (uint32_t i = 0; i < THINGS; i++)
+            things[i] = (scene_instance){ .pose = { { base_random_range(&d, -1, 9), base_random_range(&d, -12, 12),
+                                                      base_random_range(&d, -2, 12) },
+                                                    { 0, 0, 0 } },
+                                          .id = 9000 + i };
+        render_view v = {
+            .pose = { { base_random_range(&d, -15, -0.02), base_random_range(&d, -9, 9), base_random_range(&d, 0, 10) },
+                      { base_random_range(&d, -20, 20), base_random_range(&d, -60, 60), base_random_range(&d, -20, 20) } },
+            .width = WIDTH,
+            .height = HEIGHT,
+            .fov_deg = base_random_range(&d, 30, 120),
+            .antialias = n % 2
+        };
+        draw(r, &v, things, with);
+        left_in += render_last_stats(r).triangles_in;
+        s->occluder_count = 0;
+        draw(r, &v, things, without);
+        s->occluder_count = 1;
+        all += render_last_stats(r).triangles_in;
+        if (memcmp(with, without, sizeof *with))
+            fail_msg("view %d changes when hidden things are left out", n);
+    }
+    print_message("# %llu of %llu triangles left in\n", (unsigned long long)left_in, (unsigned long long)all);
+    assert_true(left_in * 5 < all * 4);
+    free(with);
+    free(without);
+    render_destroy(r);
+    scene_destroy(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_that_shows_is_left_out),
+    };
+    return cmocka_run_group_tests_name("occlusion", tests, NULL, NULL);
+}
