@@ -141,6 +141,7 @@ void render_destroy(render *r)
     for (int i = 0; r->scratch && i < r->workers; i++)
         if (r->scratch[i]) {
             free(r->scratch[i]->records);
+            free(r->scratch[i]->gathered);
             free(r->scratch[i]->record_of);
             free(r->scratch[i]->setups);
             free(r->scratch[i]);

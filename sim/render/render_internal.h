@@ -212,6 +212,11 @@ typedef struct render_pass {
     render_output out;
 } render_pass;
 
+/* Pixels of a record that wait until they fill a vector. */
+typedef struct render_gathered {
+    uint16_t count, pixel[16];
+} render_gathered;
+
 /* Scratch of one thread. */
 enum { RECORD_FLOATS = 48, WHOLE_MAX = TILE * TILE, JOBS_MAX = TILE * TILE * SAMPLES_MAX };
 typedef struct render_scratch {
@@ -223,9 +228,12 @@ typedef struct render_scratch {
     _Alignas(64) float label_depth[TILE * TILE];
     float far[64];  /* least z of each 8 x 8 pixels, or less */
     bool stale[64]; /* written to since that was looked up */
-    /* Pixels of one triangle and blocks of them, then parts of pixels that several share: colour[][n] and radiance[][n] add up what shared_pixel[n] shows. */
+    /* Pixels of one triangle, blocks and groups of them, then parts of pixels that several share: colour[][n] and radiance[][n] add up what
+     * shared_pixel[n] shows. */
     _Alignas(64) uint32_t whole_record[WHOLE_MAX + 16];
     uint16_t whole_pixel[WHOLE_MAX + 16];
+    uint32_t group_record[WHOLE_MAX / 4];
+    uint16_t group_pixel[WHOLE_MAX];
     uint32_t block_record[WHOLE_MAX / 4];
     uint16_t block_pixel[WHOLE_MAX / 4];
     _Alignas(64) float colour[3][TILE * TILE + 16];
@@ -234,9 +242,10 @@ typedef struct render_scratch {
     _Alignas(64) uint32_t job_record[JOBS_MAX + 16];
     _Alignas(64) float job_x[JOBS_MAX + 16], job_y[JOBS_MAX + 16], job_weight[JOBS_MAX + 16];
     uint16_t job_pixel[JOBS_MAX + 16];
-    float *records;              /* [record][RECORD_FLOATS] */
-    uint32_t *record_of;         /* [triangle of the tile] */
-    const render_setup **setups; /* [triangle of the tile] */
+    float *records;                   /* [record][RECORD_FLOATS] */
+    struct render_gathered *gathered; /* [record] */
+    uint32_t *record_of;              /* [triangle of the tile] */
+    const render_setup **setups;      /* [triangle of the tile] */
     uint32_t record_count, record_capacity, setup_capacity;
     uint8_t lamps[RENDER_LAMPS_MAX]; /* those that act in the tile */
     int lamp_count;

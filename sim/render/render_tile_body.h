@@ -229,30 +229,53 @@ static uint32_t record_for(const render_pass *p, render_scratch *s, uint32_t n, 
         return s->record_of[n];
     if (s->record_count == s->record_capacity) {
         uint32_t wanted = s->record_capacity ? s->record_capacity * 2 : 1024;
-        float *moved = realloc(s->records, (size_t)wanted * RECORD_FLOATS * sizeof *moved);
-        if (!moved) {
+        float *records = realloc(s->records, (size_t)wanted * RECORD_FLOATS * sizeof *records);
+        s->records = records ? records : s->records;
+        render_gathered *gathered = realloc(s->gathered, (size_t)wanted * sizeof *gathered);
+        s->gathered = gathered ? gathered : s->gathered;
+        if (!records || !gathered) {
             s->failed = true;
             return 0;
         }
-        s->records = moved;
         s->record_capacity = wanted;
     }
+    s->gathered[s->record_count].count = 0;
     fill_record(p, s->setups[n], ox, oy, s->records + (size_t)s->record_count * RECORD_FLOATS);
     return s->record_of[n] = s->record_count++;
 }
 
-/* What is to be shaded in a tile, in four lists: blocks of 4 x LANES / 4 pixels that show one triangle, other pixels that do, and parts of
- * pixels that several triangles share, with their middle and weight. In each, surfaces are listed from the front of the arrays, sky from
- * the back. */
+/* What is to be shaded in a tile, in lists: blocks of 4 x LANES / 4 pixels that show one triangle; groups of LANES other pixels that show
+ * one; what pixels of one triangle are left then; and parts of pixels that several triangles share, with their middle and weight. In
+ * each but the groups, surfaces are listed from the front of the arrays, sky from the back. */
 typedef struct job_counts {
-    int block, block_sky, whole, whole_sky, part, part_sky, shared; /* shared: pixels of several triangles */
+    int block, block_sky, group, whole, whole_sky, part, part_sky, shared; /* shared: pixels of several triangles */
 } job_counts;
 
 static inline void add_whole(const render_pass *p, render_scratch *s, job_counts *c, uint32_t n, int pixel, int ox, int oy)
 {
-    int at = n == NOTHING ? WHOLE_MAX - ++c->whole_sky : c->whole++;
-    s->whole_record[at] = n == NOTHING ? 0 : record_for(p, s, n, ox, oy) * RECORD_FLOATS;
-    s->whole_pixel[at] = (uint16_t)pixel;
+    if (n == NOTHING) {
+        s->whole_pixel[WHOLE_MAX - ++c->whole_sky] = (uint16_t)pixel;
+        return;
+    }
+    uint32_t record = record_for(p, s, n, ox, oy);
+    if (s->failed)
+        return;
+    render_gathered *g = &s->gathered[record];
+    g->pixel[g->count++] = (uint16_t)pixel;
+    if (g->count < LANES)
+        return;
+    memcpy(s->group_pixel + c->group * LANES, g->pixel, LANES * sizeof *g->pixel);
+    s->group_record[c->group++] = record * RECORD_FLOATS;
+    g->count = 0;
+}
+
+static void add_left_over(render_scratch *s, job_counts *c)
+{
+    for (uint32_t r = 0; r < s->record_count; r++)
+        for (int k = 0; k < s->gathered[r].count; k++) {
+            s->whole_record[c->whole] = r * RECORD_FLOATS;
+            s->whole_pixel[c->whole++] = s->gathered[r].pixel[k];
+        }
 }
 
 /* A pixel with several triangles: one part for each. */
@@ -322,6 +345,7 @@ static job_counts make_jobs(const render_pass *p, render_scratch *s, int tile, i
     for (int y = 0; y < TILE && oy + y < p->height; y += HIGH)
         for (int x = 0; x < TILE && ox + x < p->width; x += 4)
             list_block(p, s, &c, x, y, samples, ox, oy, ox + x + 4 > p->width || oy + y + HIGH > p->height);
+    add_left_over(s, &c);
     /* Lanes behind the last job repeat it, their results are dropped; those behind the last of the sky see the tile's corner. */
     for (int k = 0; k < LANES; k++) {
         if (c.whole > 0 && c.whole + k < WHOLE_MAX - c.whole_sky) {
@@ -334,7 +358,7 @@ static job_counts make_jobs(const render_pass *p, render_scratch *s, int tile, i
             s->job_y[c.part + k] = s->job_y[c.part - 1];
         }
         s->whole_pixel[WHOLE_MAX + k] = 0;
-        s->whole_record[WHOLE_MAX + k] = s->job_record[JOBS_MAX + k] = 0;
+        s->job_record[JOBS_MAX + k] = 0;
         s->job_x[JOBS_MAX + k] = s->job_y[JOBS_MAX + k] = s->job_weight[JOBS_MAX + k] = 0;
     }
     return c;
@@ -397,17 +421,27 @@ static void shade_blocks(const render_pass *p, render_scratch *s, int tile, int 
     }
 }
 
-static void shade_whole(const render_pass *p, render_scratch *s, int tile, int from, int to, bool is_sky)
+/* LANES pixels from anywhere in the tile, the first `count` of which are put: of one record, of several, or sky (both NULL). */
+static inline void shade_pixels(const render_pass *p, render_scratch *s, int tile, const uint16_t *pixels, const uint32_t *one,
+                                const uint32_t *several, int count)
 {
     int left = tile % p->tiles_x * TILE, top = tile / p->tiles_x * TILE;
-    size_t corner = (size_t)top * p->width + left;
-    for (int i = from; i < to; i += LANES) {
-        vi pixel = vi_load16(s->whole_pixel + i), column = pixel & (TILE - 1), row = pixel >> TILE_LOG2;
-        vf x = vf_of(column) + 0.5f, y = vf_of(row) + 0.5f;
-        v3 c = is_sky ? light_of_sky(p, x, y, (float)left, (float)top)
-                      : light_of_several(p, s, s->whole_record + i, x, y, (float)left, (float)top);
-        put(p, corner, row * p->width + column, c, to - i);
-    }
+    vi pixel = vi_load16(pixels), column = pixel & (TILE - 1), row = pixel >> TILE_LOG2;
+    vf x = vf_of(column) + 0.5f, y = vf_of(row) + 0.5f;
+    v3 c = one       ? light_of_one(p, s, *one, x, y, (float)left, (float)top)
+           : several ? light_of_several(p, s, several, x, y, (float)left, (float)top)
+                     : light_of_sky(p, x, y, (float)left, (float)top);
+    put(p, (size_t)top * p->width + left, row * p->width + column, c, count);
+}
+
+static void shade_whole(const render_pass *p, render_scratch *s, int tile, const job_counts *c)
+{
+    for (int i = 0; i < c->group; i++)
+        shade_pixels(p, s, tile, s->group_pixel + i * LANES, s->group_record + i, NULL, LANES);
+    for (int i = 0; i < c->whole; i += LANES)
+        shade_pixels(p, s, tile, s->whole_pixel + i, NULL, s->whole_record + i, c->whole - i);
+    for (int i = WHOLE_MAX - c->whole_sky; i < WHOLE_MAX; i += LANES)
+        shade_pixels(p, s, tile, s->whole_pixel + i, NULL, NULL, WHOLE_MAX - i);
 }
 
 /* Brighter jobs of a pixel count less, as they do behind the tone curve: else a lamp at an edge would outshine all the rest of it. */
@@ -542,8 +576,7 @@ static void draw_tile(const render_pass *p, render_scratch *s, int tile)
             return;
         shade_blocks(p, s, tile, 0, jobs.block, false);
         shade_blocks(p, s, tile, BLOCK_MAX - jobs.block_sky, BLOCK_MAX, true);
-        shade_whole(p, s, tile, 0, jobs.whole, false);
-        shade_whole(p, s, tile, WHOLE_MAX - jobs.whole_sky, WHOLE_MAX, true);
+        shade_whole(p, s, tile, &jobs);
         for (int k = 0; k < 3; k++)
             memset(s->colour[k], 0, ((size_t)jobs.shared + LANES) * sizeof *s->colour[k]);
         for (int k = 0; p->out.radiance && k < 4; k++)
