@@ -46,7 +46,8 @@ uint32_t scene_mesh_vertex(scene_mesh *m, base_vec3 position, base_vec3 normal, 
     return m->vertex_count++;
 }
 
-uint32_t scene_mesh_vertex_copy(scene_mesh *m, const scene_vertex *v)
+/* One that is packed already. */
+static uint32_t copy_vertex(scene_mesh *m, const scene_vertex *v)
 {
     if (m->failed || !grow((void **)&m->vertices, m->vertex_count, &m->vertex_capacity, sizeof *m->vertices)) {
         m->failed = true;
@@ -159,7 +160,7 @@ void scene_mesh_append(scene_mesh *m, const scene_mesh *src, const base_pose *po
     for (uint32_t i = 0; i < src->vertex_count && !m->failed; i++) {
         const scene_vertex *v = &src->vertices[i];
         if (!pose) {
-            scene_mesh_vertex_copy(m, v);
+            copy_vertex(m, v);
             continue;
         }
         base_vec3 p = base_mat3_apply(&r, (base_vec3){ v->position[0], v->position[1], v->position[2] });

@@ -282,50 +282,98 @@ static cell_key *sort_cells(const scene_mesh *m, double chunk_m, base_pool *pool
 
 static const uint8_t detail_of_level[4] = { 0, SCENE_DETAIL, SCENE_DETAIL_FAR, 0 };
 
-/* Copy the triangles in order of their cells; a vertex used in several cells is copied into each. */
-static bool fill_chunks(scene *s, const scene_mesh *m, const cell_key *keys)
+/* Triangles are copied in order of their cells, a vertex used in several cells into each: one look counts the vertices of every chunk, another
+ * copies. A worker marks for each vertex the last chunk it met it in, and keeps its place there. */
+typedef struct chunk_filling {
+    scene *scene;
+    const scene_mesh *mesh;
+    const cell_key *keys;
+    uint32_t *seen_in, *place; /* [worker][vertex of the mesh] */
+} chunk_filling;
+
+static void count_vertices(void *user, int item, int worker)
 {
-    uint32_t n = m->triangle_count, chunk_capacity = 0;
-    for (uint32_t i = 0; i < n; i++)
-        chunk_capacity += i == 0 || keys[i].cell != keys[i - 1].cell;
-    uint32_t *moved_to = malloc((size_t)m->vertex_count * sizeof *moved_to);
-    uint32_t *in_chunk = malloc((size_t)m->vertex_count * sizeof *in_chunk);
-    scene_mesh sorted = { 0 };
-    s->chunks = calloc(chunk_capacity, sizeof *s->chunks);
-    bool good = moved_to && in_chunk && s->chunks;
-    if (good)
-        memset(in_chunk, 0xff, (size_t)m->vertex_count * sizeof *in_chunk);
-    for (uint32_t i = 0; i < n && good; i++) {
-        if (i == 0 || keys[i].cell != keys[i - 1].cell) {
-            scene_chunk fresh = { .first_triangle = i,
-                                  .detail = detail_of_level[keys[i].cell & 3],
-                                  .first_vertex = sorted.vertex_count,
-                                  .bounds = { { FLT_MAX, FLT_MAX, FLT_MAX }, { -FLT_MAX, -FLT_MAX, -FLT_MAX } } };
-            s->chunks[s->chunk_count++] = fresh;
-        }
-        scene_chunk *c = &s->chunks[s->chunk_count - 1];
-        const scene_triangle *t = &m->triangles[keys[i].triangle];
-        uint32_t v[3];
+    const chunk_filling *f = user;
+    const scene_mesh *m = f->mesh;
+    scene_chunk *c = &f->scene->chunks[item];
+    uint32_t *seen_in = f->seen_in + (size_t)worker * m->vertex_count, mark = (uint32_t)item + 1, count = 0;
+    scene_bounds b = { { FLT_MAX, FLT_MAX, FLT_MAX }, { -FLT_MAX, -FLT_MAX, -FLT_MAX } };
+    for (uint32_t i = c->first_triangle; i < c->first_triangle + c->triangle_count; i++)
         for (int k = 0; k < 3; k++) {
-            uint32_t old = t->vertex[k];
-            if (in_chunk[old] != s->chunk_count) {
-                in_chunk[old] = s->chunk_count;
-                moved_to[old] = scene_mesh_vertex_copy(&sorted, &m->vertices[old]);
-                c->vertex_count++;
-                bounds_point(&c->bounds, m->vertices[old].position);
-            }
-            v[k] = moved_to[old];
+            uint32_t v = m->triangles[f->keys[i].triangle].vertex[k];
+            if (seen_in[v] == mark)
+                continue;
+            seen_in[v] = mark;
+            count++;
+            bounds_point(&b, m->vertices[v].position);
         }
-        scene_mesh_triangle(&sorted, v[0], v[1], v[2], (scene_surface){ t->material, t->tag, t->flags, t->instance });
-        c->triangle_count++;
-        good = !sorted.failed;
+    c->vertex_count = count;
+    c->bounds = b;
+}
+
+static void copy_chunk(void *user, int item, int worker)
+{
+    const chunk_filling *f = user;
+    const scene_mesh *m = f->mesh;
+    scene_part *world = &f->scene->world;
+    const scene_chunk *c = &f->scene->chunks[item];
+    uint32_t *seen_in = f->seen_in + (size_t)worker * m->vertex_count, *place = f->place + (size_t)worker * m->vertex_count;
+    uint32_t mark = f->scene->chunk_count + (uint32_t)item + 1, next = c->first_vertex;
+    for (uint32_t i = c->first_triangle; i < c->first_triangle + c->triangle_count; i++) {
+        scene_triangle t = m->triangles[f->keys[i].triangle];
+        for (int k = 0; k < 3; k++) {
+            uint32_t v = t.vertex[k];
+            if (seen_in[v] != mark) {
+                seen_in[v] = mark;
+                place[v] = next;
+                world->vertices[next++] = m->vertices[v];
+            }
+            t.vertex[k] = place[v];
+        }
+        world->triangles[i] = t;
     }
-    free(moved_to);
-    free(in_chunk);
-    s->world.vertices = sorted.vertices;
-    s->world.triangles = sorted.triangles;
-    s->world.vertex_count = sorted.vertex_count;
-    s->world.triangle_count = sorted.triangle_count;
+}
+
+static bool list_chunks(scene *s, const cell_key *keys, uint32_t triangles)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < triangles; i++)
+        count += i == 0 || keys[i].cell != keys[i - 1].cell;
+    s->chunks = calloc(count, sizeof *s->chunks);
+    if (!s->chunks)
+        return false;
+    for (uint32_t i = 0; i < triangles; i++) {
+        if (i == 0 || keys[i].cell != keys[i - 1].cell)
+            s->chunks[s->chunk_count++] = (scene_chunk){ .first_triangle = i, .detail = detail_of_level[keys[i].cell & 3] };
+        s->chunks[s->chunk_count - 1].triangle_count++;
+    }
+    return true;
+}
+
+static bool fill_chunks(scene *s, const scene_mesh *m, const cell_key *keys, base_pool *pool)
+{
+    if (!list_chunks(s, keys, m->triangle_count))
+        return false;
+    size_t marks = (size_t)(pool ? base_pool_threads(pool) : 1) * m->vertex_count;
+    chunk_filling f = { s, m, keys, calloc(marks, sizeof *f.seen_in), malloc(marks * sizeof *f.place) };
+    bool good = f.seen_in && f.place;
+    if (good) {
+        base_pool_run(pool, (int)s->chunk_count, count_vertices, &f);
+        uint64_t vertices = 0;
+        for (uint32_t i = 0; i < s->chunk_count; i++) {
+            s->chunks[i].first_vertex = (uint32_t)vertices;
+            vertices += s->chunks[i].vertex_count;
+        }
+        s->world.vertices = vertices <= UINT32_MAX ? malloc((size_t)vertices * sizeof *s->world.vertices) : NULL;
+        s->world.triangles = malloc((size_t)m->triangle_count * sizeof *s->world.triangles);
+        s->world.vertex_count = (uint32_t)vertices;
+        s->world.triangle_count = m->triangle_count;
+        good = s->world.vertices && s->world.triangles;
+    }
+    if (good)
+        base_pool_run(pool, (int)s->chunk_count, copy_chunk, &f);
+    free(f.seen_in);
+    free(f.place);
     return good;
 }
 
@@ -369,7 +417,7 @@ bool scene_finish(scene *s, double chunk_m, base_pool *pool, base_error *err)
                          s->material_count, b->all.triangle_count);
     if (b->all.triangle_count) {
         cell_key *keys = sort_cells(&b->all, chunk_m > 0 ? chunk_m : 48, pool);
-        bool good = keys && fill_chunks(s, &b->all, keys);
+        bool good = keys && fill_chunks(s, &b->all, keys, pool);
         free(keys);
         if (!good)
             return base_fail(err, BASE_MEMORY, "scene: no memory to sort %u triangles", b->all.triangle_count);

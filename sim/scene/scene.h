@@ -134,8 +134,6 @@ typedef struct scene_surface {
 
 /* normal need not have unit length; light 0..1. Returns the index of the new vertex. */
 uint32_t scene_mesh_vertex(scene_mesh *m, base_vec3 position, base_vec3 normal, double u, double v, double light);
-/* The same of a vertex that is packed already. */
-uint32_t scene_mesh_vertex_copy(scene_mesh *m, const scene_vertex *v);
 void scene_mesh_triangle(scene_mesh *m, uint32_t a, uint32_t b, uint32_t c, scene_surface s);
 /* Flat quad a, b, c, d clockwise seen from the front; own vertices, flat normal; u runs a->b, v runs a->d, in metres from (u0, v0). */
 void scene_mesh_quad(scene_mesh *m, base_vec3 a, base_vec3 b, base_vec3 c, base_vec3 d, double u0, double v0, scene_surface s);
