@@ -1,4 +1,5 @@
 /* The world: its episode, settings and weather, and the order of a tick. */
+#include "base/heap.h"
 #include "base/random.h"
 #include "sim/town/internal.h"
 #include "sim/wire/tag.h"
@@ -47,6 +48,7 @@ static bool enter_map(town_world *w, const town_map *map, base_error *err)
         w->is_painted = false;
         w->map = map;
         town_watch_enter(w->watch, w);
+        base_heap_trim();
     }
     w->map = map;
     town_objects_reset(w);
