@@ -43,7 +43,7 @@ typedef struct render_item { /* a chunk of the world or one instance */
     uint32_t first_triangle, triangle_count, first_vertex, vertex_count;
     const struct render_shape *shape; /* of the part */
     const scene_instance *instance;   /* NULL for the world */
-    const scene_bounds *bounds;       /* of a chunk of the world, else NULL */
+    scene_bounds bounds;              /* in the world */
     double to_screen[3][4];           /* vertex -> (x w, y w, w) in pixels; w = metres along the camera's axis */
     double before[3][4];              /* vertex -> the same in the picture before, when motion is asked for */
     double normal[3][3];              /* of instances: mesh normal -> world */
@@ -161,7 +161,7 @@ typedef struct render_shadow_lookup {
 typedef struct render_shadow render_shadow;
 render_shadow *render_shadow_create(const scene *s, int workers, base_error *err); /* of the pool that draws */
 void render_shadow_destroy(render_shadow *s);
-/* Find the pieces for the chunks in view (items of the world), draw those that are new, and fill lookup. Returns how many copies with moving
+/* Find the pieces for what is in view (items), draw those that are new, and fill lookup. Returns how many copies with moving
  * things must then be drawn before anybody looks: render_shadow_draw for each index, in any order and by any worker. */
 int render_shadow_begin(render_shadow *s, base_pool *pool, const float sun[3], base_vec3 camera, double range_m,
                         const render_item *items, uint32_t item_count, const scene_instance *instances, int instance_count,

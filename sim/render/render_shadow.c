@@ -572,10 +572,8 @@ int render_shadow_begin(render_shadow *s, base_pool *pool, const float sun[3], b
     u->count = u->stale_count = 0;
 
     bool marks[SHADOW_GRID * SHADOW_GRID] = { false };
-    for (uint32_t k = 0; k < item_count; k++) {
-        if (items[k].bounds)
-            mark(s, items[k].bounds, camera, range_m, u->i0, u->j0, marks);
-    }
+    for (uint32_t k = 0; k < item_count; k++)
+        mark(s, &items[k].bounds, camera, range_m, u->i0, u->j0, marks);
     for (int j = 0; j < SHADOW_GRID; j++)
         for (int i = 0; i < SHADOW_GRID; i++)
             if (marks[j * SHADOW_GRID + i]) {

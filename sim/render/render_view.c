@@ -157,6 +157,7 @@ bool render_collect(const scene *s, const render_shape *world, const render_shap
             .triangle_count = part->triangle_count,
             .vertex_count = part->vertex_count,
             .instance = in,
+            .bounds = b,
         };
         set_transform(c, before, in, v->before ? &v->before->instances[i] : in, item);
     }
@@ -182,7 +183,7 @@ bool render_collect(const scene *s, const render_shape *world, const render_shap
                                .triangle_count = chunk->triangle_count,
                                .first_vertex = chunk->first_vertex,
                                .vertex_count = chunk->vertex_count,
-                               .bounds = &chunk->bounds };
+                               .bounds = chunk->bounds };
         set_transform(c, before, NULL, NULL, item);
     }
     free(keys);

@@ -54,9 +54,7 @@ static void nothing_that_shows_is_left_out(void **state)
     base_error err;
     base_random d = base_random_start(5, "boxes", 0, 0);
     scene *s = wall_and_boxes(&d);
-    render_options o = render_options_default();
-    o.shadows = false; /* their pieces go by what is in view */
-    render *r = render_create(s, NULL, &o, &err);
+    render *r = render_create(s, NULL, NULL, &err);
     picture *with = calloc(1, sizeof *with), *without = calloc(1, sizeof *without);
     scene_instance things[THINGS];
     uint64_t left_in = 0, all = 0;
@@ -91,10 +89,56 @@ static void nothing_that_shows_is_left_out(void **state)
     scene_destroy(s);
 }
 
+/* A thing shows over a wall that hides all ground around it: it lies in the shadow of the roof above it all the same. */
+static void things_over_hidden_ground_have_their_shadows(void **state)
+{
+    (void)state;
+    base_error err;
+    scene *s = scene_create(&err);
+    scene_mesh m = { 0 }, slab = { 0 };
+    assert_non_null(s);
+    scene_surface grey = { scene_material_add(s, (scene_material){ { 0.4f, 0.4f, 0.4f }, SCENE_PLAIN, .gloss = 0 }),
+                           SCENE_TAG_BUILDINGS, 0, 1 };
+    const base_vec3 corner[4] = { { 0, -40, -1 }, { 0, -40, 3 }, { 0, 40, 3 }, { 0, 40, -1 } };
+    scene_mesh_quad(&m, corner[0], corner[1], corner[2], corner[3], 0, 0, grey);
+    scene_add_occluder(s, corner, 1);
+    scene_mesh_box(&m, &(base_pose){ { 100, 0, -28 }, { 0, 0, 0 } }, (base_vec3){ 3, 3, 0.5 }, true, grey);
+    int mesh;
+    scene_mesh_box(&slab, &(base_pose){ 0 }, (base_vec3){ 4, 4, 1 }, true, grey);
+    assert_true(scene_add_static(s, &m, &err) && scene_add_mesh(s, &slab, &mesh, &err) && scene_finish(s, 0, NULL, &err));
+    const scene_instance things[2] = { { .pose = { { 100, 0, -15 }, { 0, 0, 0 } }, .id = 7 },
+                                       { .pose = { { 100, 0, -4 }, { 0, 0, 0 } }, .scale = { 2, 2, 1 }, .id = 8 } };
+    render *r = render_create(s, NULL, NULL, &err);
+    render_weather w = render_weather_default();
+    w.sun_altitude_deg = 88;
+    render_environment light = render_environment_from_weather(&w, 0);
+    render_view v = { .pose = { { -30, 0, 10 }, { -12, 0, 0 } }, .width = WIDTH, .height = HEIGHT, .fov_deg = 20 };
+    picture *with = calloc(1, sizeof *with), *without = calloc(1, sizeof *without);
+    assert_true(r && with && without);
+    uint32_t in_view[2];
+    for (int k = 0; k < 2; k++) {
+        picture *p = k ? without : with;
+        s->occluder_count = k ? 0 : 1;
+        render_output out = { .bgra = p->bgra, .id = p->id, .depth = p->depth };
+        assert_true(render_frame(r, &v, &light, things, 2, &out, &err));
+        in_view[k] = render_last_stats(r).triangles_in;
+    }
+    int car = 0;
+    for (int i = 0; i < PIXELS; i++)
+        car += with->id[i] == 7;
+    assert_true(car > 100 && in_view[0] < in_view[1]);
+    assert_memory_equal(with, without, sizeof *with);
+    free(with);
+    free(without);
+    render_destroy(r);
+    scene_destroy(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_that_shows_is_left_out),
+        cmocka_unit_test(things_over_hidden_ground_have_their_shadows),
     };
     return cmocka_run_group_tests_name("occlusion", tests, NULL, NULL);
 }
