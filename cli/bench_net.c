@@ -143,11 +143,12 @@ static void print_row(net_bench *b, double flops, double rss_mib)
     else
         printf(
             "%s\nU-Net base %d, %d x %d, batch %d, %s%s, kernels %s, %d threads, %d rounds\n"
-            "%.2f ms median (%.2f to %.2f), %.2f images/s, %.2f GFLOP, %.1f %% of %.0f GFLOP/s, %.1f MiB planned, %.1f MiB resident at most\n",
+            "%.2f ms median (%.2f to %.2f), %.2f images/s, %.2f %s, %.1f %% of %.0f %s, %.1f MiB planned, %.1f MiB resident at most\n",
             cpu, net->base, bench_subject_height(s), bench_subject_width(s), b->subject.batch,
             bench_mode_names[b->subject.mode], b->subject.precision == MODEL_BF16 ? " in bf16" : "", bench_subject_isa(s),
             bench_subject_threads(s), b->rounds, median, b->ms[0], b->ms[b->rounds - 1], b->subject.batch / median * 1e3,
-            flops * 1e-9, pct, b->peak * 1e-9, plan_mib, rss_mib);
+            flops * 1e-9, b->subject.mode == BENCH_INT8 ? "Gop" : "GFLOP", pct, b->peak * 1e-9,
+            bench_profile_unit(b->subject.mode), plan_mib, rss_mib);
 }
 
 static bool draw_roofline(const net_bench *b, const bench_profile *p, base_error *err)

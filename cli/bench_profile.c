@@ -177,14 +177,16 @@ static void print_kinds(FILE *out, const bench_profile *p)
     free(done);
 }
 
+const char *bench_profile_unit(bench_mode mode) { return mode == BENCH_INT8 ? "Gop/s" : "GFLOP/s"; }
+
 void bench_profile_print(FILE *out, const bench_profile *p, bool json)
 {
     bench_profile_total all = { 0 };
     for (size_t i = 0; i < p->spans->count; i++)
         add(&all, p, i);
     if (!json)
-        fprintf(out, "%-22s %-16s %-16s %9s %9s %9s %9s %9s\n", "node", "operation", "work", "ms", "least ms", "GFLOP/s",
-                "% peak", "GB/s");
+        fprintf(out, "%-22s %-16s %-16s %9s %9s %9s %9s %9s\n", "node", "operation", "work", "ms", "least ms",
+                bench_profile_unit(p->mode), "% peak", "GB/s");
     print_nodes(out, p, json);
     if (json)
         return;

@@ -1,6 +1,6 @@
 /* cli/bench_profile.h — where the time of a round went: a table per node, totals per kind of work, JSON lines, a Chrome trace.
  *
- * GFLOP/s are nominal: two operations per multiply-add of convolutions, padding taps counted. GB/s count each tensor that the work must pass
+ * GFLOP/s (of int8: Gop/s) are nominal: two operations per multiply-add of convolutions, padding taps counted. GB/s count each tensor that the work must pass
  * over, once per pass: a convolution reads its input and weights and writes its output, BatchNorm with batch statistics reads its input
  * twice forward, and input and gradient twice backward. What caches keep is counted all the same. */
 #ifndef CLI_BENCH_PROFILE_H
@@ -27,6 +27,8 @@ typedef struct bench_profile_total {
 
 /* Of the work of spans->list[index]; false where an earlier span is of the same work, which has it all. */
 bool bench_profile_node(const bench_profile *p, size_t index, bench_profile_total *total);
+/* "GFLOP/s", of int8 "Gop/s". */
+const char *bench_profile_unit(bench_mode mode);
 /* Nominal operations of the convolutions in a round. */
 double bench_profile_flops(const bench_profile *p);
 /* One line per node and kind of work in order of execution, or JSON {"node","op","work","ms","ms_min","gflops","peak_pct","gbs"}: null

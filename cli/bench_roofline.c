@@ -65,7 +65,7 @@ bool bench_roofline_write(const char *path, const bench_profile *p, const char *
         goto done;
     }
     eval_plot_options o = {
-        .title = title, .x_label = "operations per byte", .y_label = "GFLOP/s", .width = 720, .height = 420
+        .title = title, .x_label = "operations per byte", .y_label = bench_profile_unit(p->mode), .width = 720, .height = 420
     };
     o.log_x = o.log_y = o.legend_below = true;
     ok = eval_plot_lines(&svg, &o, series, count, err) && base_file_write(path, svg.data, svg.bytes, false, err);

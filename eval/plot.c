@@ -147,16 +147,71 @@ static const double DOT_RADIUS = 2.5; /* points */
 
 static void draw_dots(cairo_t *c, const frame *f, const eval_series *s)
 {
-    cairo_set_font_size(c, 8);
     for (size_t k = 0; k < s->count; k++) {
         if (!usable(f, s->x[k], s->y[k]))
             continue;
-        double x = to_x(f, s->x[k]), y = to_y(f, s->y[k]);
-        cairo_arc(c, x, y, s->width > 0 ? s->width : DOT_RADIUS, 0, 6.283185307179586);
+        cairo_arc(c, to_x(f, s->x[k]), to_y(f, s->y[k]), s->width > 0 ? s->width : DOT_RADIUS, 0, 6.283185307179586);
         cairo_fill(c);
-        if (s->labels && s->labels[k])
-            text_at(c, x + 5, y + 3, 0, s->labels[k]);
     }
+}
+
+typedef struct box {
+    double x0, y0, x1, y1;
+} box;
+
+static bool apart(const box *a, const box *b) { return a->x1 <= b->x0 || b->x1 <= a->x0 || a->y1 <= b->y0 || b->y1 <= a->y0; }
+
+/* Does text in the box stay in the plot area and off all dots and earlier labels? */
+static bool is_free(const frame *f, const box *b, const eval_series *series, int count, const box *labels, int label_count)
+{
+    if (b->x0 < f->left || b->y0 < f->top || b->x1 > f->left + f->width || b->y1 > f->top + f->height)
+        return false;
+    for (int i = 0; i < label_count; i++)
+        if (!apart(b, &labels[i]))
+            return false;
+    for (int i = 0; i < count; i++)
+        for (size_t k = 0; series[i].dots && k < series[i].count; k++) {
+            if (!usable(f, series[i].x[k], series[i].y[k]))
+                continue;
+            double x = to_x(f, series[i].x[k]), y = to_y(f, series[i].y[k]),
+                   r = series[i].width > 0 ? series[i].width : DOT_RADIUS;
+            if (!apart(b, &(box){ x - r, y - r, x + r, y + r }))
+                return false;
+        }
+    return true;
+}
+
+/* Beside its dot, right or left, else a little above or below; where all of that is taken, right. */
+static void draw_labels(cairo_t *c, const frame *f, const eval_series *series, int count)
+{
+    enum { LABELS_MAX = 128, PLACES = 8 };
+    static const double place[PLACES][3] = { { 5, 3, 0 },   { -5, 3, 1 },  { 5, -6, 0 },  { 5, 12, 0 },
+                                             { -5, -6, 1 }, { -5, 12, 1 }, { 5, -15, 0 }, { 5, 21, 0 } };
+    box taken[LABELS_MAX];
+    int labels = 0;
+    cairo_set_font_size(c, 8);
+    for (int i = 0; i < count; i++)
+        for (size_t k = 0; series[i].dots && series[i].labels && k < series[i].count; k++) {
+            const char *text = series[i].labels[k];
+            if (!text || !usable(f, series[i].x[k], series[i].y[k]))
+                continue;
+            cairo_text_extents_t e;
+            cairo_text_extents(c, text, &e);
+            double x = to_x(f, series[i].x[k]), y = to_y(f, series[i].y[k]);
+            box at[PLACES];
+            int chosen = 0;
+            for (int q = PLACES - 1; q >= 0; q--) {
+                double left = x + place[q][0] - place[q][2] * e.x_advance, foot = y + place[q][1];
+                at[q] = (box){ left, foot - 7, left + e.x_advance, foot + 2 };
+                if (is_free(f, &at[q], series, count, taken, labels))
+                    chosen = q;
+            }
+            const double *rgb = palette[(unsigned)series[i].color % 8];
+            cairo_set_source_rgb(c, rgb[0], rgb[1], rgb[2]);
+            text_at(c, at[chosen].x0, at[chosen].y1 - 2, 0, text);
+            if (labels < LABELS_MAX)
+                taken[labels++] = at[chosen];
+        }
 }
 
 static void draw_series(cairo_t *c, const frame *f, const eval_series *s)
@@ -261,6 +316,7 @@ bool eval_plot_lines(base_buffer *svg, const eval_plot_options *o, const eval_se
     cairo_clip(c);
     for (int i = 0; i < count; i++)
         draw_series(c, &f, &series[i]);
+    draw_labels(c, &f, series, count);
     cairo_restore(c);
     draw_legend(c, &f, o, series, count);
     cairo_status_t status = cairo_status(c);

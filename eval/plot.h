@@ -13,7 +13,7 @@ typedef struct eval_series {
     double width; /* of the line, or radius of the dots, points; 0 = 1.5, dots 2.5 */
     bool dashed;
     bool dots;                 /* a dot at each point instead of a line through them */
-    const char *const *labels; /* [count] beside the dots; NULL: none, an entry NULL: none there */
+    const char *const *labels; /* [count] beside the dots, where there is room; NULL: none, an entry NULL: none there */
 } eval_series;
 
 typedef struct eval_plot_options {
