@@ -194,7 +194,8 @@ static inline __attribute__((always_inline)) vf sunlit(const render_shadow_looku
     s = vf_keep(valid, s);
     t = vf_keep(valid, t);
     vf fs = vf_floor(s), ft = vf_floor(t);
-    vi piece = vi_gather(l->piece, vi_of(ft) * SHADOW_GRID + vi_of(fs));
+    vi place = vi_of(ft) * SHADOW_GRID + vi_of(fs);
+    vi piece = vi_same(place) ? vi_splat(l->piece[place[0]]) : vi_gather(l->piece, place);
     valid = vi_not_above(valid, vi_splat(0), piece);
     piece = vi_keep(valid, piece);
     vf x = (s - fs) * (float)SHADOW_TEXELS + (SHADOW_BORDER - 0.5f),
@@ -375,11 +376,10 @@ static inline __attribute__((always_inline)) v3 surface(const render_pass *p, co
     vf direct = lie.sun * lit * (0.55f + 0.45f * open);
     v3 light = { lie.around.x * open + direct * e->sun_rgb[0], lie.around.y * open + direct * e->sun_rgb[1],
                  lie.around.z * open + direct * e->sun_rgb[2] };
-    lane_mask shines = vf_above(gloss, vf_splat(0.01f));
-    vf cosine = vf_splat(0);
+    lane_mask shines = vf_above(gloss, vf_splat(0.01f)), mirrors = vf_above(gloss, vf_splat(0.06f));
+    vf cosine = dot3(n, ray) * -inverse;
     v3 mirrored = { { 0 }, { 0 }, { 0 } }, lamp_shine = mirrored;
-    if (s->lamp_count || lanes_any(shines)) {
-        cosine = dot3(n, ray) * -inverse;
+    if (s->lamp_count || lanes_any(mirrors)) {
         vf twice = cosine * 2.0f;
         mirrored = (v3){ n.x * twice + ray.x * inverse, n.y * twice + ray.y * inverse, n.z * twice + ray.z * inverse };
     }
@@ -391,18 +391,27 @@ static inline __attribute__((always_inline)) v3 surface(const render_pass *p, co
     v3 c = { albedo.x * light.x + base.x * emission, albedo.y * light.y + base.y * emission,
              albedo.z * light.z + base.z * emission };
 
-    /* reflection of the sky and of the sun, Schlick's Fresnel term */
+    /* Reflection of the sky and of the sun, Schlick's Fresnel term. What is almost matt reflects at grazing angles alone, and there the
+     * horizon. A lane's light must not depend on its neighbours. */
     if (lanes_any(shines)) {
-        gloss = vf_keep(shines, gloss); /* a lane's light must not depend on its neighbours */
+        gloss = vf_keep(shines, gloss);
         vf k = 1.0f - vf_saturate(cosine), k2 = k * k;
         vf share = gloss * (0.05f + (0.6f + 0.35f * water) * k2 * k2 * k);
-        v3 image = sky_gradient(e, mirrored);
-        vf spot = vf_saturate(dot3f(mirrored, e->sun_direction)), s2 = spot * spot, s4 = s2 * s2, s16 = s4 * s4 * s4 * s4;
-        vf shine = gloss * gloss * lit * (s16 * s16 * s16 * s16) * 1.2f;
-        c = (v3){ c.x + share * image.x * open + shine * e->sun_rgb[0], c.y + share * image.y * open + shine * e->sun_rgb[1],
-                  c.z + share * image.z * open + shine * e->sun_rgb[2] };
-        vf polish = gloss * gloss;
-        c = (v3){ c.x + polish * lamp_shine.x, c.y + polish * lamp_shine.y, c.z + polish * lamp_shine.z };
+        share = share * open;
+        v3 image = splat3(e->horizon_rgb);
+        if (lanes_any(mirrors)) {
+            v3 above = sky_gradient(e, mirrored);
+            image = (v3){ vf_replace(mirrors, above.x, image.x), vf_replace(mirrors, above.y, image.y),
+                          vf_replace(mirrors, above.z, image.z) };
+            vf spot = vf_saturate(dot3f(mirrored, e->sun_direction)), s2 = spot * spot, s4 = s2 * s2, s16 = s4 * s4 * s4 * s4;
+            vf shine = vf_keep(mirrors, gloss * gloss * lit * (s16 * s16 * s16 * s16) * 1.2f);
+            c = (v3){ c.x + shine * e->sun_rgb[0], c.y + shine * e->sun_rgb[1], c.z + shine * e->sun_rgb[2] };
+        }
+        c = (v3){ c.x + share * image.x, c.y + share * image.y, c.z + share * image.z };
+        if (s->lamp_count) {
+            vf polish = gloss * gloss;
+            c = (v3){ c.x + polish * lamp_shine.x, c.y + polish * lamp_shine.y, c.z + polish * lamp_shine.z };
+        }
     }
     if (e->window_light > 0 && vi_any(glass > 0.0f)) {
         vf inside = window_lit(u, v, n, base.x) * glass * (e->window_light * 0.30f);
