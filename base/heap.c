@@ -1,6 +1,8 @@
 #include "base/heap.h"
 #include <limits.h>
+#ifdef __GLIBC__
 #include <malloc.h>
+#endif
 
 void base_heap_keep(void)
 {

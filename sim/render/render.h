@@ -125,7 +125,7 @@ typedef struct render_output {
  * things are drawn beside the geometry. */
 typedef struct render_stats {
     double geometry_s, shadow_s, tiles_s;
-    uint32_t triangles_in, triangles_set_up; /* of chunks in view; after culling */
+    uint32_t triangles_in, triangles_set_up; /* of chunks and things in view and not behind a wall; after culling */
     uint32_t shadow_tiles_drawn;             /* 0 when all were still there from earlier frames */
     const char *kernel;                      /* "scalar", "avx2", "avx512" */
 } render_stats;

@@ -77,13 +77,13 @@ bool render_collect(const scene *s, const render_shape *world, const render_shap
                     int instance_count, render_items *out, base_error *err);
 
 /* What a wall hides: where all planes are >= 0. */
-typedef struct render_shade {
+typedef struct render_umbra {
     double plane[5][4];
-} render_shade;
-enum { RENDER_SHADES_MAX = 16 };
+} render_umbra;
+enum { RENDER_UMBRAS_MAX = 16 };
 /* Those of the walls that hide most, the largest first; returns how many. */
-int render_shades_find(const scene *s, const render_camera *c, render_shade out[RENDER_SHADES_MAX]);
-bool render_shaded(const render_shade *shades, int count, const scene_bounds *b);
+int render_umbras_find(const scene *s, const render_camera *c, render_umbra out[RENDER_UMBRAS_MAX]);
+bool render_in_umbra(const render_umbra *umbras, int count, const scene_bounds *b);
 
 typedef struct render_lens {
     double width, height, near_m;

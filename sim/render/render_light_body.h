@@ -6,7 +6,7 @@
 /* Record of a visible triangle: planes over (x, y) in the tile of 1/w, u/w, v/w, normal/w, light/w, then its material.
  *   [0..7] factor of x   [8..15] factor of y   [16..23] constant
  *   [24..26] colour  [27] gloss  [28] emission  [29] texture layer (int)  [30] 1 = lets light through  [31] 1 = can be wet
- *   [32] BENT, FLAT or FLAT_KNOWN, then the 8 numbers of the aspect, once known */
+ *   [32] BENT, FLAT (then [16 + 3..5] is the normal itself, all over) or FLAT_KNOWN, then the 8 numbers of the aspect */
 enum {
     R_Z,
     R_U,

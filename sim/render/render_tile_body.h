@@ -2,7 +2,7 @@
  *
  *   1. rasterise   what is visible: render_visibility_body.h
  *   2. jobs        per pixel the distinct triangles among its samples, each with its share of the pixel
- *   3. shade       LANES jobs at a time: render_light_body.h, and the tone curve
+ *   3. shade       LANES jobs at a time, of one triangle where there are enough: render_light_body.h, and the tone curve
  *   4. resolve     display coding, bytes
  *
  * Tags, ids and depth come from a pass with the one sample in the middle of the pixel: the same bytes with and without

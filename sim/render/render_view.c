@@ -124,6 +124,84 @@ static int nearer_first(const void *a, const void *b)
     return (x->chunk > y->chunk) - (x->chunk < y->chunk);
 }
 
+/* What the steps of render_collect share. */
+typedef struct collection {
+    const scene *scene;
+    const render_shape *world, *meshes;
+    const render_view *view;
+    const render_camera *camera, *before;
+    render_umbra umbras[RENDER_UMBRAS_MAX];
+    int umbra_count;
+    double detail2; /* square of the distance up to which detail is drawn; 0: everywhere */
+    render_items *out;
+} collection;
+
+static bool is_seen(const collection *k, const scene_bounds *b)
+{
+    return box_in_view(k->camera, b) && !render_in_umbra(k->umbras, k->umbra_count, b);
+}
+
+static bool collect_instances(const collection *k, const scene_instance *instances, int count, base_error *err)
+{
+    const scene *s = k->scene;
+    for (int i = 0; i < count; i++) {
+        const scene_instance *in = &instances[i];
+        if (in->mesh < 0 || (uint32_t)in->mesh >= s->mesh_count)
+            return base_fail(err, BASE_ARGUMENT, "render: instance %d has mesh %d, the scene has %u", i, in->mesh,
+                             s->mesh_count);
+        const scene_part *part = &s->meshes[in->mesh];
+        scene_bounds b = instance_bounds(s, in);
+        if ((k->view->hidden_id && in->id == k->view->hidden_id) || !is_seen(k, &b))
+            continue;
+        render_item *item = &k->out->items[k->out->count++];
+        *item = (render_item){
+            .part = part,
+            .shape = &k->meshes[in->mesh],
+            .triangle_count = part->triangle_count,
+            .vertex_count = part->vertex_count,
+            .instance = in,
+            .bounds = b,
+        };
+        set_transform(k->camera, k->before, in, k->view->before ? &k->view->before->instances[i] : in, item);
+    }
+    return true;
+}
+
+static bool has_detail_at(const collection *k, const scene_chunk *chunk, double distance2)
+{
+    return !chunk->detail || k->detail2 <= 0 || distance2 <= (chunk->detail == SCENE_DETAIL ? 1 : 16) * k->detail2;
+}
+
+static bool collect_chunks(const collection *k, base_error *err)
+{
+    const scene *s = k->scene;
+    sort_key *keys = malloc(((size_t)s->chunk_count + 1) * sizeof *keys);
+    if (!keys)
+        return base_fail(err, BASE_MEMORY, "render: no memory for %u chunks", s->chunk_count);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < s->chunk_count; i++) {
+        const scene_chunk *chunk = &s->chunks[i];
+        double distance2 = box_distance2(k->camera, &chunk->bounds);
+        if (has_detail_at(k, chunk, distance2) && is_seen(k, &chunk->bounds))
+            keys[count++] = (sort_key){ distance2, i };
+    }
+    qsort(keys, count, sizeof *keys, nearer_first);
+    for (uint32_t i = 0; i < count; i++) {
+        const scene_chunk *chunk = &s->chunks[keys[i].chunk];
+        render_item *item = &k->out->items[k->out->count++];
+        *item = (render_item){ .part = &s->world,
+                               .shape = k->world,
+                               .first_triangle = chunk->first_triangle,
+                               .triangle_count = chunk->triangle_count,
+                               .first_vertex = chunk->first_vertex,
+                               .vertex_count = chunk->vertex_count,
+                               .bounds = chunk->bounds };
+        set_transform(k->camera, k->before, NULL, NULL, item);
+    }
+    free(keys);
+    return true;
+}
+
 bool render_collect(const scene *s, const render_shape *world, const render_shape *meshes, double detail_range_m,
                     const render_view *v, const render_camera *c, const render_camera *before, const scene_instance *instances,
                     int instance_count, render_items *out, base_error *err)
@@ -136,56 +214,17 @@ bool render_collect(const scene *s, const render_shape *world, const render_shap
         out->items = items;
         out->capacity = wanted;
     }
-    /* As large on the picture as at detail_range_m with 400 pixels of focal length. */
-    double detail = detail_range_m * c->focal / 400, detail2 = detail * detail;
-    render_shade shades[RENDER_SHADES_MAX];
-    int shade_count = render_shades_find(s, c, shades);
     out->count = 0;
-    for (int i = 0; i < instance_count; i++) {
-        const scene_instance *in = &instances[i];
-        if (in->mesh < 0 || (uint32_t)in->mesh >= s->mesh_count)
-            return base_fail(err, BASE_ARGUMENT, "render: instance %d has mesh %d, the scene has %u", i, in->mesh,
-                             s->mesh_count);
-        const scene_part *part = &s->meshes[in->mesh];
-        scene_bounds b = instance_bounds(s, in);
-        if ((v->hidden_id && in->id == v->hidden_id) || !box_in_view(c, &b) || render_shaded(shades, shade_count, &b))
-            continue;
-        render_item *item = &out->items[out->count++];
-        *item = (render_item){
-            .part = part,
-            .shape = &meshes[in->mesh],
-            .triangle_count = part->triangle_count,
-            .vertex_count = part->vertex_count,
-            .instance = in,
-            .bounds = b,
-        };
-        set_transform(c, before, in, v->before ? &v->before->instances[i] : in, item);
-    }
-    sort_key *keys = malloc(((size_t)s->chunk_count + 1) * sizeof *keys);
-    if (!keys)
-        return base_fail(err, BASE_MEMORY, "render: no memory for %u chunks", s->chunk_count);
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < s->chunk_count; i++) {
-        const scene_chunk *chunk = &s->chunks[i];
-        double distance2 = box_distance2(c, &chunk->bounds);
-        if (box_in_view(c, &chunk->bounds) &&
-            !(chunk->detail && detail2 > 0 && distance2 > (chunk->detail == SCENE_DETAIL ? 1 : 16) * detail2) &&
-            !render_shaded(shades, shade_count, &chunk->bounds))
-            keys[count++] = (sort_key){ distance2, i };
-    }
-    qsort(keys, count, sizeof *keys, nearer_first);
-    for (uint32_t i = 0; i < count; i++) {
-        const scene_chunk *chunk = &s->chunks[keys[i].chunk];
-        render_item *item = &out->items[out->count++];
-        *item = (render_item){ .part = &s->world,
-                               .shape = world,
-                               .first_triangle = chunk->first_triangle,
-                               .triangle_count = chunk->triangle_count,
-                               .first_vertex = chunk->first_vertex,
-                               .vertex_count = chunk->vertex_count,
-                               .bounds = chunk->bounds };
-        set_transform(c, before, NULL, NULL, item);
-    }
-    free(keys);
-    return true;
+    /* As large on the picture as at detail_range_m with 400 pixels of focal length. */
+    double detail = detail_range_m * c->focal / 400;
+    collection k = { .scene = s,
+                     .world = world,
+                     .meshes = meshes,
+                     .view = v,
+                     .camera = c,
+                     .before = before,
+                     .detail2 = detail * detail,
+                     .out = out };
+    k.umbra_count = render_umbras_find(s, c, k.umbras);
+    return collect_instances(&k, instances, instance_count, err) && collect_chunks(&k, err);
 }

@@ -112,7 +112,7 @@ bool scene_add_static(scene *s, scene_mesh *m, base_error *err)
 
 void scene_add_occluder(scene *s, const base_vec3 corner[4], uint32_t instance)
 {
-    assert(!s->finished);
+    assert(!s->finished && (s->occluder_count == 0 || s->occluders[s->occluder_count - 1].instance <= instance));
     if (s->occluder_count == s->occluder_capacity) {
         uint32_t wanted = s->occluder_capacity ? s->occluder_capacity * 2 : 64;
         scene_occluder *moved = realloc(s->occluders, (size_t)wanted * sizeof *moved);
@@ -125,7 +125,11 @@ void scene_add_occluder(scene *s, const base_vec3 corner[4], uint32_t instance)
     }
     scene_occluder *o = &s->occluders[s->occluder_count++];
     *o = (scene_occluder){ .instance = instance };
-    memcpy(o->corner, corner, sizeof o->corner);
+    for (int k = 0; k < 4; k++) {
+        o->corner[k][0] = (float)corner[k].x;
+        o->corner[k][1] = (float)corner[k].y;
+        o->corner[k][2] = (float)corner[k].z;
+    }
 }
 
 bool scene_add_mesh(scene *s, scene_mesh *m, int *mesh, base_error *err)
@@ -283,55 +287,74 @@ static cell_key *sort_cells(const scene_mesh *m, double chunk_m, base_pool *pool
 static const uint8_t detail_of_level[4] = { 0, SCENE_DETAIL, SCENE_DETAIL_FAR, 0 };
 
 /* Triangles are copied in order of their cells, a vertex used in several cells into each: one look counts the vertices of every chunk, another
- * copies. A worker marks for each vertex the last chunk it met it in, and keeps its place there. */
+ * copies. A task takes a run of chunks, marks for each vertex the last chunk it met it in, and keeps its place there. */
+enum { FILLING_TASKS = 4 }; /* at most: each has marks for all vertices */
 typedef struct chunk_filling {
     scene *scene;
     const scene_mesh *mesh;
     const cell_key *keys;
-    uint32_t *seen_in, *place; /* [worker][vertex of the mesh] */
+    uint32_t first_chunk[FILLING_TASKS + 1];
+    uint32_t *seen_in, *place; /* [task][vertex of the mesh] */
 } chunk_filling;
 
-static void count_vertices(void *user, int item, int worker)
+static void count_vertices(void *user, int task, int worker)
 {
+    (void)worker;
     const chunk_filling *f = user;
     const scene_mesh *m = f->mesh;
-    scene_chunk *c = &f->scene->chunks[item];
-    uint32_t *seen_in = f->seen_in + (size_t)worker * m->vertex_count, mark = (uint32_t)item + 1, count = 0;
-    scene_bounds b = { { FLT_MAX, FLT_MAX, FLT_MAX }, { -FLT_MAX, -FLT_MAX, -FLT_MAX } };
-    for (uint32_t i = c->first_triangle; i < c->first_triangle + c->triangle_count; i++)
-        for (int k = 0; k < 3; k++) {
-            uint32_t v = m->triangles[f->keys[i].triangle].vertex[k];
-            if (seen_in[v] == mark)
-                continue;
-            seen_in[v] = mark;
-            count++;
-            bounds_point(&b, m->vertices[v].position);
-        }
-    c->vertex_count = count;
-    c->bounds = b;
+    uint32_t *seen_in = f->seen_in + (size_t)task * m->vertex_count;
+    for (uint32_t n = f->first_chunk[task]; n < f->first_chunk[task + 1]; n++) {
+        scene_chunk *c = &f->scene->chunks[n];
+        c->bounds = (scene_bounds){ { FLT_MAX, FLT_MAX, FLT_MAX }, { -FLT_MAX, -FLT_MAX, -FLT_MAX } };
+        for (uint32_t i = c->first_triangle; i < c->first_triangle + c->triangle_count; i++)
+            for (int k = 0; k < 3; k++) {
+                uint32_t v = m->triangles[f->keys[i].triangle].vertex[k];
+                if (seen_in[v] == n + 1)
+                    continue;
+                seen_in[v] = n + 1;
+                c->vertex_count++;
+                bounds_point(&c->bounds, m->vertices[v].position);
+            }
+    }
 }
 
-static void copy_chunk(void *user, int item, int worker)
+static void copy_chunks(void *user, int task, int worker)
 {
+    (void)worker;
     const chunk_filling *f = user;
     const scene_mesh *m = f->mesh;
     scene_part *world = &f->scene->world;
-    const scene_chunk *c = &f->scene->chunks[item];
-    uint32_t *seen_in = f->seen_in + (size_t)worker * m->vertex_count, *place = f->place + (size_t)worker * m->vertex_count;
-    uint32_t mark = f->scene->chunk_count + (uint32_t)item + 1, next = c->first_vertex;
-    for (uint32_t i = c->first_triangle; i < c->first_triangle + c->triangle_count; i++) {
-        scene_triangle t = m->triangles[f->keys[i].triangle];
-        for (int k = 0; k < 3; k++) {
-            uint32_t v = t.vertex[k];
-            if (seen_in[v] != mark) {
-                seen_in[v] = mark;
-                place[v] = next;
-                world->vertices[next++] = m->vertices[v];
+    uint32_t *seen_in = f->seen_in + (size_t)task * m->vertex_count, *place = f->place + (size_t)task * m->vertex_count;
+    for (uint32_t n = f->first_chunk[task]; n < f->first_chunk[task + 1]; n++) {
+        const scene_chunk *c = &f->scene->chunks[n];
+        uint32_t mark = f->scene->chunk_count + n + 1, next = c->first_vertex;
+        for (uint32_t i = c->first_triangle; i < c->first_triangle + c->triangle_count; i++) {
+            scene_triangle t = m->triangles[f->keys[i].triangle];
+            for (int k = 0; k < 3; k++) {
+                uint32_t v = t.vertex[k];
+                if (seen_in[v] != mark) {
+                    seen_in[v] = mark;
+                    place[v] = next;
+                    world->vertices[next++] = m->vertices[v];
+                }
+                t.vertex[k] = place[v];
             }
-            t.vertex[k] = place[v];
+            world->triangles[i] = t;
         }
-        world->triangles[i] = t;
     }
+}
+
+/* Runs of chunks with about the same number of triangles. */
+static void share_chunks(chunk_filling *f, int tasks)
+{
+    uint32_t chunk = 0;
+    for (int k = 0; k < tasks; k++) {
+        f->first_chunk[k] = chunk;
+        while (chunk < f->scene->chunk_count && (uint64_t)f->scene->chunks[chunk].first_triangle * (uint64_t)tasks <
+                                                    (uint64_t)f->mesh->triangle_count * (uint64_t)(k + 1))
+            chunk++;
+    }
+    f->first_chunk[tasks] = f->scene->chunk_count;
 }
 
 static bool list_chunks(scene *s, const cell_key *keys, uint32_t triangles)
@@ -354,11 +377,17 @@ static bool fill_chunks(scene *s, const scene_mesh *m, const cell_key *keys, bas
 {
     if (!list_chunks(s, keys, m->triangle_count))
         return false;
-    size_t marks = (size_t)(pool ? base_pool_threads(pool) : 1) * m->vertex_count;
-    chunk_filling f = { s, m, keys, calloc(marks, sizeof *f.seen_in), malloc(marks * sizeof *f.place) };
+    int threads = pool ? base_pool_threads(pool) : 1, tasks = threads < FILLING_TASKS ? threads : FILLING_TASKS;
+    size_t marks = (size_t)tasks * m->vertex_count;
+    chunk_filling f = { .scene = s,
+                        .mesh = m,
+                        .keys = keys,
+                        .seen_in = calloc(marks, sizeof *f.seen_in),
+                        .place = malloc(marks * sizeof *f.place) };
     bool good = f.seen_in && f.place;
     if (good) {
-        base_pool_run(pool, (int)s->chunk_count, count_vertices, &f);
+        share_chunks(&f, tasks);
+        base_pool_run(pool, tasks, count_vertices, &f);
         uint64_t vertices = 0;
         for (uint32_t i = 0; i < s->chunk_count; i++) {
             s->chunks[i].first_vertex = (uint32_t)vertices;
@@ -371,7 +400,7 @@ static bool fill_chunks(scene *s, const scene_mesh *m, const cell_key *keys, bas
         good = s->world.vertices && s->world.triangles;
     }
     if (good)
-        base_pool_run(pool, (int)s->chunk_count, copy_chunk, &f);
+        base_pool_run(pool, tasks, copy_chunks, &f);
     free(f.seen_in);
     free(f.place);
     return good;
@@ -450,15 +479,29 @@ static bool edit_triangle(void *user, uint32_t triangle)
     return true;
 }
 
+/* The first whose instance is not below this one. */
+static uint32_t first_occluder(const scene *s, uint32_t instance)
+{
+    uint32_t low = 0, high = s->occluder_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (s->occluders[middle].instance < instance)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 uint32_t scene_edit(scene *s, const scene_bounds *where, uint32_t instance, bool (*visit)(void *user, scene_triangle *t),
                     void *user)
 {
     assert(s->finished);
     edit e = { s, instance, 0, false, visit, user };
     scene_bvh_walk(&s->world, where, edit_triangle, &e);
-    for (uint32_t i = 0; e.changed && i < s->occluder_count; i++)
-        if (s->occluders[i].instance == instance)
-            s->occluders[i].hidden = e.hides;
+    for (uint32_t i = first_occluder(s, instance); e.changed && i < s->occluder_count && s->occluders[i].instance == instance;
+         i++)
+        s->occluders[i].hidden = e.hides;
     s->edits += e.changed > 0;
     return e.changed;
 }

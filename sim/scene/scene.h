@@ -178,7 +178,7 @@ typedef struct scene_part {
 /* A flat convex quad, clockwise seen from its front, that static triangles of one instance cover without a gap and hide from there
  * whatever lies behind: a house's wall. Pictures leave out what is wholly behind one. */
 typedef struct scene_occluder {
-    base_vec3 corner[4];
+    float corner[4][3]; /* as the vertices have them: rounded, far from the origin by centimetres */
     uint32_t instance;
     bool hidden; /* scene_edit has taken triangles of the instance out */
 } scene_occluder;
@@ -204,7 +204,8 @@ uint16_t scene_material_add(scene *s, scene_material m);
 uint16_t scene_material_own(scene *s, scene_material m);
 /* Take over all triangles of m (m is empty afterwards). */
 bool scene_add_static(scene *s, scene_mesh *m, base_error *err);
-/* Promise that the static triangles added so far cover the quad (scene_occluder says how). On failure (memory) scene_finish fails. */
+/* Promise that the scene's static triangles will cover the quad (scene_occluder says how). Instances come in ascending order. On failure
+ * (memory) scene_finish fails. */
 void scene_add_occluder(scene *s, const base_vec3 corner[4], uint32_t instance);
 /* Take over m as a mesh for instances; *mesh becomes its number. */
 bool scene_add_mesh(scene *s, scene_mesh *m, int *mesh, base_error *err);

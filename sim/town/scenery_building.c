@@ -111,8 +111,6 @@ static void erect(yard *y, base_random *d, const building *b)
     uint16_t shop_front = y->wall[y->wall_count - 1];
     for (int k = 0; k < 4; k++) {
         base_vec3 from = c[(k + 1) % 4], to = c[k]; /* outside, left to right */
-        if (k == 0)
-            from = c[1], to = c[0];
         wall(y, from, to, first, top, b->shop ? 3 : 0, b->floors - (b->shop ? 1 : 0), face);
         if (b->shop)
             wall(y, from, to, b->low, first, 0, 1, yard_thing(y, shop_front, SCENE_TAG_BUILDINGS, 0));
