@@ -42,9 +42,9 @@ CLI  := $(sort $(wildcard cli/*.c))
 TEST := $(patsubst %.c,$O/%,$(sort $(wildcard tests/*/test_*.c)))
 # Programs that have one thread from beginning to end (no pool, no OpenMP, no server): the thread sanitizer would find nothing, slowly, so its run leaves
 # them out and does not count them. A program that gets a second thread leaves this list.
-ONE_THREAD := agents/test_expert eval/test_follow render/test_surface \
+ONE_THREAD := agents/test_expert base/test_heap eval/test_follow eval/test_plot render/test_surface \
               $(addprefix road/test_,bundled landmark loops official towns xodr) \
-              $(addprefix town/test_,lamps lights navmesh recorder scenery_marks scenery_street v2x vehicle vehicle_actor walker)
+              $(addprefix town/test_,lamps lights navmesh occluders recorder scenery_marks scenery_street v2x vehicle vehicle_actor walker)
 ifeq ($(SAN),thread)
 TEST := $(filter-out $(ONE_THREAD:%=$O/tests/%),$(TEST))
 endif

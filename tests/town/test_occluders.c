@@ -36,7 +36,7 @@ static int build_all(void **state)
 {
     (void)state;
     base_error err;
-    for (int i = 0; i < MAPS && !THREAD_SANITIZED; i++) {
+    for (int i = 0; i < MAPS; i++) {
         town *t = &towns[i];
         t->map = road_map_read(maps[i], NULL, &err);
         t->scenery = t->map ? town_scenery_build(t->map, 3, &err) : NULL;
@@ -90,8 +90,6 @@ static base_vec3 front_of(const scene_occluder *o)
 static void walls_cover_their_occluders(void **state)
 {
     (void)state;
-    if (THREAD_SANITIZED) /* one thread from beginning to end */
-        skip();
     for (int i = 0; i < MAPS; i++) {
         const scene *s = towns[i].scene;
         assert_true(s->occluder_count > 100);
@@ -180,8 +178,6 @@ static double compare(town *t, uint64_t seed, int views)
 static void pictures_do_not_change(void **state)
 {
     (void)state;
-    if (THREAD_SANITIZED) /* one thread from beginning to end */
-        skip();
     for (int i = 0; i < MAPS; i++) {
         double saved = compare(&towns[i], 11 + (uint64_t)i, SANITIZED ? 24 : 160);
         print_message("# %s: %.0f %% of the triangles left out\n", maps[i], 100 * saved);
@@ -193,8 +189,6 @@ static void pictures_do_not_change(void **state)
 static void hidden_houses_hide_nothing(void **state)
 {
     (void)state;
-    if (THREAD_SANITIZED) /* one thread from beginning to end */
-        skip();
     town *t = &towns[0];
     int n = town_scenery_object_count(t->scenery), houses = 0;
     uint32_t hidden = 0;
