@@ -13,9 +13,11 @@ void base_heap_keep(void)
 #endif
 }
 
-void base_heap_trim(void)
+void base_heap_release(void)
 {
 #ifdef __GLIBC__
+    mallopt(M_TRIM_THRESHOLD, 64 << 20); /* where glibc's own rule ends up once a large block was freed */
+    mallopt(M_TOP_PAD, 128 << 10);
     malloc_trim(0);
 #endif
 }

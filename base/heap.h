@@ -2,8 +2,8 @@
  * that fills and frees large arrays one after another pays for fresh pages each time. */
 #ifndef BASE_HEAP_H
 #define BASE_HEAP_H
-/* From now on freed memory stays with the process, in blocks of up to 32 MiB; for programs, not for libraries. glibc; elsewhere nothing. */
+/* From now on freed memory stays with the process, in blocks of up to 32 MiB. glibc; elsewhere nothing. */
 void base_heap_keep(void);
-/* Hand back what is free now. */
-void base_heap_trim(void);
+/* Hand back what is free now, and from now on what grows beyond 64 MiB. */
+void base_heap_release(void);
 #endif

@@ -1,5 +1,4 @@
 /* laneloop serve — the embedded simulator behind CARLA's two ports. */
-#include "base/heap.h"
 #include "base/process.h"
 #include "cli/cli.h"
 #include "eval/view.h"
@@ -100,7 +99,6 @@ int cli_serve(int argc, char **argv)
         page.bind = view_bind;
     o.version = (int)v;
     base_stop_install();
-    base_heap_keep(); /* a town is built from large arrays */
     town_server *s = town_server_create(&o, &err);
     if (!s)
         return cli_fail(&err);

@@ -37,9 +37,12 @@ static bool enter_map(town_world *w, const town_map *map, base_error *err)
     if (map && (!w->scenery || map != w->map || w->is_painted)) {
         town_scenery_options how = map->scenery;
         how.pool = w->options.pool;
+        base_heap_keep(); /* a town is built from large arrays, filled and freed one after another */
         town_scenery *scenery = town_scenery_build_with(map->road, w->options.seed, &how, err);
-        if (!scenery)
+        if (!scenery) {
+            base_heap_release();
             return false;
+        }
         town_watch_leave(w->watch);
         town_eye_destroy(w->eye);
         w->eye = NULL;
@@ -48,7 +51,7 @@ static bool enter_map(town_world *w, const town_map *map, base_error *err)
         w->is_painted = false;
         w->map = map;
         town_watch_enter(w->watch, w);
-        base_heap_trim();
+        base_heap_release();
     }
     w->map = map;
     town_objects_reset(w);
