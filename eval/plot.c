@@ -145,12 +145,14 @@ static void draw_axes(cairo_t *c, const frame *f, const eval_plot_options *o)
 
 static const double DOT_RADIUS = 2.5; /* points */
 
+static double radius_of(const eval_series *s) { return s->width > 0 ? s->width : DOT_RADIUS; }
+
 static void draw_dots(cairo_t *c, const frame *f, const eval_series *s)
 {
     for (size_t k = 0; k < s->count; k++) {
         if (!usable(f, s->x[k], s->y[k]))
             continue;
-        cairo_arc(c, to_x(f, s->x[k]), to_y(f, s->y[k]), s->width > 0 ? s->width : DOT_RADIUS, 0, 6.283185307179586);
+        cairo_arc(c, to_x(f, s->x[k]), to_y(f, s->y[k]), radius_of(s), 0, 6.283185307179586);
         cairo_fill(c);
     }
 }
@@ -173,8 +175,7 @@ static bool is_free(const frame *f, const box *b, const eval_series *series, int
         for (size_t k = 0; series[i].dots && k < series[i].count; k++) {
             if (!usable(f, series[i].x[k], series[i].y[k]))
                 continue;
-            double x = to_x(f, series[i].x[k]), y = to_y(f, series[i].y[k]),
-                   r = series[i].width > 0 ? series[i].width : DOT_RADIUS;
+            double x = to_x(f, series[i].x[k]), y = to_y(f, series[i].y[k]), r = radius_of(&series[i]);
             if (!apart(b, &(box){ x - r, y - r, x + r, y + r }))
                 return false;
         }
@@ -199,13 +200,14 @@ static void draw_labels(cairo_t *c, const frame *f, const eval_series *series, i
             cairo_text_extents(c, text, &e);
             double x = to_x(f, series[i].x[k]), y = to_y(f, series[i].y[k]);
             box at[PLACES];
-            int chosen = 0;
-            for (int q = PLACES - 1; q >= 0; q--) {
+            int chosen = -1;
+            for (int q = 0; q < PLACES && chosen < 0; q++) {
                 double left = x + place[q][0] - place[q][2] * e.x_advance, foot = y + place[q][1];
                 at[q] = (box){ left, foot - 7, left + e.x_advance, foot + 2 };
                 if (is_free(f, &at[q], series, count, taken, labels))
                     chosen = q;
             }
+            chosen = chosen < 0 ? 0 : chosen;
             const double *rgb = palette[(unsigned)series[i].color % 8];
             cairo_set_source_rgb(c, rgb[0], rgb[1], rgb[2]);
             text_at(c, at[chosen].x0, at[chosen].y1 - 2, 0, text);

@@ -12,8 +12,9 @@ typedef struct eval_series {
     int color;    /* index into a palette of 8, safe for colour-blind readers (Okabe, Ito 2008) */
     double width; /* of the line, or radius of the dots, points; 0 = 1.5, dots 2.5 */
     bool dashed;
-    bool dots;                 /* a dot at each point instead of a line through them */
-    const char *const *labels; /* [count] beside the dots, where there is room; NULL: none, an entry NULL: none there */
+    bool dots; /* a dot at each point instead of a line through them */
+    const char *const
+        *labels; /* [count] beside the dots, off each other where there is room; NULL: none, an entry NULL: none there */
 } eval_series;
 
 typedef struct eval_plot_options {

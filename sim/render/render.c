@@ -116,7 +116,7 @@ render *render_create(const scene *s, base_pool *pool, const render_options *o, 
     r->options = options;
     r->kernel = choose_kernel(options.cpu_bits);
     fill_display(r->display);
-    r->workers = pool ? base_pool_threads(pool) : 1;
+    r->workers = base_pool_threads(pool);
     r->scratch = calloc((size_t)r->workers, sizeof *r->scratch);
     bool good = r->scratch && (r->textures = render_textures_create(pool, options.seed, err)) &&
                 (r->clouds = render_clouds_create(pool, options.seed, err)) &&

@@ -242,10 +242,10 @@ typedef struct render_scratch {
     _Alignas(64) uint32_t job_record[JOBS_MAX + 16];
     _Alignas(64) float job_x[JOBS_MAX + 16], job_y[JOBS_MAX + 16], job_weight[JOBS_MAX + 16];
     uint16_t job_pixel[JOBS_MAX + 16];
-    float *records;                   /* [record][RECORD_FLOATS] */
-    struct render_gathered *gathered; /* [record] */
-    uint32_t *record_of;              /* [triangle of the tile] */
-    const render_setup **setups;      /* [triangle of the tile] */
+    float *records;              /* [record][RECORD_FLOATS] */
+    render_gathered *gathered;   /* [record] */
+    uint32_t *record_of;         /* [triangle of the tile] */
+    const render_setup **setups; /* [triangle of the tile] */
     uint32_t record_count, record_capacity, setup_capacity;
     uint8_t lamps[RENDER_LAMPS_MAX]; /* those that act in the tile */
     int lamp_count;

@@ -230,7 +230,7 @@ static v3 tone_curve(v3 c, float exposure) /* Narkowicz's fit of the ACES film c
  * gather reads lane by lane and costs four times as much as the usual two or three. */
 enum { RUNS_MAX = LANES / 2 };
 typedef struct field_reader {
-    float *records;
+    float *records; /* of one: its aspect is written there once known */
     vi offset;
     int runs; /* distinct ones; 0: too many, gather */
     const float *first[RUNS_MAX];

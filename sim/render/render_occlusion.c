@@ -7,12 +7,12 @@
 #define FARTHEST_M  200.0
 #define LEAST_ANGLE 0.01 /* steradian: a smaller wall is not worth its tests */
 
-/* Solid angle of a wall, roughly: its area as seen, over the square of the distance. 0: seen from behind, too near, or too far. */
 static base_vec3 corner_of(const scene_occluder *o, int k)
 {
     return (base_vec3){ (double)o->corner[k][0], (double)o->corner[k][1], (double)o->corner[k][2] };
 }
 
+/* Solid angle of a wall, roughly: its area as seen, over the square of the distance. 0: seen from behind, too near, or too far. */
 static double angle_of(const scene_occluder *o, base_vec3 eye, double near_m, base_vec3 *normal)
 {
     base_vec3 a = base_vec3_sub(corner_of(o, 0), eye), c = base_vec3_sub(corner_of(o, 2), eye);
@@ -52,16 +52,16 @@ static void set_plane(double plane[4], base_vec3 normal, base_vec3 point)
     plane[3] = -base_vec3_dot(normal, point) - MARGIN_M;
 }
 
-static bool set_umbra(render_umbra *s, const scene_occluder *o, base_vec3 eye, base_vec3 normal)
+static bool set_umbra(render_umbra *u, const scene_occluder *o, base_vec3 eye, base_vec3 normal)
 {
-    set_plane(s->plane[0], normal, corner_of(o, 0));
+    set_plane(u->plane[0], normal, corner_of(o, 0));
     for (int k = 0; k < 4; k++) {
         base_vec3 from = base_vec3_sub(corner_of(o, k), eye), to = base_vec3_sub(corner_of(o, (k + 1) % 4), eye);
         base_vec3 side = base_vec3_cross(to, from);
         double length = base_vec3_length(side);
         if (!(length > 0))
             return false;
-        set_plane(s->plane[k + 1], base_vec3_scale(side, 1 / length), eye);
+        set_plane(u->plane[k + 1], base_vec3_scale(side, 1 / length), eye);
     }
     return true;
 }

@@ -67,8 +67,8 @@ void render_to_screen(const render_camera *c, const scene_instance *in, double o
     if (!in)
         return;
     base_mat3 r = base_rotation_matrix(in->pose.rotation);
-    double scale[3] = { in->scale.x != 0 ? in->scale.x : 1, in->scale.y != 0 ? in->scale.y : 1,
-                        in->scale.z != 0 ? in->scale.z : 1 };
+    const base_vec3 factor = scene_instance_scale(in);
+    const double scale[3] = { factor.x, factor.y, factor.z };
     for (int q = 0; q < 3; q++)
         for (int k = 0; k < 3; k++)
             out[q][k] = (world[q][0] * r.m[0][k] + world[q][1] * r.m[1][k] + world[q][2] * r.m[2][k]) * scale[k];
@@ -84,8 +84,8 @@ static void set_transform(const render_camera *c, const render_camera *before, c
     if (!in)
         return;
     base_mat3 r = base_rotation_matrix(in->pose.rotation);
-    double scale[3] = { in->scale.x != 0 ? in->scale.x : 1, in->scale.y != 0 ? in->scale.y : 1,
-                        in->scale.z != 0 ? in->scale.z : 1 };
+    const base_vec3 factor = scene_instance_scale(in);
+    const double scale[3] = { factor.x, factor.y, factor.z };
     for (int q = 0; q < 3; q++)
         for (int k = 0; k < 3; k++)
             item->normal[q][k] = r.m[q][k] / scale[k];
@@ -95,8 +95,8 @@ static scene_bounds instance_bounds(const scene *s, const scene_instance *in)
 {
     const scene_bounds *b = &s->meshes[in->mesh].bounds;
     base_mat3 r = base_rotation_matrix(in->pose.rotation);
-    double scale[3] = { in->scale.x != 0 ? in->scale.x : 1, in->scale.y != 0 ? in->scale.y : 1,
-                        in->scale.z != 0 ? in->scale.z : 1 };
+    const base_vec3 factor = scene_instance_scale(in);
+    const double scale[3] = { factor.x, factor.y, factor.z };
     double at[3] = { in->pose.location.x, in->pose.location.y, in->pose.location.z };
     scene_bounds out;
     for (int q = 0; q < 3; q++) {

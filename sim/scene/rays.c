@@ -22,11 +22,6 @@ static base_vec3 unit_against(base_vec3 n, base_vec3 direction)
     return base_vec3_scale(n, (base_vec3_dot(n, direction) > 0 ? -1 : 1) / length);
 }
 
-static base_vec3 instance_scale(const scene_instance *i)
-{
-    return (base_vec3){ i->scale.x != 0 ? i->scale.x : 1, i->scale.y != 0 ? i->scale.y : 1, i->scale.z != 0 ? i->scale.z : 1 };
-}
-
 static void fill_static_hit(const scene *s, const scene_bvh_hit *h, base_vec3 origin, base_vec3 direction, scene_hit *hit)
 {
     const scene_triangle *t = &s->world.triangles[h->triangle];
@@ -54,7 +49,7 @@ typedef struct placed { /* an instance, ready for rays */
 static placed place(const scene *s, const scene_instance *in)
 {
     placed p = { .instance = in, .part = &s->meshes[in->mesh], .turn = base_rotation_matrix(in->pose.rotation) };
-    p.scale = instance_scale(in);
+    p.scale = scene_instance_scale(in);
     const scene_bounds *b = &p.part->bounds;
     base_vec3 middle = { 0.5 * ((double)b->lo[0] + b->hi[0]) * p.scale.x, 0.5 * ((double)b->lo[1] + b->hi[1]) * p.scale.y,
                          0.5 * ((double)b->lo[2] + b->hi[2]) * p.scale.z };

@@ -377,7 +377,7 @@ static bool fill_chunks(scene *s, const scene_mesh *m, const cell_key *keys, bas
 {
     if (!list_chunks(s, keys, m->triangle_count))
         return false;
-    int threads = pool ? base_pool_threads(pool) : 1, tasks = threads < FILLING_TASKS ? threads : FILLING_TASKS;
+    int threads = base_pool_threads(pool), tasks = threads < FILLING_TASKS ? threads : FILLING_TASKS;
     size_t marks = (size_t)tasks * m->vertex_count;
     chunk_filling f = { .scene = s,
                         .mesh = m,

@@ -232,6 +232,12 @@ typedef struct scene_instance {
     uint32_t id;             /* instance id of all its pixels; 0 = those of the mesh */
 } scene_instance;
 
+/* The factors that count. */
+static inline base_vec3 scene_instance_scale(const scene_instance *i)
+{
+    return (base_vec3){ i->scale.x != 0 ? i->scale.x : 1, i->scale.y != 0 ? i->scale.y : 1, i->scale.z != 0 ? i->scale.z : 1 };
+}
+
 typedef struct scene_hit {
     double distance_m;
     base_vec3 point, normal; /* normal of the triangle's plane, turned against the ray */

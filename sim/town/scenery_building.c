@@ -105,7 +105,8 @@ static void erect(yard *y, base_random *d, const building *b)
                (base_vec3){ p->x, p->y, b->low }, BASE_DEG(atan2(p->sin_yaw, p->cos_yaw)));
     base_vec3 c[4] = { plot_point(p, -p->half_x, -p->half_y, 0), plot_point(p, p->half_x, -p->half_y, 0),
                        plot_point(p, p->half_x, p->half_y, 0), plot_point(p, -p->half_x, p->half_y, 0) };
-    double storey = b->height / b->floors, top = b->low + b->height, first = b->low + (b->shop ? storey : 0);
+    double storey = b->height / b->floors, top = b->low + b->height, foot = b->low - 2.5,
+           first = b->low + (b->shop ? storey : 0);
     scene_surface face = yard_thing(y, b->wall, SCENE_TAG_BUILDINGS, 0),
                   plinth = yard_thing(y, b->base, SCENE_TAG_BUILDINGS, 0);
     uint16_t shop_front = y->wall[y->wall_count - 1];
@@ -114,12 +115,11 @@ static void erect(yard *y, base_random *d, const building *b)
         wall(y, from, to, first, top, b->shop ? 3 : 0, b->floors - (b->shop ? 1 : 0), face);
         if (b->shop)
             wall(y, from, to, b->low, first, 0, 1, yard_thing(y, shop_front, SCENE_TAG_BUILDINGS, 0));
-        wall(y, from, to, b->low - 2.5, b->low, 0, 0.5, plinth);
-        scene_add_occluder(
-            y->town->scene,
-            (const base_vec3[4]){
-                { from.x, from.y, b->low - 2.5 }, { from.x, from.y, top }, { to.x, to.y, top }, { to.x, to.y, b->low - 2.5 } },
-            y->instance);
+        wall(y, from, to, foot, b->low, 0, 0.5, plinth);
+        scene_add_occluder(y->town->scene,
+                           (const base_vec3[4]){
+                               { from.x, from.y, foot }, { from.x, from.y, top }, { to.x, to.y, top }, { to.x, to.y, foot } },
+                           y->instance);
     }
     if (b->shop)
         for (int k = -1; k <= 1; k += 2)
